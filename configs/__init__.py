@@ -1,0 +1,1 @@
+"""Runnable set-ups, one per file; `common` holds the shared defaults."""

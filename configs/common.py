@@ -1,0 +1,104 @@
+"""Defaults that every set-up starts from: MaskTrack R-CNN with ResNet-50-FPN on OVIS."""
+
+from ml_collections import ConfigDict
+
+FULL_SCHEDULE_BATCH = 16
+
+
+def masktrack_rcnn_r50() -> ConfigDict:
+    """MaskTrack R-CNN, ResNet-50-FPN, 640x360, 25 categories; unlocked."""
+    config = ConfigDict()
+    config.seed = 0
+    config.data = data()
+    config.capacity = capacity()
+    config.model = model()
+    config.train = train()
+    config.predict = predict()
+    return config
+
+
+def data() -> ConfigDict:
+    """Where the frames are and how they become batches."""
+    return ConfigDict(
+        dict(
+            train_annotations="data/ovis/annotations_train.json",
+            train_images="data/ovis/train",
+            eval_annotations="data/ovis/annotations_valid.json",
+            eval_images="data/ovis/valid",
+            image_scale=(640, 360),  # longer and shorter side that a resized frame fits into
+            pad_multiple=32,
+            mean=(123.675, 116.28, 103.53),  # RGB
+            std=(58.395, 57.12, 57.375),
+            flip_probability=0.5,
+            reference_sampling="window",  # or "video": any other annotated frame
+            reference_window=5,  # frames on either side
+        )
+    )
+
+
+def capacity() -> ConfigDict:
+    """Sizes of the padded records."""
+    return ConfigDict(
+        dict(
+            instances=40,  # annotated objects a frame
+            level_proposals=1000,  # before and after NMS, of each pyramid level
+            proposals=1000,
+            candidates=2000,  # (proposal, class) pairs above the score threshold
+            detections=100,
+            tracks=256,
+        )
+    )
+
+
+def model() -> ConfigDict:
+    """Keyword arguments of each part's module."""
+    return ConfigDict(
+        dict(
+            num_classes=25,
+            inclusive_boxes=True,
+            dtype="float32",
+            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            neck=dict(channels=256, norm="none"),
+            rpn=dict(channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0)),
+            box=dict(channels=1024),
+            mask=dict(channels=256, num_convs=4, norm="none"),
+            track=dict(channels=1024),
+            calibration=None,
+        )
+    )
+
+
+def train() -> ConfigDict:
+    """Optimisation; the learning rate belongs to `FULL_SCHEDULE_BATCH` pairs a step."""
+    return ConfigDict(
+        dict(
+            batch_size=FULL_SCHEDULE_BATCH,
+            num_epochs=12,
+            num_steps=0,  # 0: from num_epochs
+            learning_rate=0.005,
+            warmup_steps=500,
+            warmup_factor=1 / 3,
+            schedule="step",  # or "cosine"
+            drops=(8 / 12, 11 / 12),  # shares of the run after which the rate falls to a tenth
+            momentum=0.9,
+            weight_decay=1e-4,
+            clip_norm=35.0,
+            frozen=("backbone/stem", "backbone/stage1"),  # parameter path prefixes without update
+            log_every=50,
+            checkpoint_every=1000,
+            keep_checkpoints=3,
+            overlay_every=0,  # steps between image overlays in TensorBoard; 0: none
+            init_checkpoint="",  # parameters to start from
+        )
+    )
+
+
+def predict() -> ConfigDict:
+    """Inference and its outputs."""
+    return ConfigDict(
+        dict(
+            reference_window=0,  # frames on either side whose calibrated outputs are averaged
+            chunk=4,  # frames encoded together
+            overlay_videos=4,
+        )
+    )

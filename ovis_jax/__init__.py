@@ -1,0 +1,1 @@
+"""Occluded video instance segmentation in JAX."""
