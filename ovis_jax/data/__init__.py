@@ -1,0 +1,1 @@
+"""Frames and annotations to batches of frame pairs. TensorFlow lives here only."""

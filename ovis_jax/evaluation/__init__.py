@@ -1,0 +1,1 @@
+"""Results to metrics. numpy and pycocotools only."""

@@ -1,0 +1,1 @@
+"""Files at both ends: annotations, results, run-length masks. numpy only."""

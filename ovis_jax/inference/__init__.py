@@ -1,0 +1,1 @@
+"""Frames to frame outputs to result records."""

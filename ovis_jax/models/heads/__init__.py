@@ -1,0 +1,1 @@
+"""Pyramid to predictions; each file holds module, targets, loss, decoding."""

@@ -1,0 +1,1 @@
+"""Arrays to arrays: no parameters, no config objects."""

@@ -1,0 +1,1 @@
+"""Records and metrics to pictures and videos."""

@@ -1,0 +1,40 @@
+"""Finds the recorded reference numbers and skips where they are absent."""
+
+import functools
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+_ROOT = pathlib.Path(__file__).resolve().parent
+
+
+def golden_folder(system: str) -> pathlib.Path:
+    """Folder of one system's golden data: `OVIS_JAX_GOLDEN`, `../shared/golden`, `tests/data/golden`."""
+    shared = _ROOT.parent.parent / "shared" / "golden"
+    default = shared if shared.is_dir() else _ROOT / "data" / "golden"
+    folder = pathlib.Path(os.environ.get("OVIS_JAX_GOLDEN", default)) / system
+    if not folder.is_dir():
+        pytest.skip(f"no golden data for {system}")
+    return folder
+
+
+@functools.cache
+def golden_arrays(system: str, name: str) -> dict[str, np.ndarray]:
+    """All arrays of one `.npz` of the golden data."""
+    path = golden_folder(system) / name
+    if not path.is_file():
+        pytest.skip(f"no {name} in {path.parent}")
+    with np.load(path) as file:
+        return dict(file)
+
+
+@functools.cache
+def golden_json(system: str, name: str):
+    """One JSON file of the golden data."""
+    path = golden_folder(system) / name
+    if not path.is_file():
+        pytest.skip(f"no {name} in {path.parent}")
+    return json.loads(path.read_text())
