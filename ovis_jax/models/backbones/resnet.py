@@ -1,0 +1,129 @@
+"""ResNet: frames to C2...C5."""
+
+import jax
+from flax import linen as nn
+
+from ovis_jax.models.layers import ConvNorm
+
+STAGE_BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+}
+BOTTLENECK_DEPTHS = (50, 101)
+BOTTLENECK_EXPANSION = 4
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut. Source: ResNet, figure 5 left."""
+
+    channels: int
+    stride: int
+    norm: str
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv1")(x))
+        y = ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name="conv2")(y)
+        if x.shape != y.shape:
+            x = ConvNorm(self.channels, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+        return nn.relu(x + y)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (with the stride, as torchvision has it), 1x1 and a shortcut."""
+
+    channels: int
+    stride: int
+    norm: str
+    dtype: str
+    project: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
+        wide = BOTTLENECK_EXPANSION * self.channels
+        y = nn.relu(ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name="conv1")(x))
+        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv2")(y))
+        y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
+        if self.project:
+            x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+        return nn.relu(x + y)
+
+
+class Stage(nn.Module):
+    """Residual blocks of one resolution; the first one carries the stride."""
+
+    depth: int
+    num_blocks: int
+    channels: int
+    stride: int
+    norm: str
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
+        for i in range(self.num_blocks):
+            stride = self.stride if i == 0 else 1
+            if self.depth in BOTTLENECK_DEPTHS:
+                block = Bottleneck(
+                    self.channels, stride, self.norm, self.dtype, project=i == 0, name=f"block{i}"
+                )
+            else:
+                block = BasicBlock(self.channels, stride, self.norm, self.dtype, name=f"block{i}")
+            x = block(x)
+        return x
+
+
+class ResNet(nn.Module):
+    """ResNet without its classifier. Source: He et al. 2016; stride in the 3x3 convolution.
+
+    Attributes:
+      depth: 18, 34, 50 or 101.
+      width: channels of the first stage's 3x3 convolutions; 64 in the published networks.
+      norm: "frozen_batch" for imported weights, "group" to train from scratch.
+      frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the stem.
+      dtype: of the computation.
+    """
+
+    depth: int = 50
+    width: int = 64
+    norm: str = "frozen_batch"
+    frozen_stages: int = -1
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
+        """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
+
+        Raises:
+          ValueError: the depth is unknown, or a side is not a multiple of 32.
+        """
+        if self.depth not in STAGE_BLOCKS:
+            raise ValueError(f"ResNet depth is {self.depth}; expected one of {list(STAGE_BLOCKS)}")
+        if images.shape[-3] % 32 or images.shape[-2] % 32:
+            raise ValueError(f"frame sides must be multiples of 32, got {images.shape[-3:-1]}")
+        x = images.astype(self.dtype)
+        x = nn.relu(ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")(x))
+        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        if self.frozen_stages >= 0:
+            x = jax.lax.stop_gradient(x)
+        outputs = []
+        for i, num_blocks in enumerate(STAGE_BLOCKS[self.depth]):
+            x = Stage(
+                depth=self.depth,
+                num_blocks=num_blocks,
+                channels=self.width * 2**i,
+                stride=1 if i == 0 else 2,
+                norm=self.norm,
+                dtype=self.dtype,
+                name=f"stage{i + 1}",
+            )(x)
+            if i < self.frozen_stages:
+                x = jax.lax.stop_gradient(x)
+            outputs.append(x)
+        return tuple(outputs)

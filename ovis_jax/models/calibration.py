@@ -1,0 +1,107 @@
+"""Temporal feature calibration (TFC): the plug-in of the OVIS paper, section 4.2."""
+
+from collections.abc import Sequence
+
+import jax
+from flax import linen as nn
+
+from ovis_jax.ops.correlation import correlation
+from ovis_jax.ops.deform_conv import deform_conv
+
+COMPARISONS = ("correlation", "difference", "query", "addition")
+LEAKY_SLOPE = 0.1
+KERNEL = 3
+
+
+def _torch_uniform(key, shape, dtype):
+    """Uniform in +-1 / sqrt(fan-in), with which the published model began its offsets."""
+    bound = (shape[0] * shape[1] * shape[2]) ** -0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+class TemporalCalibration(nn.Module):
+    """Adds to a query level what a reference level holds, aligned by learned offsets.
+
+    One set of weights serves every pyramid level. Source: paper, section 4.2; the published code.
+
+    Attributes:
+      compare: what the offsets are computed from. "correlation" of query and reference; their element-wise
+        "difference"; "query": both sides are the query, so that its own features are sampled anew;
+        "addition": no offsets, the reference is added as it is.
+      displacements: side of the correlation's square of displacements.
+      dilation: cells between neighbouring displacements.
+      kernel_size: side of the patches that are compared (paper, equation 2); 1 in the published code.
+      channels: of the offset convolutions.
+      num_convs: how many 3x3 convolutions come before the offsets.
+      dtype: of the computation.
+    """
+
+    compare: str = "correlation"
+    displacements: int = 16
+    dilation: int = 2
+    kernel_size: int = 1
+    channels: int = 256
+    num_convs: int = 3
+    dtype: str = "float32"
+
+    def setup(self):
+        """Makes the offset convolutions and the deformable kernel."""
+        if self.compare not in COMPARISONS:
+            raise ValueError(f"compare is {self.compare!r}; expected one of {COMPARISONS}")
+        he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+        self.offset_convs = [
+            nn.Conv(self.channels, (3, 3), kernel_init=he, dtype=self.dtype, name=f"offset_conv{i}")
+            for i in range(self.num_convs)
+        ]
+        self.offset = nn.Conv(
+            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=_torch_uniform, dtype=self.dtype
+        )
+        self.align = AlignmentKernel(dtype=self.dtype)
+
+    def __call__(
+        self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
+    ) -> tuple[jax.Array, ...]:
+        """Calibrates every level; both are sequences of [B, h, w, C]."""
+        return tuple(self.level(q, r) for q, r in zip(query, reference, strict=True))
+
+    def level(self, query: jax.Array, reference: jax.Array) -> jax.Array:
+        """Maps two levels [B, h, w, C] to the calibrated level [B, h, w, C]."""
+        if self.compare == "addition":
+            return query + reference
+        if self.compare == "query":
+            reference = query
+        offsets = self.offsets(query, reference)
+        return query + self.align(reference, offsets)
+
+    def offsets(self, query: jax.Array, reference: jax.Array) -> jax.Array:
+        """Calibration offsets [B, h, w, 18], (dy, dx) of the nine taps in cells."""
+        x = self.comparison(query, reference)
+        for conv in self.offset_convs:
+            x = nn.relu(conv(x))
+        return self.offset(x)
+
+    def comparison(self, query: jax.Array, reference: jax.Array) -> jax.Array:
+        """What the offsets are computed from, [B, h, w, F]."""
+        if self.compare == "difference":
+            return query - reference
+        x = correlation(
+            query,
+            reference,
+            displacements=self.displacements,
+            dilation=self.dilation,
+            kernel_size=self.kernel_size,
+        )
+        return nn.leaky_relu(x, LEAKY_SLOPE)
+
+
+class AlignmentKernel(nn.Module):
+    """Deformable 3x3 convolution without bias, as many channels out as in."""
+
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, features: jax.Array, offsets: jax.Array) -> jax.Array:
+        """Maps features [B, h, w, C] and offsets [B, h, w, 18] to [B, h, w, C]."""
+        channels = features.shape[-1]
+        kernel = self.param("kernel", _torch_uniform, (KERNEL, KERNEL, channels, channels))
+        return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))

@@ -1,0 +1,218 @@
+"""Box head: RoI features to classes and class-specific boxes. Source: Fast R-CNN, section 2."""
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from ovis_jax.ops.assign import assign_by_iou, sample
+from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
+from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.nms import nms
+from ovis_jax.structures import Instances, Proposals
+
+POSITIVE_IOU = 0.5
+DELTA_STDS = (0.1, 0.1, 0.2, 0.2)
+NMS_IOU = 0.5
+
+
+class BoxHead(nn.Module):
+    """Two fully connected layers, then class logits and one box per class.
+
+    Attributes:
+      num_classes: without background.
+      channels: of the hidden layers.
+      num_samples: RoIs an image that enter the losses.
+      max_positive: how many of them may be positive.
+      score_threshold: a detection scores above it.
+      dtype: of the computation.
+    """
+
+    num_classes: int
+    channels: int = 1024
+    num_samples: int = 512
+    max_positive: int = 128
+    score_threshold: float = 0.05
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, roi_features: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Maps [..., R, S, S, C] to logits [..., R, K + 1] and deltas [..., R, K + 1, 4]; 0 is background."""
+        x = roi_features.reshape(*roi_features.shape[:-3], -1)
+        for i in range(2):
+            x = nn.relu(
+                nn.Dense(
+                    self.channels,
+                    kernel_init=nn.initializers.xavier_uniform(),
+                    dtype=self.dtype,
+                    name=f"fc{i}",
+                )(x)
+            )
+        logits = nn.Dense(
+            self.num_classes + 1,
+            kernel_init=nn.initializers.normal(0.01),
+            dtype=self.dtype,
+            name="logits",
+        )(x)
+        deltas = nn.Dense(
+            4 * (self.num_classes + 1),
+            kernel_init=nn.initializers.normal(0.001),
+            dtype=self.dtype,
+            name="deltas",
+        )(x)
+        deltas = deltas.reshape(*deltas.shape[:-1], -1, 4)
+        return logits.astype("float32"), deltas.astype("float32")
+
+
+@flax.struct.dataclass
+class BoxTargets:
+    """RoIs of one image that enter the losses: positives first, then negatives, then invalid slots.
+
+    Attributes:
+      boxes: [R, 4] float32.
+      classes: [R] int32, label + 1 where positive, 0 (background) elsewhere.
+      index: [R] int32, the instance of a positive RoI.
+      deltas: [R, 4] float32, towards that instance; zero where not positive.
+      positive: [R] bool.
+      valid: [R] bool, positive or negative.
+    """
+
+    boxes: jax.Array
+    classes: jax.Array
+    index: jax.Array
+    deltas: jax.Array
+    positive: jax.Array
+    valid: jax.Array
+
+
+def box_targets(
+    key: jax.Array,
+    proposals: Proposals,
+    instances: Instances,
+    num_samples: int,
+    max_positive: int,
+    *,
+    inclusive: bool,
+) -> BoxTargets:
+    """Samples RoIs of one image from its annotated boxes and its proposals.
+
+    Args:
+      key: PRNG key of this image.
+      proposals: [P, ...].
+      instances: [N, ...]; each valid box is also a RoI, positive for itself.
+      num_samples: R.
+      max_positive: at most so many positives; they stand in the first slots.
+      inclusive: box convention.
+    """
+    assignment = assign_by_iou(
+        proposals.boxes,
+        proposals.valid,
+        instances.boxes,
+        instances.valid,
+        positive_iou=POSITIVE_IOU,
+        negative_iou=POSITIVE_IOU,
+        min_positive_iou=POSITIVE_IOU,
+        inclusive=inclusive,
+    )
+    num_instances = len(instances.valid)
+    candidates = jnp.concatenate([instances.boxes, proposals.boxes])
+    index = jnp.concatenate([jnp.arange(num_instances, dtype=jnp.int32), assignment.index])
+    positive, negative = sample(
+        key,
+        jnp.concatenate([instances.valid, assignment.positive]),
+        jnp.concatenate([jnp.zeros(num_instances, bool), assignment.negative]),
+        num_samples,
+        max_positive,
+    )
+    rank = jnp.where(positive, 0, jnp.where(negative, 1, 2))
+    order = jnp.argsort(rank, stable=True)[:num_samples]
+    order = jnp.pad(order, (0, max(num_samples - len(order), 0)))
+    slot = jnp.arange(num_samples)
+    positive = slot < positive.sum()
+    valid = slot < (rank < 2).sum()
+    boxes = jnp.where(valid[:, None], candidates[order], 0)
+    index = jnp.where(positive, index[order], 0)
+    targets = jnp.where(positive[:, None], instances.boxes[index], boxes)
+    deltas = encode_boxes(boxes, targets, stds=DELTA_STDS, inclusive=inclusive)
+    return BoxTargets(
+        boxes=boxes,
+        classes=jnp.where(positive, instances.labels[index] + 1, 0),
+        index=index,
+        deltas=jnp.where(positive[:, None], deltas, 0),
+        positive=positive,
+        valid=valid,
+    )
+
+
+def box_loss(
+    logits: jax.Array, deltas: jax.Array, targets: BoxTargets
+) -> tuple[jax.Array, jax.Array]:
+    """Classification and box losses, both divided by the number of sampled RoIs of the batch.
+
+    Args:
+      logits: [B, R, K + 1].
+      deltas: [B, R, K + 1, 4].
+      targets: batched, [B, R, ...].
+    """
+    count = jnp.maximum(targets.valid.sum(), 1)
+    logits = jnp.where(targets.valid[..., None], logits, 0)
+    entropy = optax.softmax_cross_entropy_with_integer_labels(logits, targets.classes)
+    own = jnp.take_along_axis(deltas, targets.classes[..., None, None], axis=-2)[..., 0, :]
+    error = jnp.where(targets.positive[..., None], own - targets.deltas, 0)
+    return (
+        jnp.sum(entropy, where=targets.valid) / count,
+        jnp.sum(smooth_l1(error, 1.0)) / count,
+    )
+
+
+def decode_detections(
+    logits: jax.Array,
+    deltas: jax.Array,
+    proposals: Proposals,
+    image_size: jax.Array,
+    scale: jax.Array,
+    *,
+    score_threshold: float,
+    candidates: int,
+    capacity: int,
+    inclusive: bool,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
+
+    Args:
+      logits: [P, K + 1].
+      deltas: [P, K + 1, 4].
+      proposals: [P, ...].
+      image_size: [2], (height, width) of the resized frame.
+      scale: [], resized pixels per original pixel.
+      score_threshold: a candidate scores above it.
+      candidates: (proposal, class) pairs that enter NMS, the best ones.
+      capacity: D.
+      inclusive: box convention.
+
+    Returns:
+      boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and the number of
+      candidates that exceeded `candidates`. Ordered by class, then score; if more than D remain, the best D
+      by score, as the reference does.
+    """
+    num_classes = logits.shape[-1] - 1
+    probs = jax.nn.softmax(logits)[:, 1:]
+    above = (probs > score_threshold) & proposals.valid[:, None]
+    flat = jnp.where(above, probs, -1).reshape(-1)
+    scores, pair = jax.lax.top_k(flat, min(candidates, len(flat)))
+    valid = scores > 0
+    row, labels = pair // num_classes, pair % num_classes
+    boxes = decode_boxes(
+        proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS, inclusive=inclusive
+    )
+    boxes = clip_boxes(boxes, image_size, inclusive=inclusive) / scale
+    keep = nms(boxes, scores, valid, NMS_IOU, inclusive=inclusive, groups=labels)
+    few = keep.sum() <= capacity
+    # Candidates are in order of score, so a stable sort by class leaves scores descending inside a class.
+    rank = jnp.where(keep, jnp.where(few, labels, 0), num_classes)
+    order = jnp.argsort(rank, stable=True)[:capacity]
+    order = jnp.pad(order, (0, max(capacity - len(order), 0)))
+    lost = jnp.maximum(above.sum() - candidates, 0)
+    slots = jnp.arange(capacity) < jnp.minimum(keep.sum(), capacity)
+    return boxes[order], scores[order], labels[order].astype(jnp.int32), slots, lost

@@ -1,0 +1,92 @@
+"""Mask head: RoI features to one mask per class. Source: Mask R-CNN, section 3."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from ovis_jax.models.layers import ConvNorm
+from ovis_jax.ops.masks import crop_masks
+
+
+class MaskHead(nn.Module):
+    """Convolutions, a doubling of the size, and mask logits of every class.
+
+    Attributes:
+      num_classes: without background; channel 0 of the output belongs to background and is never read.
+      channels: of the convolutions.
+      num_convs: how many.
+      norm: after each of them.
+      dtype: of the computation.
+    """
+
+    num_classes: int
+    channels: int = 256
+    num_convs: int = 4
+    norm: str = "none"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, roi_features: jax.Array) -> jax.Array:
+        """Maps [..., R, S, S, C] to logits [..., R, 2S, 2S, K + 1]."""
+        x = roi_features
+        for i in range(self.num_convs):
+            x = nn.relu(ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"conv{i}")(x))
+        x = nn.relu(DoublingConv(self.channels, self.dtype, name="upsample")(x))
+        he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+        x = nn.Dense(self.num_classes + 1, kernel_init=he, dtype=self.dtype, name="logits")(x)
+        return x.astype("float32")
+
+
+class DoublingConv(nn.Module):
+    """Transposed 2x2 convolution with stride 2: one matrix product, since its outputs do not overlap."""
+
+    features: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
+        he = nn.initializers.he_normal()
+        kernel = self.param("kernel", he, (2, 2, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
+        *batch, height, _, width, _, features = y.shape
+        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
+
+
+def mask_targets(masks: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:
+    """Cuts RoIs out of the annotated masks of one image.
+
+    Args:
+      masks: [N, H, W // 8] uint8, packed.
+      boxes: [R, 4].
+      index: [R] int32, each RoI's instance.
+      size: side of the targets in cells.
+
+    Returns:
+      [R, size, size] float32 in {0, 1}.
+    """
+    return crop_masks(masks, boxes, index, size)
+
+
+def mask_loss(
+    logits: jax.Array, targets: jax.Array, classes: jax.Array, positive: jax.Array
+) -> jax.Array:
+    """Mean binary cross-entropy on the mask of each RoI's own class; 0 without positives.
+
+    Args:
+      logits: [B, R, M, M, K + 1].
+      targets: [B, R, M, M] in {0, 1}.
+      classes: [B, R] int32, label + 1 where positive.
+      positive: [B, R] bool; other RoIs neither count nor receive a gradient.
+    """
+    own = select_class(jnp.where(positive[..., None, None, None], logits, 0), classes)
+    targets = jnp.where(positive[..., None, None], targets, 0)
+    loss = optax.sigmoid_binary_cross_entropy(own, targets).mean((-2, -1))
+    return jnp.sum(loss, where=positive) / jnp.maximum(positive.sum(), 1)
+
+
+def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
+    """Picks each RoI's channel: [..., R, M, M, K + 1] and [..., R] to [..., R, M, M]."""
+    return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]

@@ -1,0 +1,207 @@
+"""Region proposal network: pyramid to class-agnostic proposals. Source: Faster R-CNN, section 3.1."""
+
+from collections.abc import Sequence
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+
+from ovis_jax.ops.anchors import grid_anchors
+from ovis_jax.ops.assign import assign_by_iou, sample
+from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
+from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.nms import nms
+from ovis_jax.structures import Instances, Proposals
+
+POSITIVE_IOU = 0.7
+NEGATIVE_IOU = 0.3
+SMOOTH_L1_BETA = 1 / 9
+NMS_IOU = 0.7
+
+
+class RPNHead(nn.Module):
+    """Objectness and box deltas of every anchor, with weights shared over the levels.
+
+    Attributes:
+      channels: of the hidden convolution.
+      anchor_scale: anchor side in strides.
+      anchor_ratios: height over width.
+      num_samples: anchors an image that enter the loss, at most half of them positive.
+      dtype: of the computation.
+    """
+
+    channels: int = 256
+    anchor_scale: float = 8.0
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    num_samples: int = 256
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, pyramid: Sequence[jax.Array]) -> tuple[jax.Array, jax.Array]:
+        """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4] in the order of `anchors`."""
+        num_anchors = len(self.anchor_ratios)
+        normal = nn.initializers.normal(0.01)
+        hidden = nn.Conv(
+            self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden"
+        )
+        logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="logits")
+        deltas = nn.Conv(
+            4 * num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="deltas"
+        )
+        features = [nn.relu(hidden(x)) for x in pyramid]
+        batch = pyramid[0].shape[0]
+        return (
+            jnp.concatenate([logits(x).reshape(batch, -1) for x in features], 1).astype("float32"),
+            jnp.concatenate([deltas(x).reshape(batch, -1, 4) for x in features], 1).astype(
+                "float32"
+            ),
+        )
+
+    def anchors(self, pyramid: Sequence[jax.Array], strides: Sequence[int]) -> list[np.ndarray]:
+        """Anchor boxes of each level, [h * w * ratios, 4], in pixels of the padded frame."""
+        return [
+            grid_anchors(x.shape[-3], x.shape[-2], stride, self.anchor_scale, self.anchor_ratios)
+            for x, stride in zip(pyramid, strides, strict=True)
+        ]
+
+
+@flax.struct.dataclass
+class RPNTargets:
+    """What the sampled anchors of one image should say.
+
+    Attributes:
+      positive: [A] bool, sampled anchors on an object.
+      negative: [A] bool, sampled anchors on background.
+      deltas: [A, 4] float32, right where positive, zero elsewhere.
+    """
+
+    positive: jax.Array
+    negative: jax.Array
+    deltas: jax.Array
+
+
+def rpn_targets(
+    key: jax.Array,
+    anchors: jax.Array,
+    image_size: jax.Array,
+    instances: Instances,
+    num_samples: int,
+    *,
+    inclusive: bool,
+) -> RPNTargets:
+    """Assigns and samples the anchors of one image; anchors that leave the image are not used.
+
+    Args:
+      key: PRNG key of this image.
+      anchors: [A, 4].
+      image_size: [2], (height, width) without padding.
+      instances: of this image, [N, ...].
+      num_samples: anchors in the loss, at most half of them positive.
+      inclusive: box convention.
+    """
+    height, width = image_size
+    inside = (
+        (anchors[:, 0] >= 0)
+        & (anchors[:, 1] >= 0)
+        & (anchors[:, 2] < width)
+        & (anchors[:, 3] < height)
+    )
+    assignment = assign_by_iou(
+        anchors,
+        inside,
+        instances.boxes,
+        instances.valid,
+        positive_iou=POSITIVE_IOU,
+        negative_iou=NEGATIVE_IOU,
+        min_positive_iou=NEGATIVE_IOU,
+        inclusive=inclusive,
+    )
+    positive, negative = sample(
+        key, assignment.positive, assignment.negative, num_samples, num_samples // 2
+    )
+    targets = jnp.where(positive[:, None], instances.boxes[assignment.index], anchors)
+    deltas = encode_boxes(anchors, targets, inclusive=inclusive)
+    return RPNTargets(positive, negative, jnp.where(positive[:, None], deltas, 0))
+
+
+def rpn_loss(
+    logits: jax.Array, deltas: jax.Array, targets: RPNTargets
+) -> tuple[jax.Array, jax.Array]:
+    """Objectness and box losses, both divided by the number of sampled anchors of the batch.
+
+    Args:
+      logits: [B, A].
+      deltas: [B, A, 4].
+      targets: batched, [B, A, ...].
+    """
+    positive, sampled = targets.positive, targets.positive | targets.negative
+    count = jnp.maximum(positive.sum(-1), 1) + jnp.maximum(targets.negative.sum(-1), 1)
+    logits = jnp.where(sampled, logits, 0)
+    objectness = optax.sigmoid_binary_cross_entropy(logits, positive.astype(logits.dtype))
+    error = jnp.where(positive[..., None], deltas - targets.deltas, 0)
+    return (
+        jnp.sum(objectness, where=sampled) / count.sum(),
+        jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)) / count.sum(),
+    )
+
+
+def decode_proposals(
+    logits: jax.Array,
+    deltas: jax.Array,
+    anchors: Sequence[jax.Array],
+    image_size: jax.Array,
+    *,
+    level_capacity: int,
+    capacity: int,
+    inclusive: bool,
+) -> Proposals:
+    """Best boxes of one image: per level top scores and NMS, then the best of all levels.
+
+    Args:
+      logits: [A], levels one after another.
+      deltas: [A, 4].
+      anchors: each level's anchors, [A_l, 4], together A.
+      image_size: [2], (height, width) without padding; boxes are clipped to it.
+      level_capacity: anchors of a level that enter NMS.
+      capacity: proposals.
+      inclusive: box convention.
+
+    Returns:
+      Proposals [capacity, ...] without gradient.
+    """
+    logits, deltas = jax.lax.stop_gradient((logits, deltas))
+    boxes, scores, keep = [], [], []
+    start = 0
+    for level in anchors:
+        count = len(level)
+        level_scores, index = jax.lax.top_k(
+            jax.nn.sigmoid(logits[start : start + count]), min(level_capacity, count)
+        )
+        level_boxes = decode_boxes(
+            jnp.asarray(level)[index], deltas[start : start + count][index], inclusive=inclusive
+        )
+        level_boxes = clip_boxes(level_boxes, image_size, inclusive=inclusive)
+        boxes.append(level_boxes)
+        scores.append(level_scores)
+        keep.append(
+            nms(
+                level_boxes,
+                level_scores,
+                jnp.ones(len(index), bool),
+                NMS_IOU,
+                inclusive=inclusive,
+            )
+        )
+        start += count
+    boxes, scores, keep = (jnp.concatenate(x) for x in (boxes, scores, keep))
+    ranked = jnp.where(keep, scores, -1)
+    scores, index = jax.lax.top_k(ranked, min(capacity, len(ranked)))
+    padding = capacity - len(index)
+    return Proposals(
+        boxes=jnp.pad(boxes[index], ((0, padding), (0, 0))),
+        scores=jnp.pad(scores, (0, padding)),
+        valid=jnp.pad(keep[index], (0, padding)),
+    )

@@ -1,0 +1,63 @@
+"""Track head: RoI features to appearance embeddings. Source: MaskTrack R-CNN, section 4."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+
+class TrackHead(nn.Module):
+    """Two fully connected layers; embeddings are compared by their dot product, without normalisation."""
+
+    channels: int = 1024
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, roi_features: jax.Array) -> jax.Array:
+        """Maps [..., R, S, S, C] to embeddings [..., R, channels] float32."""
+        normal = nn.initializers.normal(0.01)
+        x = roi_features.reshape(*roi_features.shape[:-3], -1)
+        x = nn.relu(nn.Dense(self.channels, kernel_init=normal, dtype=self.dtype, name="fc0")(x))
+        x = nn.Dense(self.channels, kernel_init=normal, dtype=self.dtype, name="fc1")(x)
+        return x.astype("float32")
+
+
+def track_targets(
+    reference_match: jax.Array, index: jax.Array, positive: jax.Array
+) -> jax.Array:
+    """Column that each RoI should choose: [R] int32, 0 for "new", else 1 + the reference slot.
+
+    Args:
+      reference_match: [N] int32 of `FramePairs`.
+      index: [R] int32, the instance of a positive RoI.
+      positive: [R] bool.
+    """
+    return jnp.where(positive, reference_match[index], 0)
+
+
+def track_loss(
+    embeddings: jax.Array,
+    reference_embeddings: jax.Array,
+    reference_valid: jax.Array,
+    targets: jax.Array,
+    positive: jax.Array,
+) -> jax.Array:
+    """Cross-entropy over [new, reference objects]; mean over an image's positives, then over images.
+
+    An image with a single positive counts; the published code drops it by accident (a squeezed axis).
+
+    Args:
+      embeddings: [B, R, E].
+      reference_embeddings: [B, N, E].
+      reference_valid: [B, N] bool.
+      targets: [B, R] int32 in [0, N].
+      positive: [B, R] bool.
+    """
+    embeddings = jnp.where(positive[..., None], embeddings, 0)
+    reference = jnp.where(reference_valid[..., None], reference_embeddings, 0)
+    match = jnp.einsum("bre,bne->brn", embeddings, reference)
+    match = jnp.where(reference_valid[:, None], match, jnp.finfo(match.dtype).min)
+    logits = jnp.pad(match, ((0, 0), (0, 0), (1, 0)))  # the first column is "new"
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    per_image = jnp.sum(loss, axis=-1, where=positive) / jnp.maximum(positive.sum(-1), 1)
+    return per_image.mean()

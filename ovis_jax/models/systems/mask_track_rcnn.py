@@ -1,0 +1,302 @@
+"""MaskTrack R-CNN and, with calibration, CMaskTrack R-CNN."""
+
+from collections.abc import Sequence
+
+import flax
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ovis_jax.models.heads import box as box_head
+from ovis_jax.models.heads import mask as mask_head
+from ovis_jax.models.heads import rpn as rpn_head
+from ovis_jax.models.heads import track as track_head
+from ovis_jax.ops.roi_align import roi_align
+from ovis_jax.structures import Detections, FrameOutput, FramePairs, Proposals, TrackMemory, Window
+from ovis_jax.tracking.cues import CueTracker
+
+STRIDES = (4, 8, 16, 32, 64)
+ROI_LEVELS = 4
+BOX_SIZE = 7
+MASK_SIZE = 14
+
+
+@flax.struct.dataclass
+class Capacity:
+    """Sizes of the padded records between the stages; see `configs.common.capacity`."""
+
+    level_proposals: int
+    proposals: int
+    candidates: int
+    detections: int
+    tracks: int
+
+
+class MaskTrackRCNN(nn.Module):
+    """Detects, segments and embeds the objects of a query frame, and links them through a track memory.
+
+    Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids calibrated
+    with reference frames, averaged over these before softmax, decoding and sigmoid. Without `calibration`
+    every head reads the query pyramid: MaskTrack R-CNN. Source: paper, section 4; MaskTrack R-CNN.
+
+    Attributes:
+      backbone: frames to C2...C5.
+      neck: C2...C5 to P2...P6.
+      rpn: pyramid to objectness and deltas of the anchors.
+      box: RoI features to classes and boxes.
+      mask: RoI features to masks.
+      track: RoI features to embeddings.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
+      tracker: links detections to the track memory.
+      capacity: sizes of the padded records.
+      reference_window: frames on either side of the query whose outputs are averaged at inference.
+      inclusive_boxes: width is x2 - x1 + 1, as in the published checkpoints.
+    """
+
+    backbone: nn.Module
+    neck: nn.Module
+    rpn: rpn_head.RPNHead
+    box: box_head.BoxHead
+    mask: mask_head.MaskHead
+    track: track_head.TrackHead
+    calibration: nn.Module | None
+    tracker: CueTracker
+    capacity: Capacity
+    reference_window: int = 0
+    inclusive_boxes: bool = True
+
+    @property
+    def window_before(self) -> int:
+        """Frames before the query that `step` reads."""
+        return self.reference_window
+
+    @property
+    def window_after(self) -> int:
+        """Frames after the query that `step` reads."""
+        return self.reference_window
+
+    def encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
+        """Maps frames [B, H, W, 3] to the pyramid P2...P6, each [B, h, w, C]."""
+        return self.neck(self.backbone(images))
+
+    def calibrate(
+        self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
+    ) -> tuple[jax.Array, ...]:
+        """Calibrates the levels that RoI heads read; without calibration these are the query's."""
+        query, reference = tuple(query[:ROI_LEVELS]), tuple(reference[:ROI_LEVELS])
+        return query if self.calibration is None else self.calibration(query, reference)
+
+    def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
+        """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
+        logits, deltas = self.rpn(pyramid)
+        return self._decode_proposals(logits, deltas, pyramid, image_size)
+
+    def classify(self, pyramid: Sequence[jax.Array], rois: jax.Array):
+        """Class logits and deltas of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
+        return self.box(self._roi_features(pyramid, rois, BOX_SIZE))
+
+    def segment(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
+        """Mask logits [B, R, 28, 28, K + 1] of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
+        return self.mask(self._roi_features(pyramid, rois, MASK_SIZE))
+
+    def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
+        """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
+        return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
+
+    def losses(
+        self, batch: FramePairs, key: jax.Array
+    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Losses of a batch of frame pairs; their sum is minimised.
+
+        Args:
+          batch: frame pairs.
+          key: PRNG key for the sampling of anchors and RoIs.
+
+        Returns:
+          Scalar losses and scalar metrics by name.
+        """
+        pairs = len(batch.query)
+        frames = self.encode(jnp.concatenate([batch.query, batch.reference]))
+        query = tuple(x[:pairs] for x in frames)
+        reference = tuple(x[pairs:] for x in frames)
+        anchor_key, roi_key = jax.random.split(key)
+
+        logits, deltas = self.rpn(query)
+        anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
+        anchor_targets = jax.vmap(
+            lambda k, size, instances: rpn_head.rpn_targets(
+                k, anchors, size, instances, self.rpn.num_samples, inclusive=self.inclusive_boxes
+            )
+        )(jax.random.split(anchor_key, pairs), batch.image_size, batch.instances)
+        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
+
+        proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
+        targets = jax.vmap(
+            lambda k, p, instances: box_head.box_targets(
+                k,
+                p,
+                instances,
+                self.box.num_samples,
+                self.box.max_positive,
+                inclusive=self.inclusive_boxes,
+            )
+        )(jax.random.split(roi_key, pairs), proposals, batch.instances)
+        losses, metrics = self.roi_losses(batch, query, reference, targets)
+        losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+        metrics["positive_anchors"] = anchor_targets.positive.sum(-1).mean()
+        return losses, metrics
+
+    def roi_losses(
+        self,
+        batch: FramePairs,
+        query: Sequence[jax.Array],
+        reference: Sequence[jax.Array],
+        targets: box_head.BoxTargets,
+    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
+        calibrated = self.calibrate(query, reference)
+        logits, deltas = self.classify(calibrated, targets.boxes)
+        box_class, box = box_head.box_loss(logits, deltas, targets)
+        # All positives stand in the first slots, so only these reach the mask and track heads.
+        positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
+        mask_logits = self.segment(calibrated, positives.boxes)
+        mask_targets = jax.vmap(mask_head.mask_targets, in_axes=(0, 0, 0, None))(
+            batch.instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
+        )
+        reference_boxes = jnp.where(batch.reference_valid[..., None], batch.reference_boxes, 0)
+        losses = {
+            "box_class": box_class,
+            "box": box,
+            "mask": mask_head.mask_loss(
+                mask_logits, mask_targets, positives.classes, positives.positive
+            ),
+            "track": track_head.track_loss(
+                self.embed(query, positives.boxes),
+                self.embed(reference, reference_boxes),
+                batch.reference_valid,
+                jax.vmap(track_head.track_targets)(
+                    batch.reference_match, positives.index, positives.positive
+                ),
+                positives.positive,
+            ),
+        }
+        correct = (logits.argmax(-1) == targets.classes) & targets.positive
+        metrics = {
+            "positive_rois": targets.positive.sum(-1).mean(),
+            "positive_accuracy": correct.sum() / jnp.maximum(targets.positive.sum(), 1),
+        }
+        return losses, metrics
+
+    def init_memory(self, capacity: int) -> TrackMemory:
+        """Empty memory for `capacity` objects of one video."""
+        return self.tracker.init_memory(capacity, self.track.channels)
+
+    def detect(self, window: Window) -> Detections:
+        """Detections of a window's query frame; references that do not exist do not count.
+
+        A frame without any reference (a one-frame video, or `reference_window` 0) is its own reference.
+        """
+        query = tuple(x[self.reference_window][None] for x in window.pyramid)
+        calibrated, weights = self._calibrate_window(query, window)
+        proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
+        rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
+        logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
+        boxes, scores, labels, valid, overflow = box_head.decode_detections(
+            _weighted_mean(logits, weights),
+            _weighted_mean(deltas, weights),
+            proposals,
+            window.image_size,
+            window.scale,
+            score_threshold=self.box.score_threshold,
+            candidates=self.capacity.candidates,
+            capacity=self.capacity.detections,
+            inclusive=self.inclusive_boxes,
+        )
+        rois = jnp.where(valid[:, None], boxes * window.scale, 0)
+        masks = self.segment(calibrated, self._repeat(rois, weights))
+        return Detections(
+            boxes=boxes,
+            scores=scores,
+            labels=labels,
+            embeddings=self.embed(query, rois[None])[0],
+            mask_logits=mask_head.select_class(_weighted_mean(masks, weights), labels + 1),
+            valid=valid,
+            overflow=overflow,
+        )
+
+    def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+        """Detects the objects of a frame and gives them identities."""
+        detections = self.detect(window)
+        lost = memory.overflow
+        memory, ids, kept = self.tracker.update(memory, detections, window.is_first)
+        output = FrameOutput(
+            ids=ids,
+            scores=detections.scores,
+            labels=detections.labels,
+            boxes=detections.boxes,
+            mask_logits=detections.mask_logits,
+            valid=kept,
+            overflow=detections.overflow + memory.overflow - lost,
+        )
+        return memory, output
+
+    def initialise(self, images: jax.Array) -> None:
+        """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
+        pyramid = self.encode(images)
+        calibrated = self.calibrate(pyramid, pyramid)
+        self.rpn(pyramid)
+        rois = jnp.zeros((len(images), 1, 4))
+        self.classify(calibrated, rois)
+        self.segment(calibrated, rois)
+        self.embed(pyramid, rois)
+
+    def _calibrate_window(self, query: tuple[jax.Array, ...], window: Window):
+        """Calibrated levels [F, h, w, C] and weights [F] over the F references of a window."""
+        if self.calibration is None:
+            return query[:ROI_LEVELS], jnp.ones(1)
+        center = self.reference_window
+        if center == 0:
+            return self.calibrate(query, query), jnp.ones(1)
+        others = jnp.delete(jnp.arange(len(window.valid)), center, assume_unique_indices=True)
+        exists = window.valid[others]
+        alone = ~exists.any()
+        exists = exists.at[0].set(exists[0] | alone)
+        reference = [
+            x[others].at[0].set(jnp.where(alone, x[center], x[others[0]])) for x in window.pyramid
+        ]
+        queries = [jnp.broadcast_to(x, (2 * center, *x.shape[1:])) for x in query]
+        reference = [jnp.where(exists[:, None, None, None], x, 0) for x in reference]
+        return self.calibrate(queries, reference), exists / exists.sum()
+
+    def _repeat(self, rois: jax.Array, weights: jax.Array) -> jax.Array:
+        """The same RoIs [R, 4] for every reference, [F, R, 4]."""
+        return jnp.broadcast_to(rois, (len(weights), *rois.shape))
+
+    def _decode_proposals(self, logits, deltas, pyramid, image_size) -> Proposals:
+        anchors = self.rpn.anchors(pyramid, STRIDES)
+        return jax.vmap(
+            lambda l, d, size: rpn_head.decode_proposals(
+                l,
+                d,
+                anchors,
+                size,
+                level_capacity=self.capacity.level_proposals,
+                capacity=self.capacity.proposals,
+                inclusive=self.inclusive_boxes,
+            )
+        )(logits, deltas, image_size)
+
+    def _roi_features(self, pyramid, rois: jax.Array, size: int) -> jax.Array:
+        """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
+        levels = tuple(pyramid[:ROI_LEVELS])
+        return jax.vmap(
+            lambda p, r: roi_align(
+                p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes
+            )
+        )(levels, rois)
+
+
+def _weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
+    """Mean of [F, ...] over its first axis; entries of weight 0 may hold anything."""
+    used = weights.reshape(-1, *[1] * (x.ndim - 1))
+    return jnp.sum(jnp.where(used > 0, x, 0) * used, axis=0)
