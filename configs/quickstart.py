@@ -1,0 +1,48 @@
+"""CMaskTrack R-CNN small enough to train from scratch on a CPU, on Occluded Shapes."""
+
+from configs import common
+
+
+def get_config():
+    """Returns the locked configuration."""
+    config = masktrack()
+    config.model.calibration = dict(
+        compare="correlation", displacements=8, dilation=2, channels=64, num_convs=2
+    )
+    config.predict.reference_window = 5  # frames on either side, outputs averaged
+    return config.lock()
+
+
+def masktrack():
+    """The same network without calibration; unlocked."""
+    config = common.masktrack_rcnn_r50()
+    config.data.train_annotations = "data/occluded_shapes/annotations_train.json"
+    config.data.train_images = "data/occluded_shapes/train"
+    config.data.eval_annotations = "data/occluded_shapes/annotations_valid.json"
+    config.data.eval_images = "data/occluded_shapes/valid"
+    config.data.image_scale = (160, 96)
+    config.capacity.update(
+        instances=10, level_proposals=200, proposals=100, candidates=200, detections=20, tracks=100
+    )
+    config.model = dict(
+        num_classes=5,
+        inclusive_boxes=True,
+        dtype="float32",
+        backbone=dict(depth=18, norm="group", width=32, frozen_stages=-1),
+        neck=dict(channels=64, norm="group"),
+        rpn=dict(channels=64, anchor_scale=4.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=64),
+        box=dict(channels=256, num_samples=64, max_positive=24),
+        mask=dict(channels=64, num_convs=2, norm="group"),
+        track=dict(channels=128),
+        calibration=None,
+    )
+    config.train.update(
+        batch_size=4,
+        num_steps=2000,
+        learning_rate=0.08,
+        warmup_steps=100,
+        schedule="cosine",
+        frozen=(),
+        checkpoint_every=500,
+    )
+    return config
