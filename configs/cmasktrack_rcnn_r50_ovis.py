@@ -6,6 +6,6 @@ from configs import common
 def get_config():
     """Returns the locked configuration."""
     config = common.masktrack_rcnn_r50()
-    config.model.calibration = dict(compare="correlation", displacements=16, dilation=2)
+    config.model.calibration = common.calibration()
     config.predict.reference_window = 5  # frames on either side, outputs averaged
     return config.lock()

@@ -59,11 +59,27 @@ def model() -> ConfigDict:
             dtype="float32",
             backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(channels=256, norm="none"),
-            rpn=dict(channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0)),
-            box=dict(channels=1024),
+            rpn=dict(
+                channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256
+            ),
+            box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
             mask=dict(channels=256, num_convs=4, norm="none"),
             track=dict(channels=1024),
             calibration=None,
+        )
+    )
+
+
+def calibration() -> ConfigDict:
+    """Temporal feature calibration as published; goes to `config.model.calibration`."""
+    return ConfigDict(
+        dict(
+            compare="correlation",  # or "difference", "query", "addition"
+            displacements=16,
+            dilation=2,
+            kernel_size=1,
+            channels=256,
+            num_convs=3,
         )
     )
 

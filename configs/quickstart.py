@@ -6,9 +6,8 @@ from configs import common
 def get_config():
     """Returns the locked configuration."""
     config = masktrack()
-    config.model.calibration = dict(
-        compare="correlation", displacements=8, dilation=2, channels=64, num_convs=2
-    )
+    config.model.calibration = common.calibration()
+    config.model.calibration.update(displacements=8, channels=64, num_convs=2)
     config.predict.reference_window = 5  # frames on either side, outputs averaged
     return config.lock()
 
@@ -24,18 +23,14 @@ def masktrack():
     config.capacity.update(
         instances=10, level_proposals=200, proposals=100, candidates=200, detections=20, tracks=100
     )
-    config.model = dict(
-        num_classes=5,
-        inclusive_boxes=True,
-        dtype="float32",
-        backbone=dict(depth=18, norm="group", width=32, frozen_stages=-1),
-        neck=dict(channels=64, norm="group"),
-        rpn=dict(channels=64, anchor_scale=4.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=64),
-        box=dict(channels=256, num_samples=64, max_positive=24),
-        mask=dict(channels=64, num_convs=2, norm="group"),
-        track=dict(channels=128),
-        calibration=None,
-    )
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(depth=18, norm="group", width=32, frozen_stages=-1)
+    model.neck.update(channels=64, norm="group")
+    model.rpn.update(channels=64, anchor_scale=4.0, num_samples=64)
+    model.box.update(channels=256, num_samples=64, max_positive=24)
+    model.mask.update(channels=64, num_convs=2, norm="group")
+    model.track.channels = 128
     config.train.update(
         batch_size=4,
         num_steps=2000,

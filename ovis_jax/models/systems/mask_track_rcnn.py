@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from ovis_jax.models.heads import box as box_head
@@ -257,7 +258,7 @@ class MaskTrackRCNN(nn.Module):
         center = self.reference_window
         if center == 0:
             return self.calibrate(query, query), jnp.ones(1)
-        others = jnp.delete(jnp.arange(len(window.valid)), center, assume_unique_indices=True)
+        others = np.delete(np.arange(len(window.valid)), center)
         exists = window.valid[others]
         alone = ~exists.any()
         exists = exists.at[0].set(exists[0] | alone)
