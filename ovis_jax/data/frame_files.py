@@ -1,0 +1,54 @@
+"""Reads one frame from disk; the only place where image files are decoded."""
+
+from __future__ import annotations
+
+import pathlib
+
+import cv2
+import numpy as np
+
+from ovis_jax.formats.errors import InputError
+
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+
+
+def read_frame(path: pathlib.Path | str, width: int, height: int) -> np.ndarray:
+    """Decodes an image file, exactly as OpenCV does (accurate inverse DCT).
+
+    Args:
+      path: JPEG (or PNG) file.
+      width: what the annotations say; likewise `height`.
+      height: see `width`.
+
+    Returns:
+      [height, width, 3] uint8 RGB.
+
+    Raises:
+      InputError: the file is missing, cut off, no image, or of another size.
+    """
+    try:
+        content = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if is_truncated_jpeg(content):
+        raise InputError(f"{path}: truncated JPEG file, {len(content)} bytes without end of image")
+    image = (
+        cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
+    )
+    if image is None:
+        raise InputError(f"{path}: not an image that can be decoded ({len(content)} bytes)")
+    if image.shape != (height, width, 3):
+        found = f"{image.shape[1]}x{image.shape[0]}"
+        raise InputError(f"{path}: frame of {found} pixels, annotations say {width}x{height}")
+    return image
+
+
+def is_truncated_jpeg(content: bytes) -> bool:
+    """Whether a JPEG ends inside its last scan, which decoders fill with grey without an error.
+
+    Inside a scan these two-byte markers cannot occur; an end of image before the last scan belongs
+    to an embedded preview.
+    """
+    if not content.startswith(b"\xff\xd8"):
+        return False
+    return content.rfind(_END_OF_IMAGE) <= content.rfind(_START_OF_SCAN)

@@ -1,0 +1,154 @@
+"""Resize, flip, normalise and pad: the same map for image, boxes and masks.
+
+Coordinates: an *original* frame is resized by one factor and put into the upper left corner of a
+zero *canvas*. Boxes are `(x1, y1, x2, y2)` with inclusive corners, as the published code has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import cv2
+import numpy as np
+
+from ovis_jax.data.mask_sampling import sample_mask
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameGeometry:
+    """How the frames of one size are resized and padded.
+
+    Attributes:
+      height: pixels of the resized frame without padding; likewise `width`.
+      width: see `height`.
+      canvas_height: pixels with padding; likewise `canvas_width`.
+      canvas_width: see `canvas_height`.
+      scale: resized pixels per original pixel, not rounded; boxes are multiplied by it.
+    """
+
+    height: int
+    width: int
+    canvas_height: int
+    canvas_width: int
+    scale: float
+
+
+def is_landscape(width: int, height: int) -> bool:
+    """Training batches hold frames that are wider than high, or frames that are not."""
+    return width > height
+
+
+def frame_geometry(
+    width: int, height: int, image_scale: tuple[int, int], pad_multiple: int
+) -> FrameGeometry:
+    """The largest aspect-keeping size within `image_scale`, padded to the next multiple.
+
+    Args:
+      width: of the original frame; likewise `height`.
+      height: see `width`.
+      image_scale: longer and shorter side in either order; the frame may lie either way.
+      pad_multiple: both sides of the canvas are multiples of it.
+    """
+    scale = min(max(image_scale) / max(width, height), min(image_scale) / min(width, height))
+    new_height, new_width = int(height * scale + 0.5), int(width * scale + 0.5)
+    return FrameGeometry(
+        height=new_height,
+        width=new_width,
+        canvas_height=_round_up(new_height, pad_multiple),
+        canvas_width=_round_up(new_width, pad_multiple),
+        scale=scale,
+    )
+
+
+def training_geometry(
+    width: int, height: int, image_scale: tuple[int, int], pad_multiple: int
+) -> FrameGeometry:
+    """As `frame_geometry`, with one canvas for all landscape frames and one for all others."""
+    geometry = frame_geometry(width, height, image_scale, pad_multiple)
+    long, short = (_round_up(f(image_scale), pad_multiple) for f in (max, min))
+    rows, columns = (short, long) if is_landscape(width, height) else (long, short)
+    return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
+
+
+def transform_image(
+    image: np.ndarray, geometry: FrameGeometry, *, flip: bool, mean: tuple, std: tuple
+) -> np.ndarray:
+    """Resizes (bilinear, on uint8), flips, normalises and pads a frame.
+
+    Args:
+      image: [h, w, 3] uint8 RGB, original size.
+      geometry: its resized and padded size.
+      flip: mirror left and right.
+      mean: per channel, in [0, 255]; likewise `std`.
+      std: see `mean`.
+
+    Returns:
+      [H, W, 3] float32 on the canvas; zero right of and below the resized frame.
+    """
+    if image.shape[:2] != (geometry.height, geometry.width):
+        image = cv2.resize(image, (geometry.width, geometry.height))
+    if flip:
+        image = image[:, ::-1]
+    canvas = np.zeros((geometry.canvas_height, geometry.canvas_width, 3), np.float32)
+    inside = canvas[: geometry.height, : geometry.width]
+    np.subtract(image, _channels(mean), out=inside, dtype=np.float32)
+    inside /= _channels(std)
+    return canvas
+
+
+def transform_boxes(boxes: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
+    """Scales, flips and clips boxes.
+
+    Args:
+      boxes: [N, 4] as (x, y, width, height) in pixels of the original frame.
+      geometry: how the frame is resized.
+      flip: mirror left and right.
+
+    Returns:
+      [N, 4] float32 as (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners, x within
+      [0, width] and y within [0, height] (not width - 1: as the published code clips).
+    """
+    x, y, width, height = np.asarray(boxes, np.float32).reshape(-1, 4).T
+    corners = np.stack([x, y, x + width - 1, y + height - 1], axis=1)
+    corners *= np.float32(geometry.scale)
+    if flip:
+        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - 1
+    size = [geometry.width, geometry.height]
+    return np.clip(corners, 0, np.array(size + size, np.float32))
+
+
+def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
+    """Resizes (nearest), flips, pads and packs a mask.
+
+    Args:
+      rle: compressed COCO RLE of the original frame's size.
+      geometry: how the frame is resized.
+      flip: mirror left and right.
+
+    Returns:
+      [H, W // 8] uint8 on the canvas, eight columns a byte.
+    """
+    height, width = rle["size"]
+    rows = nearest_source(height, geometry.height)
+    columns = nearest_source(width, geometry.width)
+    canvas = np.zeros((geometry.canvas_height, geometry.canvas_width), bool)
+    canvas[: geometry.height, : geometry.width] = sample_mask(
+        rle, rows, columns[::-1] if flip else columns
+    )
+    return np.packbits(canvas, axis=1)
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_source(old: int, new: int) -> np.ndarray:
+    """[new] int: which of `old` pixels each of `new` shows, as OpenCV's INTER_NEAREST chooses."""
+    return np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _channels(values: tuple[float, ...]) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
