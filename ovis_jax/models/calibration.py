@@ -50,8 +50,8 @@ class TemporalCalibration(nn.Module):
             raise ValueError(f"compare is {self.compare!r}; expected one of {COMPARISONS}")
         he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
         self.offset_convs = [
-            nn.Conv(self.channels, (3, 3), kernel_init=he, dtype=self.dtype, name=f"offset_conv{i}")
-            for i in range(self.num_convs)
+            nn.Conv(self.channels, (3, 3), kernel_init=he, dtype=self.dtype)
+            for _ in range(self.num_convs)
         ]
         self.offset = nn.Conv(
             2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=_torch_uniform, dtype=self.dtype

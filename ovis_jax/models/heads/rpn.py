@@ -44,9 +44,7 @@ class RPNHead(nn.Module):
         """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4] in the order of `anchors`."""
         num_anchors = len(self.anchor_ratios)
         normal = nn.initializers.normal(0.01)
-        hidden = nn.Conv(
-            self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden"
-        )
+        hidden = nn.Conv(self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden")
         logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="logits")
         deltas = nn.Conv(
             4 * num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="deltas"

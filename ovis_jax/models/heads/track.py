@@ -22,9 +22,7 @@ class TrackHead(nn.Module):
         return x.astype("float32")
 
 
-def track_targets(
-    reference_match: jax.Array, index: jax.Array, positive: jax.Array
-) -> jax.Array:
+def track_targets(reference_match: jax.Array, index: jax.Array, positive: jax.Array) -> jax.Array:
     """Column that each RoI should choose: [R] int32, 0 for "new", else 1 + the reference slot.
 
     Args:

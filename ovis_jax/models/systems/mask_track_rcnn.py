@@ -291,9 +291,7 @@ class MaskTrackRCNN(nn.Module):
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
         levels = tuple(pyramid[:ROI_LEVELS])
         return jax.vmap(
-            lambda p, r: roi_align(
-                p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes
-            )
+            lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes)
         )(levels, rois)
 
 
