@@ -71,7 +71,8 @@ def apply_rules(
       Variables shaped like `template`, float32.
 
     Raises:
-      InputError: a tensor without a rule, a rule without a tensor, a shape that differs, or a parameter that
+      InputError: a tensor without a rule, a rule without a tensor, a shape that differs, or a
+      parameter that
         nothing fills.
     """
     wanted = traverse_util.flatten_dict(template, sep="/")

@@ -25,12 +25,13 @@ class TemporalCalibration(nn.Module):
     One set of weights serves every pyramid level. Source: paper, section 4.2; the published code.
 
     Attributes:
-      compare: what the offsets are computed from. "correlation" of query and reference; their element-wise
-        "difference"; "query": both sides are the query, so that its own features are sampled anew;
-        "addition": no offsets, the reference is added as it is.
+      compare: what the offsets are computed from. "correlation" of query and reference; their
+        element-wise "difference"; "query": both sides are the query, so that its own features are
+        sampled anew; "addition": no offsets, the reference is added as it is.
       displacements: side of the correlation's square of displacements.
       dilation: cells between neighbouring displacements.
-      kernel_size: side of the patches that are compared (paper, equation 2); 1 in the published code.
+      kernel_size: side of the patches that are compared (paper, equation 2); 1 in the published
+        code.
       channels: of the offset convolutions.
       num_convs: how many 3x3 convolutions come before the offsets.
       dtype: of the computation.

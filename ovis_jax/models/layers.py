@@ -11,8 +11,8 @@ GROUP_CHANNELS = 8
 class FrozenBatchNorm(nn.Module):
     """Batch norm with fixed running statistics and trained scale and bias.
 
-    The statistics live in the collection `batch_stats`, which nothing updates. Source: mmdetection 0.x with
-    `norm_eval`, as the published CMaskTrack R-CNN was trained.
+    The statistics live in the collection `batch_stats`, which nothing updates. Source: mmdetection
+    0.x with `norm_eval`, as the published CMaskTrack R-CNN was trained.
     """
 
     epsilon: float = 1e-5

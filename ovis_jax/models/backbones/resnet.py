@@ -86,7 +86,8 @@ class ResNet(nn.Module):
       depth: 18, 34, 50 or 101.
       width: channels of the first stage's 3x3 convolutions; 64 in the published networks.
       norm: "frozen_batch" for imported weights, "group" to train from scratch.
-      frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the stem.
+      frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the
+        stem.
       dtype: of the computation.
     """
 

@@ -38,7 +38,10 @@ class BoxHead(nn.Module):
 
     @nn.compact
     def __call__(self, roi_features: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Maps [..., R, S, S, C] to logits [..., R, K + 1] and deltas [..., R, K + 1, 4]; 0 is background."""
+        """Maps [..., R, S, S, C] to logits [..., R, K + 1] and deltas [..., R, K + 1, 4].
+
+        Class 0 is background.
+        """
         x = roi_features.reshape(*roi_features.shape[:-3], -1)
         for i in range(2):
             x = nn.relu(
@@ -192,9 +195,9 @@ def decode_detections(
       inclusive: box convention.
 
     Returns:
-      boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and the number of
-      candidates that exceeded `candidates`. Ordered by class, then score; if more than D remain, the best D
-      by score, as the reference does.
+      boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and
+      the number of candidates that exceeded `candidates`. Ordered by class, then score; if more
+      than D remain, the best D by score, as the reference does.
     """
     num_classes = logits.shape[-1] - 1
     probs = jax.nn.softmax(logits)[:, 1:]
@@ -209,7 +212,8 @@ def decode_detections(
     boxes = clip_boxes(boxes, image_size, inclusive=inclusive) / scale
     keep = nms(boxes, scores, valid, NMS_IOU, inclusive=inclusive, groups=labels)
     few = keep.sum() <= capacity
-    # Candidates are in order of score, so a stable sort by class leaves scores descending inside a class.
+    # Candidates are in order of score, so a stable sort by class leaves scores descending inside a
+    # class.
     rank = jnp.where(keep, jnp.where(few, labels, 0), num_classes)
     order = jnp.argsort(rank, stable=True)[:capacity]
     order = jnp.pad(order, (0, max(capacity - len(order), 0)))

@@ -13,7 +13,8 @@ class MaskHead(nn.Module):
     """Convolutions, a doubling of the size, and mask logits of every class.
 
     Attributes:
-      num_classes: without background; channel 0 of the output belongs to background and is never read.
+      num_classes: without background; channel 0 of the output belongs to background and is never
+        read.
       channels: of the convolutions.
       num_convs: how many.
       norm: after each of them.
@@ -39,7 +40,7 @@ class MaskHead(nn.Module):
 
 
 class DoublingConv(nn.Module):
-    """Transposed 2x2 convolution with stride 2: one matrix product, since its outputs do not overlap."""
+    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap."""
 
     features: int
     dtype: str = "float32"

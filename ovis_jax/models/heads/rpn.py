@@ -1,4 +1,4 @@
-"""Region proposal network: pyramid to class-agnostic proposals. Source: Faster R-CNN, section 3.1."""
+"""Region proposal network: pyramid to proposals. Source: Faster R-CNN, section 3.1."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ class RPNHead(nn.Module):
 
     @nn.compact
     def __call__(self, pyramid: Sequence[jax.Array]) -> tuple[jax.Array, jax.Array]:
-        """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4] in the order of `anchors`."""
+        """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4], ordered as `anchors`."""
         num_anchors = len(self.anchor_ratios)
         normal = nn.initializers.normal(0.01)
         hidden = nn.Conv(self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden")

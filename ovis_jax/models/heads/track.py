@@ -7,7 +7,7 @@ from flax import linen as nn
 
 
 class TrackHead(nn.Module):
-    """Two fully connected layers; embeddings are compared by their dot product, without normalisation."""
+    """Two fully connected layers; embeddings are compared by their plain dot product."""
 
     channels: int = 1024
     dtype: str = "float32"
@@ -40,9 +40,10 @@ def track_loss(
     targets: jax.Array,
     positive: jax.Array,
 ) -> jax.Array:
-    """Cross-entropy over [new, reference objects]; mean over an image's positives, then over images.
+    """Cross-entropy over [new, reference objects]: mean over positives, then over images.
 
-    An image with a single positive counts; the published code drops it by accident (a squeezed axis).
+    An image with a single positive counts; the published code drops it by accident (a squeezed
+    axis).
 
     Args:
       embeddings: [B, R, E].

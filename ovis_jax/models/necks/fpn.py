@@ -10,7 +10,7 @@ from ovis_jax.models.layers import ConvNorm
 
 
 class FPN(nn.Module):
-    """Top-down pathway with lateral connections. Source: Lin et al. 2017, as mmdetection 0.x computes it.
+    """Top-down pathway with laterals. Source: Lin et al. 2017, as mmdetection 0.x computes it.
 
     Attributes:
       channels: of every pyramid level.

@@ -34,11 +34,12 @@ class Capacity:
 
 
 class MaskTrackRCNN(nn.Module):
-    """Detects, segments and embeds the objects of a query frame, and links them through a track memory.
+    """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
-    Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids calibrated
-    with reference frames, averaged over these before softmax, decoding and sigmoid. Without `calibration`
-    every head reads the query pyramid: MaskTrack R-CNN. Source: paper, section 4; MaskTrack R-CNN.
+    Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids
+    calibrated with reference frames, averaged over these before softmax, decoding and sigmoid.
+    Without `calibration` every head reads the query pyramid: MaskTrack R-CNN. Source: paper,
+    section 4; MaskTrack R-CNN.
 
     Attributes:
       backbone: frames to C2...C5.
@@ -97,7 +98,7 @@ class MaskTrackRCNN(nn.Module):
         return self.box(self._roi_features(pyramid, rois, BOX_SIZE))
 
     def segment(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
-        """Mask logits [B, R, 28, 28, K + 1] of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
+        """Mask logits [B, R, 28, 28, K + 1] of RoIs [B, R, 4] on calibrated levels [B, h, w, C]."""
         return self.mask(self._roi_features(pyramid, rois, MASK_SIZE))
 
     def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
@@ -195,7 +196,8 @@ class MaskTrackRCNN(nn.Module):
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame; references that do not exist do not count.
 
-        A frame without any reference (a one-frame video, or `reference_window` 0) is its own reference.
+        A frame without any reference (a one-frame video, or `reference_window` 0) is its own
+        reference.
         """
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
         calibrated, weights = self._calibrate_window(query, window)
@@ -276,9 +278,9 @@ class MaskTrackRCNN(nn.Module):
     def _decode_proposals(self, logits, deltas, pyramid, image_size) -> Proposals:
         anchors = self.rpn.anchors(pyramid, STRIDES)
         return jax.vmap(
-            lambda l, d, size: rpn_head.decode_proposals(
-                l,
-                d,
+            lambda logit, delta, size: rpn_head.decode_proposals(
+                logit,
+                delta,
                 anchors,
                 size,
                 level_capacity=self.capacity.level_proposals,
