@@ -1,0 +1,35 @@
+"""How our arrays are laid beside recorded ones."""
+
+import numpy as np
+from golden_folder import golden_arrays, golden_json
+
+MAP_TOLERANCE = 1e-4  # of the recorded map's largest value
+BOX_TOLERANCE = 5e-3  # pixels
+SCORE_TOLERANCE = 2e-4
+
+
+def assert_recorded(ours, name: str, file: str = "frame.npz", channels_last: bool = True) -> None:
+    """Compares with a recorded array; ours has channels last, the record has them before the grid.
+
+    Args:
+      ours: [..., H, W, C] where the record is [..., C, H, W], or the record's own layout.
+      name: of the array.
+      file: that holds it.
+      channels_last: whether ours has to be transposed.
+    """
+    entry = golden_json("cmasktrack_rcnn", "manifest.json")["arrays"][file][name]
+    want = golden_arrays("cmasktrack_rcnn", file)[name]
+    ours = np.asarray(ours)
+    if channels_last and ours.ndim >= 3:
+        ours = np.moveaxis(ours, -1, -3)
+    assert list(ours.shape) == list(entry["shape"]), name
+    if entry["stored"].startswith("flat"):
+        ours = ours.reshape(-1)[:: int(entry["stored"].split("::")[1][:-1])]
+    worst = np.abs(ours - want).max() / np.abs(want).max()
+    assert worst <= MAP_TOLERANCE, f"{name}: {worst:.2e} of the largest value"
+
+
+def match_rows(ours: np.ndarray, recorded: np.ndarray) -> np.ndarray:
+    """For each recorded box the row of the nearest of ours, by largest coordinate difference."""
+    distance = np.abs(recorded[:, None, :4] - ours[None, :, :4]).max(-1)
+    return distance.argmin(1)

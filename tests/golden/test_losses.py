@@ -1,0 +1,239 @@
+"""Targets, losses and gradients of the recorded training batch, with the recorded samples."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+from golden_folder import golden_arrays, golden_json
+from ovis_jax.ops.assign import assign_by_iou
+from ovis_jax.ops.boxes import encode_boxes
+from ovis_jax.ops.masks import crop_masks
+from published_model import clip_canvases, published_model
+
+from ovis_jax.checkpoints.maps.cmasktrack_rcnn import rules
+from ovis_jax.models.heads import rpn as rpn_head
+from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
+from ovis_jax.models.systems.mask_track_rcnn import STRIDES
+from ovis_jax.structures import FramePairs, Instances
+
+INSTANCES = 8
+IMAGES = (0, 1)
+
+
+def record(name):
+    return golden_arrays("cmasktrack_rcnn", "train.npz")[name]
+
+
+def image_record(name):
+    return [record(f"img{i}/{name}") for i in IMAGES]
+
+
+def padded(rows, capacity=INSTANCES):
+    """Stacks arrays of different lengths; returns them with their validity."""
+    out = np.zeros((len(rows), capacity, *rows[0].shape[1:]), rows[0].dtype)
+    for i, x in enumerate(rows):
+        out[i, : len(x)] = x
+    valid = np.arange(capacity) < np.array([len(x) for x in rows])[:, None]
+    return out, valid
+
+
+@functools.cache
+def batch() -> FramePairs:
+    frames = clip_canvases(record("resized_bgr"))
+    flipped = [pair["flip"] for pair in golden_json("cmasktrack_rcnn", "train.json")["pairs"]]
+    width = record("resized_bgr").shape[-2]
+    for i, flip in enumerate(flipped):
+        if flip:
+            frames[i, :, :, :width] = frames[i, :, :, :width][..., ::-1, :]
+    boxes, valid = padded(image_record("gt_bboxes"))
+    labels, _ = padded(image_record("gt_labels"))
+    masks, _ = padded(image_record("gt_masks_packed"))
+    match, _ = padded(image_record("gt_pids"))
+    reference_boxes, reference_valid = padded(image_record("ref_bboxes"))
+    instances = Instances(
+        boxes=boxes,
+        labels=np.where(valid, labels - 1, 0).astype(np.int32),
+        masks=masks,
+        valid=valid,
+    )
+    pairs = FramePairs(
+        query=frames[:, 0],
+        reference=frames[:, 1],
+        image_size=np.tile(np.int32(record("resized_bgr").shape[2:4]), (2, 1)),
+        instances=instances,
+        reference_boxes=reference_boxes,
+        reference_valid=reference_valid,
+        reference_match=match.astype(np.int32),
+        sample=np.arange(2, dtype=np.int32),
+    )
+    return jax.tree.map(jnp.asarray, pairs)
+
+
+def anchors():
+    system, _ = published_model()
+    height, width = batch().query.shape[1:3]
+    levels = [np.zeros((-(-height // s), -(-width // s), 1)) for s in STRIDES]
+    return np.concatenate(system.rpn.anchors(levels, STRIDES))
+
+
+def anchor_targets() -> rpn_head.RPNTargets:
+    """Targets of the recorded anchors."""
+    boxes = anchors()
+    positive = np.zeros((2, len(boxes)), bool)
+    negative = np.zeros((2, len(boxes)), bool)
+    deltas = np.zeros((2, len(boxes), 4), np.float32)
+    for i in IMAGES:
+        index = record(f"img{i}/anchor_pos")
+        positive[i, index] = True
+        negative[i, record(f"img{i}/anchor_neg")] = True
+        targets = record(f"img{i}/gt_bboxes")[record(f"img{i}/anchor_pos_gt")]
+        deltas[i, index] = encode_boxes(
+            jnp.asarray(boxes[index]), jnp.asarray(targets), inclusive=True
+        )
+    return jax.tree.map(jnp.asarray, rpn_head.RPNTargets(positive, negative, deltas))
+
+
+def roi_targets() -> BoxTargets:
+    """Targets of the recorded RoIs, positives first."""
+    samples = 512
+    positives = [len(x) for x in image_record("rois_pos")]
+    pairs = zip(image_record("rois_pos"), image_record("rois_neg"), strict=True)
+    rois = np.stack([np.concatenate(x) for x in pairs])
+    index, positive = padded(image_record("rois_pos_gt"), samples)
+    classes, _ = padded(image_record("rois_pos_label"), samples)
+    targets = np.stack([record(f"img{i}/gt_bboxes")[index[i]] for i in IMAGES])
+    deltas = encode_boxes(jnp.asarray(rois), jnp.asarray(targets), stds=DELTA_STDS, inclusive=True)
+    assert all(p <= 128 for p in positives)
+    return BoxTargets(
+        boxes=jnp.asarray(rois),
+        classes=jnp.asarray(classes, jnp.int32),
+        index=jnp.asarray(index, jnp.int32),
+        deltas=jnp.where(positive[..., None], deltas, 0),
+        positive=jnp.asarray(positive),
+        valid=jnp.ones((2, samples), bool),
+    )
+
+
+def losses_of(system, variables):
+    """All losses with the recorded samples instead of drawn ones."""
+
+    def compute(module, pairs, anchor, roi):
+        levels = module.encode(jnp.concatenate([pairs.query, pairs.reference]))
+        query, reference = tuple(x[:2] for x in levels), tuple(x[2:] for x in levels)
+        logits, deltas = module.rpn(query)
+        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor)
+        losses, _ = module.roi_losses(pairs, query, reference, roi)
+        return {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+
+    return system.apply(variables, batch(), anchor_targets(), roi_targets(), method=compute)
+
+
+@pytest.fixture(scope="module")
+def losses_and_gradient():
+    system, variables = published_model()
+
+    def total(params):
+        losses = losses_of(system, {**variables, "params": params})
+        return sum(losses.values()), losses
+
+    (_, losses), gradient = jax.jit(jax.value_and_grad(total, has_aux=True))(variables["params"])
+    return losses, traverse_util.flatten_dict({"params": gradient}, sep="/")
+
+
+def test_anchor_assignment():
+    height, width = record("resized_bgr").shape[2:4]
+    boxes = jnp.asarray(anchors())
+    inside = (boxes[:, :2] >= 0).all(1) & (boxes[:, 2] < width) & (boxes[:, 3] < height)
+    for i in IMAGES:
+        instances = jax.tree.map(lambda x: x[i], batch().instances)  # noqa: B023
+        ours = assign_by_iou(
+            boxes,
+            inside,
+            instances.boxes,
+            instances.valid,
+            positive_iou=0.7,
+            negative_iou=0.3,
+            min_positive_iou=0.3,
+            inclusive=True,
+        )
+        code = jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
+        code = jnp.where(inside, code, -2)
+        np.testing.assert_array_equal(code, record(f"img{i}/anchor_assignment"))
+
+
+def test_proposal_assignment():
+    for i in IMAGES:
+        instances = jax.tree.map(lambda x: x[i], batch().instances)  # noqa: B023
+        proposals = jnp.asarray(record(f"img{i}/proposals")[:, :4])
+        ours = assign_by_iou(
+            proposals,
+            jnp.ones(len(proposals), bool),
+            instances.boxes,
+            instances.valid,
+            positive_iou=0.5,
+            negative_iou=0.5,
+            min_positive_iou=0.5,
+            inclusive=True,
+        )
+        code = jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
+        np.testing.assert_array_equal(code, record(f"img{i}/proposal_assignment"))
+
+
+def test_mask_targets_bit_for_bit():
+    want = np.unpackbits(record("mask_targets_packed"), axis=-1)[..., :28]
+    ours = []
+    for i in IMAGES:
+        rois, index = record(f"img{i}/rois_pos"), record(f"img{i}/rois_pos_gt")
+        masks = batch().instances.masks[i]
+        ours.append(crop_masks(masks, jnp.asarray(rois), jnp.asarray(index), 28))
+    np.testing.assert_array_equal(np.concatenate(ours), want)
+
+
+@pytest.mark.slow
+def test_losses(losses_and_gradient):
+    losses, _ = losses_and_gradient
+    want = golden_json("cmasktrack_rcnn", "train.json")["losses_float64"]
+    names = {
+        "rpn_class": "loss_rpn_cls",
+        "rpn_box": "loss_rpn_reg",
+        "box_class": "loss_cls",
+        "box": "loss_reg",
+        "mask": "loss_mask",
+        "track": "loss_match",
+    }
+    for ours, theirs in names.items():
+        np.testing.assert_allclose(losses[ours], np.sum(want[theirs]), rtol=1e-4, err_msg=ours)
+
+
+@pytest.mark.slow
+def test_gradients(losses_and_gradient):
+    _, gradient = losses_and_gradient
+    data = golden_json("cmasktrack_rcnn", "train.json")["gradients"]
+    table = rules()
+    trained = {name: entry for name, entry in data.items() if entry is not None}
+    assert trained
+    for name, entry in trained.items():
+        ours = _in_torch_layout(gradient[table[name].target], name)
+        samples = np.asarray(entry["samples"])
+        ours = ours.reshape(-1)[:: entry["sample_stride"]][: len(samples)]
+        error = np.linalg.norm(ours - samples) / np.linalg.norm(samples)
+        assert error < 2e-2, f"{name}: {error:.2e}"
+
+
+def _in_torch_layout(ours, name):
+    """Undoes the layout change of the import."""
+    recorded = golden_json("cmasktrack_rcnn", "params.json")["params"]
+    shape = next(tuple(p["shape"]) for p in recorded if p["name"] == name)
+    flat = np.empty(int(np.prod(shape)), np.float32)
+    flat[torch_positions(name, shape)] = np.asarray(ours).reshape(-1)
+    return flat
+
+
+@functools.cache
+def torch_positions(name, shape):
+    """Where each number of our array stands in the flattened PyTorch tensor."""
+    index = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
+    return rules()[name].convert(index).reshape(-1)

@@ -1,0 +1,121 @@
+"""MaskTrack R-CNN with and without calibration: what training and inference promise."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from models.tiny import HEIGHT, WIDTH, frame_pairs, tiny_system, window
+
+TOTAL_LOSSES = {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"}
+
+
+def total_loss(system, variables, batch):
+    def loss(params):
+        losses, _ = system.apply(
+            {**variables, "params": params}, batch, jax.random.key(1), method="losses"
+        )
+        return sum(losses.values()), losses
+
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"])
+
+
+def poison_instances(batch):
+    """NaN boxes, absurd labels and full masks in every invalid slot."""
+    instances = batch.instances
+    invalid = ~instances.valid
+    instances = instances.replace(
+        boxes=jnp.where(invalid[..., None], jnp.nan, instances.boxes),
+        labels=jnp.where(invalid, 10**6, instances.labels),
+        masks=jnp.where(invalid[..., None, None], jnp.uint8(255), instances.masks),
+    )
+    return batch.replace(
+        instances=instances,
+        reference_boxes=jnp.where(batch.reference_valid[..., None], batch.reference_boxes, jnp.nan),
+        reference_match=jnp.where(invalid, 10**6, batch.reference_match),
+    )
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_every_loss_is_finite_and_every_part_receives_a_gradient(calibrated):
+    system, variables = tiny_system(calibrated=calibrated)
+    (total, losses), gradient = total_loss(system, variables, frame_pairs())
+    assert set(losses) == TOTAL_LOSSES
+    assert np.isfinite(total)
+    norms = jax.tree.map(lambda x: float(jnp.abs(x).max()), gradient)
+    silent = [p for p, x in jax.tree_util.tree_leaves_with_path(norms) if not x > 0]
+    assert not silent
+
+
+def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient():
+    system, variables = tiny_system()
+    batch = frame_pairs()
+    clean = total_loss(system, variables, batch)
+    poisoned = total_loss(system, variables, poison_instances(batch))
+    jax.tree.map(np.testing.assert_array_equal, clean, poisoned)
+
+
+def test_a_frame_without_objects_trains_the_background_only():
+    system, variables = tiny_system()
+    batch = frame_pairs(num_pairs=1)
+    empty = jnp.zeros_like(batch.instances.valid)
+    batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
+    (total, losses), gradient = total_loss(system, variables, batch)
+    assert losses["mask"] == losses["track"] == losses["box"] == losses["rpn_box"] == 0
+    assert np.isfinite(total) and all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+
+
+def detect(system, variables, frames, valid):
+    return jax.jit(
+        lambda f, v: system.apply(variables, window(system, variables, f, v), method="detect")
+    )(frames, jnp.asarray(valid))
+
+
+def assert_same_detections(a, b):
+    np.testing.assert_array_equal(a.valid, b.valid)
+    for field in ("boxes", "scores", "labels", "embeddings", "mask_logits"):
+        np.testing.assert_array_equal(getattr(a, field)[a.valid], getattr(b, field)[a.valid])
+
+
+def test_frames_outside_the_video_do_not_count_whatever_they_hold():
+    system, variables = tiny_system(reference_window=2)
+    frames = jax.random.normal(jax.random.key(2), (5, HEIGHT, WIDTH, 3))
+    valid = [False, False, True, True, True]
+    poisoned = frames.at[:2].set(jnp.nan)
+    a = detect(system, variables, frames, valid)
+    assert a.valid.any()
+    assert_same_detections(a, detect(system, variables, poisoned, valid))
+
+
+def test_a_reference_frame_inside_the_video_does_count():
+    system, variables = tiny_system(reference_window=2)
+    frames = jax.random.normal(jax.random.key(2), (5, HEIGHT, WIDTH, 3))
+    a = detect(system, variables, frames, [True] * 5)
+    b = detect(system, variables, frames.at[4].multiply(-3), [True] * 5)
+    assert not np.array_equal(a.scores, b.scores)
+
+
+def test_a_one_frame_video_is_its_own_reference():
+    system, variables = tiny_system(reference_window=2)
+    frame = jax.random.normal(jax.random.key(2), (1, HEIGHT, WIDTH, 3))
+    alone = detect(
+        system, variables, jnp.tile(frame, (5, 1, 1, 1)), [False, False, True, False, False]
+    )
+    repeated = detect(system, variables, jnp.tile(frame, (5, 1, 1, 1)), [True] * 5)
+    np.testing.assert_array_equal(alone.valid, repeated.valid)
+    np.testing.assert_allclose(alone.scores, repeated.scores, atol=1e-5)
+
+
+def test_a_still_scene_keeps_its_identities():
+    system, variables = tiny_system(calibrated=False, reference_window=0)
+    frame = jax.random.normal(jax.random.key(3), (1, HEIGHT, WIDTH, 3))
+    memory = system.apply(variables, 20, method="init_memory")
+    first, outputs = True, []
+    for _ in range(3):
+        w = window(system, variables, frame, [True], first)
+        memory, output = system.apply(variables, memory, w, method="step")
+        outputs.append(output)
+        first = False
+    assert outputs[0].valid.any()
+    for output in outputs[1:]:
+        kept = np.asarray(output.ids)[np.asarray(output.valid)]
+        assert len(set(kept.tolist())) == len(kept)

@@ -1,0 +1,80 @@
+"""A network and a batch small enough for every test of the models."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import quickstart
+from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.structures import FramePairs, Instances, Window
+
+HEIGHT, WIDTH = 64, 96
+IMAGE_SIZE = (56, 90)
+
+
+def tiny_config(calibrated: bool = True, reference_window: int = 2):
+    """The quickstart network, narrower."""
+    config = quickstart.get_config().copy_and_resolve_references()
+    config.unlock()
+    config.model.backbone.width = 8
+    config.model.neck.channels = 16
+    config.model.calibration.update(displacements=4, channels=16)
+    if not calibrated:
+        config.model.calibration = None
+    config.predict.reference_window = reference_window
+    config.capacity.update(level_proposals=40, proposals=30, candidates=60, detections=8, tracks=20)
+    config.model.box.update(channels=32, num_samples=16, max_positive=6, score_threshold=0.05)
+    return config.lock()
+
+
+def tiny_system(**kwargs):
+    """A system and its freshly initialised variables."""
+    config = tiny_config(**kwargs)
+    system = build_system(config)
+    return system, init_variables(system, jax.random.key(0))
+
+
+def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> FramePairs:
+    """Random frames with rectangular objects; invalid slots hold zeros."""
+    rng = np.random.default_rng(0)
+    boxes = np.zeros((num_pairs, capacity, 4), np.float32)
+    masks = np.zeros((num_pairs, capacity, HEIGHT, WIDTH), np.uint8)
+    for b in range(num_pairs):
+        for n in range(num_valid):
+            x, y = rng.integers(0, 50), rng.integers(0, 25)
+            w, h = rng.integers(12, 35), rng.integers(12, 28)
+            boxes[b, n] = x, y, x + w - 1, y + h - 1
+            masks[b, n, y : y + h, x : x + w] = 1
+    valid = np.broadcast_to(np.arange(capacity) < num_valid, (num_pairs, capacity))
+    frames = rng.normal(size=(2, num_pairs, HEIGHT, WIDTH, 3)).astype(np.float32)
+    frames[..., IMAGE_SIZE[0] :, :, :] = 0
+    frames[..., IMAGE_SIZE[1] :, :] = 0
+    match = np.where(valid, np.arange(capacity) + 1, 0).astype(np.int32)
+    match[:, num_valid - 1] = 0
+    batch = FramePairs(
+        query=frames[0],
+        reference=frames[1],
+        image_size=np.tile(np.int32(IMAGE_SIZE), (num_pairs, 1)),
+        instances=Instances(
+            boxes=boxes,
+            labels=np.where(valid, np.arange(capacity) % 5, 0).astype(np.int32),
+            masks=np.packbits(masks, axis=-1),
+            valid=valid,
+        ),
+        reference_boxes=boxes,
+        reference_valid=valid & (np.arange(capacity) < num_valid - 1),
+        reference_match=match,
+        sample=np.arange(num_pairs, dtype=np.int32),
+    )
+    return jax.tree.map(jnp.asarray, batch)
+
+
+def window(system, variables, frames: jax.Array, valid, is_first: bool = False) -> Window:
+    """Encodes frames [before + 1 + after, H, W, 3] into a window."""
+    return Window(
+        pyramid=system.apply(variables, frames, method="encode"),
+        valid=jnp.asarray(valid),
+        image_size=jnp.asarray(IMAGE_SIZE, jnp.int32),
+        scale=jnp.float32(0.5),
+        is_first=jnp.asarray(is_first),
+    )
