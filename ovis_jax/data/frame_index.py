@@ -1,0 +1,99 @@
+"""Which frames can be a training sample, and which objects count in them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ovis_jax.data.transforms import is_landscape
+from ovis_jax.formats.annotations import Annotations, Instance, Video
+from ovis_jax.formats.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoObjects:
+    """The annotated objects of one video.
+
+    Attributes:
+      video: its record.
+      instances: the objects, without crowds; N of them.
+      boxes: [N, T, 4] float32 (x, y, width, height), NaN where absent.
+      areas: [N, T] float32, zero where absent.
+      counts: [N, T] bool: the object counts in the frame.
+    """
+
+    video: Video
+    instances: tuple[Instance, ...]
+    boxes: np.ndarray
+    areas: np.ndarray
+    counts: np.ndarray
+
+    def in_frame(self, frame: int, capacity: int) -> np.ndarray:
+        """Positions in `instances`, ascending, of a frame's objects; the largest if too many."""
+        objects = np.flatnonzero(self.counts[:, frame])
+        if len(objects) > capacity:
+            by_area = np.argsort(-self.areas[objects, frame], kind="stable")
+            objects = np.sort(objects[by_area[:capacity]])
+        return objects
+
+
+class FrameIndex:
+    """All frames with at least one object that counts; their numbers are the sample numbers.
+
+    An object counts in a frame where it has a mask and a box, its area is positive and its box is
+    at least one pixel wide and high. Crowds never count, and neither do their masks.
+
+    Attributes:
+      videos: VideoObjects in the order of the annotation file.
+      video_index: [S] int, each sample's position in `videos`; ascending.
+      frame: [S] int, each sample's frame in its video; ascending within a video.
+      landscape: [S] bool: wider than high.
+    """
+
+    def __init__(self, annotations: Annotations):
+        """Looks at every box once; decodes no mask.
+
+        Raises:
+          InputError: there is no ground truth, or no frame with an object.
+        """
+        if not annotations.has_ground_truth:
+            raise InputError(
+                f"{annotations.path}: annotations: expected a list to train on, is null"
+            )
+        self.videos = [_video_objects(annotations, video) for video in annotations.videos]
+        frames = [np.flatnonzero(v.counts.any(axis=0)) for v in self.videos]
+        self.video_index = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
+        self.frame = np.concatenate([np.zeros(0, np.int64), *frames])
+        if not len(self):
+            raise InputError(f"{annotations.path}: annotations: no frame has an object to train on")
+        wide = np.array([is_landscape(v.video.width, v.video.height) for v in self.videos])
+        self.landscape = wide[self.video_index]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.frame)
+
+    def annotated_frames(self, video_index: int) -> np.ndarray:
+        """[F] int, the frames of a video that are samples, ascending."""
+        first, end = np.searchsorted(self.video_index, [video_index, video_index + 1])
+        return self.frame[first:end]
+
+    def overflow(self, capacity: int) -> tuple[int, int]:
+        """Objects that do not fit into `capacity`, and the number of frames they are in."""
+        excess = [v.counts.sum(axis=0) - capacity for v in self.videos]
+        excess = np.concatenate(excess)
+        return int(excess[excess > 0].sum()), int((excess > 0).sum())
+
+
+def _video_objects(annotations: Annotations, video: Video) -> VideoObjects:
+    instances = tuple(i for i in annotations.instances_of(video.id) if not i.iscrowd)
+    shape = (len(instances), video.length)
+    boxes = np.array([i.boxes for i in instances], np.float32).reshape(*shape, 4)
+    areas = np.array([i.areas for i in instances], np.float32).reshape(shape)
+    masks = [[s is not None for s in i.segmentations] for i in instances]
+    has_mask = np.array(masks, bool).reshape(shape)
+    with np.errstate(invalid="ignore"):
+        counts = has_mask & (areas > 0) & (boxes[..., 2:] >= 1).all(axis=-1)
+    counts &= np.isfinite(boxes).all(axis=-1)
+    return VideoObjects(video, instances, boxes, np.nan_to_num(areas), counts)

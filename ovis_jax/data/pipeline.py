@@ -1,0 +1,109 @@
+"""Training batches: loaded in parallel and ahead of the device by tf.data.
+
+TensorFlow is imported here only, and sees no accelerator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import tensorflow as tf
+
+from ovis_jax.data.training_data import TrainingData
+from ovis_jax.structures import FramePairs, Instances
+
+_PREFETCHED_BATCHES = 2
+_TYPES, _TREE = jax.tree.flatten(
+    FramePairs(
+        query=tf.float32,
+        reference=tf.float32,
+        image_size=tf.int32,
+        instances=Instances(boxes=tf.float32, labels=tf.int32, masks=tf.uint8, valid=tf.bool),
+        reference_boxes=tf.float32,
+        reference_valid=tf.bool,
+        reference_match=tf.int32,
+        sample=tf.int32,
+    )
+)
+
+
+def training_batches(
+    data: TrainingData,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    host_index: int = 0,
+    host_count: int = 1,
+) -> Iterator[FramePairs]:
+    """Endless batches; number `i` is a function of `(seed, i)` alone.
+
+    Args:
+      data: the samples.
+      batch_size: pairs a batch, on all hosts together.
+      seed: of order, reference frames and flips.
+      start_step: number of the first batch; the batches are those of an uninterrupted run.
+      host_index: this host yields rows `[host_index * n, (host_index + 1) * n)` of every batch,
+        where `n = batch_size / host_count`.
+      host_count: number of hosts.
+
+    Returns:
+      Iterator over FramePairs of numpy arrays, `n` rows each.
+
+    Raises:
+      ValueError: the batch cannot be divided among the hosts.
+      InputError: (while iterating) a frame or mask cannot be used; names the file.
+    """
+    if batch_size < 1 or batch_size % host_count:
+        raise ValueError(f"batch_size {batch_size} is no multiple of {host_count} hosts")
+    _hide_accelerators()
+    rows = batch_size // host_count
+    loader = _Loader(data, batch_size, seed, first_row=host_index * rows, rows=rows)
+    pairs = tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
+    pairs = pairs.map(loader.as_tensors, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = pairs.batch(rows, drop_remainder=True).prefetch(_PREFETCHED_BATCHES)
+    return _records(batches, loader)
+
+
+def _records(batches: tf.data.Dataset, loader: _Loader) -> Iterator[FramePairs]:
+    for failed, *leaves in batches.as_numpy_iterator():
+        if failed.max() >= 0:
+            raise loader.errors[int(failed.max())]
+        yield jax.tree.unflatten(_TREE, leaves)
+
+
+class _Loader:
+    """Loads the pairs of one host by number; keeps errors, which would be unreadable from TF.
+
+    Attributes:
+      errors: exception of each pair that could not be loaded, by its number.
+    """
+
+    def __init__(self, data: TrainingData, batch_size: int, seed: int, first_row: int, rows: int):
+        self.errors: dict[int, Exception] = {}
+        self._data, self._seed = data, seed
+        self._order = data.order(batch_size, seed)
+        self._first_row, self._rows = first_row, rows
+
+    def as_tensors(self, number: tf.Tensor) -> list[tf.Tensor]:
+        """The pair's own number if it could not be loaded, else -1; and its leaves."""
+        return tf.numpy_function(self._load, [number], [tf.int64, *_TYPES], stateful=False)
+
+    def _load(self, number: np.int64) -> list[np.ndarray]:
+        batch, row = divmod(int(number), self._rows)
+        row += self._first_row
+        sample = int(self._order.samples(batch)[row])
+        try:
+            draw = self._data.draw(self._seed, batch * self._order.batch_size + row, sample)
+            return [np.int64(-1), *jax.tree.leaves(self._data.pair(draw))]
+        except Exception as error:
+            self.errors[int(number)] = error
+            return [number, *jax.tree.leaves(self._data.blank_pair(sample))]
+
+
+def _hide_accelerators() -> None:
+    """Keeps TensorFlow off the devices that JAX uses."""
+    for kind in ("GPU", "TPU"):
+        tf.config.set_visible_devices([], kind)

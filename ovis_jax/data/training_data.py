@@ -1,0 +1,218 @@
+"""An annotated data set as training samples: one frame pair at a time, as numpy arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl import logging
+
+from ovis_jax.data import sampling
+from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.frame_index import FrameIndex, VideoObjects
+from ovis_jax.data.transforms import (
+    FrameGeometry,
+    training_geometry,
+    transform_boxes,
+    transform_image,
+    transform_mask,
+)
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.errors import InputError
+from ovis_jax.structures import FramePairs, Instances
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """What chance decides about a sample.
+
+    Attributes:
+      sample: number of the query frame in the frame index.
+      reference: frame of the same video.
+      flip: mirror both frames.
+    """
+
+    sample: int
+    reference: int
+    flip: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _View:
+    """One frame to load.
+
+    Attributes:
+      objects: of its video.
+      frame: its number in the video.
+      chosen: [N] int, positions in `objects.instances` of the frame's objects.
+      geometry: resized size and canvas.
+      flip: mirror it.
+    """
+
+    objects: VideoObjects
+    frame: int
+    chosen: np.ndarray
+    geometry: FrameGeometry
+    flip: bool
+
+
+class TrainingData:
+    """The training frames and objects of a data set.
+
+    Attributes:
+      num_samples: frames that can be a query frame.
+      num_dropped: annotated objects (counted in every frame) beyond the capacity; never used.
+      index: FrameIndex.
+    """
+
+    def __init__(self, data, capacity: int):
+        """Reads the annotations and looks that every frame file exists.
+
+        Args:
+          data: `config.data`.
+          capacity: most objects of a frame; of more, the largest are kept and a warning is logged.
+
+        Raises:
+          InputError: annotations or frames are missing or unusable, or a value makes no sense.
+        """
+        _check(data)
+        annotations = load_annotations(data.train_annotations)
+        annotations.check_frames(data.train_images)
+        self.index = FrameIndex(annotations)
+        self.num_samples = len(self.index)
+        self.num_dropped, frames = self.index.overflow(capacity)
+        if self.num_dropped:
+            logging.warning(
+                "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
+                *(data.train_annotations, frames, capacity, self.num_dropped),
+            )
+        self._labels = {category.id: k for k, category in enumerate(annotations.categories)}
+        self._images = pathlib.Path(data.train_images)
+        self._capacity = capacity
+        self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
+        self._mean, self._std = tuple(data.mean), tuple(data.std)
+        self._flip_probability = data.flip_probability
+        self._window = data.reference_window if data.reference_sampling == "window" else None
+
+    def batches_per_epoch(self, batch_size: int) -> int:
+        """Batches after which every sample was a query at least once."""
+        return self.order(batch_size, seed=0).batches_per_epoch
+
+    def order(self, batch_size: int, seed: int) -> sampling.BatchOrder:
+        """The order in which samples are visited."""
+        return sampling.BatchOrder(self.index.landscape, batch_size=batch_size, seed=seed)
+
+    def describe(self, sample: int) -> str:
+        """Names a sample in messages: "video 3 (horses), frame 7"."""
+        video, frame = self._objects(sample).video, int(self.index.frame[sample])
+        name = pathlib.PurePath(video.file_names[frame]).parent.name
+        return f"video {video.id} ({name}), frame {frame}"
+
+    def geometry(self, sample: int) -> FrameGeometry:
+        """Resized size and canvas of a sample's frames."""
+        video = self._objects(sample).video
+        return training_geometry(video.width, video.height, self._scale, self._multiple)
+
+    def draw(self, seed: int, position: int, sample: int) -> Draw:
+        """Draws for the row at `position = batch * batch_size + row` of the training run."""
+        rng = sampling.draws(seed, position)
+        frames = self.index.annotated_frames(self.index.video_index[sample])
+        reference = sampling.draw_reference(rng, frames, self.index.frame[sample], self._window)
+        return Draw(int(sample), reference, bool(rng.random() < self._flip_probability))
+
+    def pair(self, draw: Draw) -> FramePairs:
+        """Loads one frame pair; numpy arrays without batch axis.
+
+        Raises:
+          InputError: a frame or a mask cannot be used.
+        """
+        query = self._view(draw.sample, int(self.index.frame[draw.sample]), draw.flip)
+        reference = self._view(draw.sample, draw.reference, draw.flip)
+        same = query.chosen[:, None] == reference.chosen
+        match = (same * np.arange(1, same.shape[1] + 1, dtype=np.int32)).sum(axis=1, dtype=np.int32)
+        return FramePairs(
+            query=self._image(query),
+            reference=self._image(reference),
+            image_size=np.array([query.geometry.height, query.geometry.width], np.int32),
+            instances=self._instances(query),
+            reference_boxes=self._boxes(reference),
+            reference_valid=self._valid(reference),
+            reference_match=self._padded(match),
+            sample=np.int32(draw.sample),
+        )
+
+    def blank_pair(self, sample: int) -> FramePairs:
+        """A pair of this sample's shapes, all zero and without valid slots."""
+        geometry = self.geometry(sample)
+        height, width = geometry.canvas_height, geometry.canvas_width
+        slots = self._capacity
+        image, boxes = np.zeros((height, width, 3), np.float32), np.zeros((slots, 4), np.float32)
+        numbers, valid = np.zeros(slots, np.int32), np.zeros(slots, bool)
+        masks = np.zeros((slots, height, width // 8), np.uint8)
+        return FramePairs(
+            query=image,
+            reference=image,
+            image_size=np.zeros(2, np.int32),
+            instances=Instances(boxes=boxes, labels=numbers, masks=masks, valid=valid),
+            reference_boxes=boxes,
+            reference_valid=valid,
+            reference_match=numbers,
+            sample=np.int32(sample),
+        )
+
+    def _objects(self, sample: int) -> VideoObjects:
+        return self.index.videos[self.index.video_index[sample]]
+
+    def _view(self, sample: int, frame: int, flip: bool) -> _View:
+        objects = self._objects(sample)
+        chosen = objects.in_frame(frame, self._capacity)
+        return _View(objects, frame, chosen, self.geometry(sample), flip)
+
+    def _image(self, view: _View) -> np.ndarray:
+        video = view.objects.video
+        path = self._images / video.file_names[view.frame]
+        image = read_frame(path, video.width, video.height)
+        return transform_image(image, view.geometry, flip=view.flip, mean=self._mean, std=self._std)
+
+    def _boxes(self, view: _View) -> np.ndarray:
+        boxes = view.objects.boxes[view.chosen, view.frame]
+        return self._padded(transform_boxes(boxes, view.geometry, flip=view.flip))
+
+    def _instances(self, view: _View) -> Instances:
+        instances = [view.objects.instances[i] for i in view.chosen]
+        size = (self._capacity, view.geometry.canvas_height, view.geometry.canvas_width // 8)
+        masks = np.zeros(size, np.uint8)
+        for slot, instance in enumerate(instances):
+            rle = instance.rle(view.frame)
+            masks[slot] = transform_mask(rle, view.geometry, flip=view.flip)
+        labels = np.array([self._labels[i.category_id] for i in instances], np.int32)
+        return Instances(
+            boxes=self._boxes(view),
+            labels=self._padded(labels),
+            masks=masks,
+            valid=self._valid(view),
+        )
+
+    def _valid(self, view: _View) -> np.ndarray:
+        return np.arange(self._capacity) < len(view.chosen)
+
+    def _padded(self, values: np.ndarray) -> np.ndarray:
+        """Appends zeros up to the capacity."""
+        padded = np.zeros((self._capacity, *values.shape[1:]), values.dtype)
+        padded[: len(values)] = values
+        return padded
+
+
+def _check(data) -> None:
+    """Raises InputError for values of `config.data` that make no sense."""
+    if data.reference_sampling not in ("window", "video"):
+        raise InputError(
+            f"config.data.reference_sampling: expected 'window' or 'video', "
+            f"is {data.reference_sampling!r}"
+        )
+    if data.pad_multiple % 8:
+        raise InputError(
+            f"config.data.pad_multiple: expected a multiple of 8 (masks have eight pixels a byte), "
+            f"is {data.pad_multiple}"
+        )
