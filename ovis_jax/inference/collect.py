@@ -1,0 +1,88 @@
+"""Outputs of the device to tracks of results.json, on a thread of its own."""
+
+import collections
+import concurrent.futures
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from ovis_jax.inference.paste import paste_mask, pixel_boxes
+from ovis_jax.inference.stream import ChunkOutput
+from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.tracklets import Tracklets
+
+_MAX_WAITING = 2  # chunks on the device or waiting for the thread; more would only fill memory
+
+
+class VideoTracks:
+    """Collects the tracks of one video.
+
+    Attributes:
+      tracklets: the tracks so far.
+      overflow: objects lost to a capacity so far.
+    """
+
+    def __init__(self, width: int, height: int, scale: float):
+        """Starts without tracks.
+
+        Args:
+          width: width of the original frames.
+          height: height of the original frames.
+          scale: resized pixels per original pixel.
+        """
+        self.tracklets = Tracklets()
+        self.overflow = 0
+        self._width, self._height, self._scale = width, height, scale
+
+    def add(self, chunk: ChunkOutput) -> None:
+        """Waits for a chunk and adds its objects; chunks come in the order of the video."""
+        frames: FrameOutput = jax.device_get(chunk.frames)
+        self.overflow += int(frames.overflow.sum())
+        for slot, valid in enumerate(frames.valid):
+            if valid.any():
+                objects = jax.tree.map(lambda x, i=slot: x[i], frames)
+                self._add_frame(chunk.first_frame + slot, objects, np.flatnonzero(valid))
+
+    def _add_frame(self, frame: int, objects: FrameOutput, kept: np.ndarray) -> None:
+        boxes = pixel_boxes(objects.boxes[kept], self._scale)
+        masks = [
+            paste_mask(logits, box, self._height, self._width)
+            for logits, box in zip(objects.mask_logits[kept], boxes, strict=True)
+        ]
+        self.tracklets.add(
+            frame, objects.ids[kept], objects.scores[kept], objects.labels[kept], masks
+        )
+
+
+class HostThread:
+    """Runs host work in order on one thread while the caller feeds the device.
+
+    `submit` blocks once a few calls wait, and raises what an earlier call raised.
+    """
+
+    def __init__(self):
+        """Starts the thread."""
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+
+    def submit(self, function: Callable[..., None], *arguments) -> None:
+        """Runs `function(*arguments)` after everything submitted before."""
+        self._waiting.append(self._pool.submit(function, *arguments))
+        self._wait(_MAX_WAITING)
+
+    def __enter__(self):
+        """The thread itself."""
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        """Waits for the work, or drops it if the caller fails."""
+        try:
+            if error_type is None:
+                self._wait(0)
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _wait(self, left: int) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()

@@ -1,0 +1,168 @@
+"""Video in, padded outputs of every frame out: constant memory, one compiled program a canvas size."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from ovis_jax.inference import window as windows
+from ovis_jax.structures import FrameOutput, TrackMemory, Window
+
+
+@flax.struct.dataclass
+class VideoState:
+    """What a video leaves behind for its next chunk.
+
+    Attributes:
+      buffer: the last `before + after` encoded frames.
+      memory: the system's memory.
+      num_queries: [] int32, frames that were queries already.
+    """
+
+    buffer: windows.EncodedFrames
+    memory: TrackMemory
+    num_queries: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class ChunkOutput:
+    """Outputs of consecutive query frames.
+
+    Attributes:
+      first_frame: number of the query frame in slot 0; negative where slots stand before the video.
+      frames: FrameOutput with a leading axis of slots, on the device and perhaps still being computed.
+        Slots before the first and after the last frame of the video hold no valid object.
+    """
+
+    first_frame: int
+    frames: FrameOutput
+
+
+class VideoStream:
+    """Runs a system over videos of any length, chunk by chunk.
+
+    Every frame passes `encode` once, `chunk` frames together. A frame becomes the query as soon as
+    the frames after it that its window needs are encoded, so outputs lag `window_after` frames.
+    The numbers do not depend on `chunk`.
+    """
+
+    def __init__(self, system: nn.Module, variables: dict, *, chunk: int, tracks: int):
+        """Makes a stream.
+
+        Args:
+          system: module with `encode`, `init_memory`, `step`, `window_before` and `window_after`.
+          variables: the system's variables.
+          chunk: frames encoded together.
+          tracks: capacity of the track memory.
+        """
+        if chunk < 1:
+            raise ValueError(f"chunk must be at least 1, not {chunk}")
+        self._variables = variables
+        self._chunk = chunk
+        self._after = system.window_after
+        self._encode = jax.jit(functools.partial(system.apply, method="encode"))
+        self._start = jax.jit(functools.partial(_start, system, tracks))
+        self._advance = jax.jit(functools.partial(_advance, system), donate_argnums=1)
+
+    def __call__(
+        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+    ) -> Iterator[ChunkOutput]:
+        """Yields the outputs of one video in the order of its frames.
+
+        Results are yielded before they are computed: reading them waits for the device, not the loop.
+
+        Args:
+          frames: the video's frames, each [H, W, 3] float32, normalised and padded; all of one size.
+          image_size: (height, width) of the resized frames without padding.
+          scale: resized pixels per original pixel.
+        """
+        size = np.asarray(image_size, np.float32)
+        scale = np.float32(scale)
+        state, pyramid = None, None
+        num_frames, first_query = 0, -self._after
+        for images, exists in _chunks(frames, self._chunk):
+            pyramid = self._encode(self._variables, images)
+            state = self._start(self._variables, pyramid) if state is None else state
+            encoded = windows.EncodedFrames(pyramid=pyramid, exists=exists)
+            state, output = self._advance(self._variables, state, encoded, size, scale)
+            yield ChunkOutput(first_query, output)
+            num_frames += int(exists.sum())
+            first_query += self._chunk
+        while 0 < num_frames > first_query:  # the last queries wait for frames that never come
+            encoded = windows.EncodedFrames(pyramid=pyramid, exists=np.zeros(self._chunk, bool))
+            state, output = self._advance(self._variables, state, encoded, size, scale)
+            yield ChunkOutput(first_query, output)
+            first_query += self._chunk
+
+
+def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Groups frames to ([size, H, W, 3], exists [size]); the last group is filled up with zeros."""
+    group: list[np.ndarray] = []
+    for frame in frames:
+        group.append(frame)
+        if len(group) == size:
+            yield np.stack(group), np.ones(size, bool)
+            group = []
+    if group:
+        padding = [np.zeros_like(group[0])] * (size - len(group))
+        yield np.stack(group + padding), np.arange(size) < len(group)
+
+
+def _start(system: nn.Module, tracks: int, variables: dict, pyramid: windows.Pyramid) -> VideoState:
+    """State before the first frame of a video whose chunks are encoded to `pyramid`."""
+    return VideoState(
+        buffer=windows.empty_frames(pyramid, system.window_before + system.window_after),
+        memory=system.apply(variables, tracks, method="init_memory"),
+        num_queries=jnp.zeros((), jnp.int32),
+    )
+
+
+def _advance(
+    system: nn.Module,
+    variables: dict,
+    state: VideoState,
+    encoded: windows.EncodedFrames,
+    image_size: jax.Array,
+    scale: jax.Array,
+) -> tuple[VideoState, FrameOutput]:
+    """Appends a chunk of encoded frames and steps through the windows that it completes.
+
+    Slots whose query frame does not exist are skipped: they cost nothing and leave the memory alone.
+    """
+    before, after = system.window_before, system.window_after
+    frames = windows.append(state.buffer, encoded)
+
+    def step(memory, window):
+        return system.apply(variables, memory, window, method="step")
+
+    def query(carry, slot):
+        memory, num_queries = carry
+        around = windows.cut(frames, slot, before + 1 + after)
+        window = Window(
+            pyramid=around.pyramid,
+            valid=around.exists,
+            image_size=image_size,
+            scale=scale,
+            is_first=num_queries == 0,
+        )
+        exists = around.exists[before]
+        memory, output = jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)
+        return (memory, num_queries + exists), output
+
+    slots = jnp.arange(len(encoded.exists))
+    (memory, num_queries), outputs = jax.lax.scan(query, (state.memory, state.num_queries), slots)
+    buffer = windows.last(frames, before + after)
+    return VideoState(buffer=buffer, memory=memory, num_queries=num_queries), outputs
+
+
+def _skip(step, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+    """What `step` returns where there is no frame: the memory as it was and nothing valid."""
+    _, output = jax.eval_shape(step, memory, window)
+    return memory, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), output)

@@ -1,0 +1,46 @@
+"""Buffer of encoded frames t - before ... t + after, from which the windows of a video are cut."""
+
+import flax
+import jax
+import jax.numpy as jnp
+
+Pyramid = tuple[jax.Array, ...]
+
+
+@flax.struct.dataclass
+class EncodedFrames:
+    """Consecutive encoded frames of one video; frames beyond its ends stand there as not existing.
+
+    Attributes:
+      pyramid: tuple of levels, each [T, h, w, C]; anything where a frame does not exist.
+      exists: [T] bool.
+    """
+
+    pyramid: Pyramid
+    exists: jax.Array
+
+
+def empty_frames(pyramid: Pyramid, count: int) -> EncodedFrames:
+    """Frames before the start of a video.
+
+    Args:
+      pyramid: levels [T, h, w, C] (or their shapes) of the frames that will follow; T is not used.
+      count: number of frames, `before + after` for a window's buffer.
+    """
+    levels = tuple(jnp.zeros((count, *x.shape[1:]), x.dtype) for x in pyramid)
+    return EncodedFrames(pyramid=levels, exists=jnp.zeros(count, bool))
+
+
+def append(buffer: EncodedFrames, frames: EncodedFrames) -> EncodedFrames:
+    """The frames of `buffer` followed by `frames`."""
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), buffer, frames)
+
+
+def last(frames: EncodedFrames, count: int) -> EncodedFrames:
+    """The last `count` frames: the buffer that the next frames are appended to."""
+    return jax.tree.map(lambda x: x[len(x) - count :], frames)
+
+
+def cut(frames: EncodedFrames, start: jax.Array, length: int) -> EncodedFrames:
+    """Frames `start ... start + length - 1`; `start` may be traced."""
+    return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, length), frames)

@@ -1,0 +1,119 @@
+"""Prediction: the frames of every video of an annotation file → results.json and overlays."""
+
+import pathlib
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from absl import logging
+from flax import linen as nn
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from ovis_jax.data.video_frames import VideoFrames
+from ovis_jax.formats.annotations import Annotations
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.results import write_results
+from ovis_jax.inference.collect import HostThread, VideoTracks
+from ovis_jax.inference.stream import VideoStream
+
+
+def predict(
+    system: nn.Module,
+    variables: dict,
+    annotations: Annotations,
+    config: ConfigDict,
+    output: pathlib.Path | str,
+) -> list[dict]:
+    """Tracks the objects of every video and writes them.
+
+    While the device works on one chunk of frames, threads decode the next frames and paste the masks
+    of the last ones.
+
+    Args:
+      system: the system of `config.model`.
+      variables: its variables.
+      annotations: the videos; ground truth is not read.
+      config: `data.eval_images`, frame sizes, `capacity.tracks` and `predict.chunk` are used.
+      output: path of results.json; written as a whole at the end.
+
+    Returns:
+      The records of results.json.
+
+    Raises:
+      InputError: frames are missing or damaged, or the categories are not those of the model.
+    """
+    check_categories(annotations, config)
+    annotations.check_frames(config.data.eval_images)
+    stream = make_stream(system, variables, config)
+    category_ids = [category.id for category in annotations.categories]
+    records: list[dict] = []
+    overflow = 0
+
+    def finish(video, tracks: VideoTracks):
+        nonlocal overflow
+        overflow += tracks.overflow
+        records.extend(tracks.tracklets.records(video.id, video.length, category_ids))
+
+    num_frames = sum(video.length for video in annotations.videos)
+    start = time.monotonic()
+    with tqdm(total=num_frames, unit="frame", desc="predict") as progress, HostThread() as host:
+        for video in annotations.videos:
+            frames = VideoFrames(config.data.eval_images, video, config.data)
+            tracks = VideoTracks(video.width, video.height, frames.geometry.scale)
+            run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
+            host.submit(finish, video, tracks)
+    write_results(output, records)
+    report(num_frames, time.monotonic() - start, len(records), overflow)
+    return records
+
+
+def make_stream(system: nn.Module, variables: dict, config: ConfigDict) -> VideoStream:
+    """The stream of `config.predict` and `config.capacity`."""
+    return VideoStream(system, variables, chunk=config.predict.chunk, tracks=config.capacity.tracks)
+
+
+def run_video(
+    stream: VideoStream,
+    frames: Iterable[np.ndarray],
+    geometry,
+    tracks: VideoTracks,
+    host: HostThread,
+) -> None:
+    """Sends the frames of one video through a stream; `host` adds the outputs to `tracks`."""
+    image_size = (geometry.height, geometry.width)
+    for chunk in stream(frames, image_size, geometry.scale):
+        host.submit(tracks.add, chunk)
+
+
+def counted(frames: Iterable[np.ndarray], progress: tqdm) -> Iterator[np.ndarray]:
+    """The frames, each counted by a progress bar."""
+    for frame in frames:
+        yield frame
+        progress.update()
+
+
+def check_categories(annotations: Annotations, config: ConfigDict) -> None:
+    """Raises InputError unless the file has as many categories as the model."""
+    found, wanted = len(annotations.categories), config.model.num_classes
+    if found != wanted:
+        raise InputError(
+            f"{annotations.path}: categories: {found} entries, but the model has {wanted} classes"
+            " (config.model.num_classes)"
+        )
+
+
+def report(num_frames: int, seconds: float, num_tracks: int, overflow: int) -> None:
+    """Logs what was done, and in one line what did not fit the capacities."""
+    logging.info(
+        "predicted %d tracks in %d frames, %.1f frames/s",
+        num_tracks,
+        num_frames,
+        num_frames / max(seconds, 1e-9),
+    )
+    if overflow:
+        logging.warning(
+            "%d objects were lost because a capacity was too small; raise config.capacity.candidates,"
+            " detections or tracks",
+            overflow,
+        )

@@ -1,0 +1,106 @@
+"""Streaming equals stepping through whole windows cut from the whole video."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toy_system import ToySystem
+
+from ovis_jax.inference.stream import VideoStream
+from ovis_jax.structures import Window
+
+SIZE, SCALE = (7, 8), 0.5
+
+
+def video(num_frames, height=8, width=8):
+    rng = np.random.default_rng(num_frames)
+    return rng.normal(size=(num_frames, height, width, 3)).astype(np.float32)
+
+
+def make_system(before, after):
+    system = ToySystem(window_before=before, window_after=after)
+    return system, system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), method="encode")
+
+
+def offline(system, variables, frames):
+    """Encodes all frames, then steps with windows taken from all of them."""
+    before, after = system.window_before, system.window_after
+    pyramid = system.apply(variables, frames, method="encode")
+    memory = system.apply(variables, 5, method="init_memory")
+    outputs = []
+    for query in range(len(frames)):
+        wanted = np.arange(query - before, query + after + 1)
+        exists = (wanted >= 0) & (wanted < len(frames))
+        levels = tuple(x[wanted.clip(0, len(frames) - 1)] for x in pyramid)
+        window = Window(
+            pyramid=tuple(jnp.where(exists[:, None, None, None], x, jnp.nan) for x in levels),
+            valid=jnp.asarray(exists),
+            image_size=jnp.asarray(SIZE, jnp.float32),
+            scale=jnp.float32(SCALE),
+            is_first=jnp.asarray(query == 0),
+        )
+        memory, output = system.apply(variables, memory, window, method="step")
+        outputs.append(jax.device_get(output))
+    return outputs
+
+
+def streamed(stream, frames):
+    """Outputs by frame number; checks that slots outside the video are empty."""
+    outputs = {}
+    for chunk in stream(iter(frames), SIZE, SCALE):
+        values = jax.device_get(chunk.frames)
+        for slot in range(len(values.ids)):
+            number = chunk.first_frame + slot
+            if 0 <= number < len(frames):
+                outputs[number] = jax.tree.map(lambda x, i=slot: x[i], values)
+            else:
+                assert not values.valid[slot].any() and values.overflow[slot] == 0
+    assert list(outputs) == list(range(len(frames)))
+    return list(outputs.values())
+
+
+@pytest.mark.parametrize("before, after", [(0, 0), (2, 2), (5, 5), (0, 7), (3, 1)])
+@pytest.mark.parametrize("chunk", [1, 3, 4])
+def test_streaming_equals_offline_for_every_clip_length(before, after, chunk):
+    system, variables = make_system(before, after)
+    stream = VideoStream(system, variables, chunk=chunk, tracks=5)
+    for length in range(1, 13):
+        want = offline(system, variables, video(length))
+        got = streamed(stream, video(length))
+        for a, b in zip(got, want, strict=True):
+            jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5), a, b)
+
+
+def test_a_video_leaves_nothing_behind_for_the_next_one():
+    system, variables = make_system(2, 2)
+    stream = VideoStream(system, variables, chunk=3, tracks=5)
+    first = streamed(stream, video(8))
+    streamed(stream, video(5))
+    again = streamed(stream, video(8))
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+
+
+def test_videos_of_one_canvas_share_one_compiled_program():
+    system, variables = make_system(1, 1)
+    stream = VideoStream(system, variables, chunk=4, tracks=5)
+    for length in (1, 4, 5, 11):
+        streamed(stream, video(length))
+    assert stream._advance._cache_size() == stream._encode._cache_size() == 1
+    streamed(stream, video(3, width=16))
+    assert stream._advance._cache_size() == 2
+
+
+def test_a_video_without_frames_has_no_outputs():
+    system, variables = make_system(2, 2)
+    assert list(VideoStream(system, variables, chunk=3, tracks=5)(iter([]), SIZE, SCALE)) == []
+
+
+def test_the_state_does_not_grow_with_the_video():
+    system, variables = make_system(2, 2)
+    stream = VideoStream(system, variables, chunk=2, tracks=5)
+    frame = video(1)[0]
+    counts = []
+    for chunk in stream((frame for _ in range(200)), SIZE, SCALE):
+        jax.block_until_ready(chunk.frames)
+        counts.append(sum(x.nbytes for x in jax.live_arrays()))
+    assert max(counts[50:]) <= max(counts[5:50])

@@ -1,0 +1,47 @@
+"""A system with a cheap `encode` and `step` whose outputs tell which frames a window held."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ovis_jax.structures import FrameOutput, TrackMemory
+
+
+class ToySystem(nn.Module):
+    """One object per two frames; its mask logits are sums over the window, its ids count in memory."""
+
+    window_before: int = 0
+    window_after: int = 0
+    detections: int = 3
+
+    @nn.compact
+    def encode(self, images):
+        weight = self.param("weight", nn.initializers.constant(0.5), ())
+        fine = images[:, ::4, ::4] * weight
+        return fine, fine[:, ::2, ::2]
+
+    def init_memory(self, capacity):
+        return TrackMemory(
+            boxes=jnp.zeros((capacity, 4)),
+            labels=jnp.zeros(capacity, jnp.int32),
+            embeddings=jnp.zeros((capacity, 2)),
+            count=jnp.zeros((), jnp.int32),
+            overflow=jnp.zeros((), jnp.int32),
+        )
+
+    def step(self, memory, window):
+        exists = window.valid[:, None, None, None]
+        levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.pyramid]
+        place = jnp.arange(1, len(window.valid) + 1)
+        summary = sum((level * place).sum() for level in levels)
+        count = jnp.where(window.is_first, 100, memory.count) + 1
+        memory = memory.replace(count=count, embeddings=memory.embeddings + summary)
+        slots = jnp.arange(self.detections)
+        return memory, FrameOutput(
+            ids=count + slots,
+            scores=jnp.full(self.detections, summary),
+            labels=slots % 2,
+            boxes=jnp.tile(window.image_size[jnp.array([1, 0, 1, 0])], (self.detections, 1)),
+            mask_logits=jnp.full((self.detections, 4, 4), memory.embeddings[0, 0]) * window.scale,
+            valid=slots < count % 3,
+            overflow=window.valid.sum(),
+        )
