@@ -1,0 +1,1 @@
+"""One question of the paper per file; `runner` trains, evaluates and prints."""

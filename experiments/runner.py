@@ -1,0 +1,103 @@
+"""Runs an experiment: trains or reuses each run, then prints one table and writes one CSV file.
+
+An experiment is data: its runs (label, configuration, overrides) and the metrics that answer its
+question.
+"""
+
+import argparse
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ovis_jax.formats.atomic import write_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One row of the table.
+
+    Attributes:
+      label: first column, and the run's folder.
+      config: name of a file in `configs/`.
+      overrides: values by dotted configuration field.
+    """
+
+    label: str
+    config: str
+    overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def main(question: str, runs: Sequence[Run], columns: Sequence[str]) -> None:
+    """Command line of an experiment file; the arguments are `python -m experiments.NAME --help`."""
+    parser = argparse.ArgumentParser(description=question)
+    parser.add_argument("--workdir", type=pathlib.Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"
+    )
+    arguments = parser.parse_args()
+    common = dict(item.split("=", 1) for item in arguments.override)
+    rows = [
+        _train_or_reuse(run, seed, common, arguments.workdir)
+        for seed in arguments.seeds
+        for run in runs
+    ]
+    print(question + "\n")
+    print(markdown_table(rows, columns))
+    _write_csv(arguments.workdir / "results.csv", rows)
+
+
+def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) -> dict[str, Any]:
+    """Metrics of one run; a run whose metrics are on disk is not repeated."""
+    folder = workdir / f"{run.label}-seed{seed}"
+    overrides = run.overrides | common | {"seed": seed}
+    command = [sys.executable, "-m", "ovis_jax.main", f"--config=configs/{run.config}.py"]
+    command += [f"--workdir={folder}"]
+    command += [f"--config.{field}={value}" for field, value in overrides.items()]
+    metrics = folder / "metrics.json"
+    if not metrics.exists():
+        print("+", *command, file=sys.stderr)
+        done = subprocess.run(command)
+        if done.returncode:
+            sys.exit(done.returncode)
+    values = {k: v for k, v in json.loads(metrics.read_text()).items() if not isinstance(v, dict)}
+    return {"run": run.label, "config": run.config, "seed": seed, "commit": _commit()} | values
+
+
+def markdown_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Mean and sample standard deviation over seeds of each column, in points (0-100)."""
+    labels = list(dict.fromkeys(row["run"] for row in rows))
+    lines = [
+        "| run | seeds | " + " | ".join(columns) + " |",
+        "|---" * (len(columns) + 2) + "|",
+    ]
+    for label in labels:
+        own = [row for row in rows if row["run"] == label]
+        cells = [_cell([100 * row[column] for row in own]) for column in columns]
+        lines.append(f"| {label} | {len(own)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(values: Sequence[float]) -> str:
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
+
+
+def _write_csv(path: pathlib.Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
