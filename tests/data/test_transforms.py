@@ -1,0 +1,140 @@
+import cv2
+import golden_folder
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+
+from ovis_jax.data.transforms import (
+    frame_geometry,
+    nearest_source,
+    training_geometry,
+    transform_boxes,
+    transform_image,
+    transform_mask,
+)
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+SYSTEM = "cmasktrack_rcnn"
+
+
+@pytest.mark.parametrize(
+    "size, resized, canvas",
+    [
+        ((1920, 1080), (640, 360), (640, 384)),
+        ((1080, 1920), (360, 640), (384, 640)),
+        ((1280, 960), (480, 360), (480, 384)),
+        ((864, 480), (640, 356), (640, 384)),  # 355.56 rounded
+        ((500, 500), (360, 360), (384, 384)),
+    ],
+)
+def test_frames_fit_into_the_scale_and_are_padded_to_the_multiple(size, resized, canvas):
+    geometry = frame_geometry(*size, (640, 360), 32)
+    assert (geometry.width, geometry.height) == resized
+    assert (geometry.canvas_width, geometry.canvas_height) == canvas
+    assert geometry.scale == min(640 / max(size), 360 / min(size))
+
+
+@pytest.mark.parametrize(
+    "size, canvas", [((1280, 960), (640, 384)), ((500, 500), (384, 640)), ((9, 16), (384, 640))]
+)
+def test_training_has_one_canvas_for_each_orientation(size, canvas):
+    geometry = training_geometry(*size, (640, 360), 32)
+    assert (geometry.canvas_width, geometry.canvas_height) == canvas
+
+
+def test_nearest_source_is_what_opencv_takes():
+    rng = np.random.default_rng(0)
+    for old, new in rng.integers(1, 1500, (300, 2)):
+        row = np.arange(old, dtype=np.float32)[None]
+        want = cv2.resize(row, (int(new), 1), interpolation=cv2.INTER_NEAREST)[0]
+        np.testing.assert_array_equal(nearest_source(int(old), int(new)), want)
+
+
+def test_boxes_are_inclusive_scaled_and_clipped_to_the_frame_size():
+    geometry = frame_geometry(100, 60, (50, 30), 32)
+    boxes = np.array([[10, 20, 30, 10], [90, 50, 20, 20], [0, 0, 1, 1]])
+    got = transform_boxes(boxes, geometry, flip=False)
+    np.testing.assert_array_equal(got, [[5, 10, 19.5, 14.5], [45, 25, 50, 30], [0, 0, 0, 0]])
+
+
+def test_flipping_boxes_twice_gives_them_back():
+    geometry = frame_geometry(100, 60, (50, 30), 32)
+    boxes = np.array([[10, 20, 30, 10], [60, 40, 20, 20]], np.float32)
+    there, back = (transform_boxes(boxes, geometry, flip=flip) for flip in (False, True))
+    mirrored = np.stack([49 - back[:, 2], back[:, 1], 49 - back[:, 0], back[:, 3]], axis=1)
+    np.testing.assert_array_equal(mirrored, there)
+
+
+def test_a_flip_mirrors_image_boxes_and_mask_alike():
+    geometry = training_geometry(101, 67, (64, 48), 16)
+    mask = np.zeros((67, 101), np.uint8, order="F")
+    mask[20:40, 5:35] = 1
+    image = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
+    for flip in (False, True):
+        packed = transform_mask(coco.encode(mask), geometry, flip=flip)
+        small = np.unpackbits(packed, axis=1).astype(bool)
+        bright = transform_image(image, geometry, flip=flip, mean=(0,) * 3, std=(1,) * 3)
+        bright = bright[..., 0] > 127
+        assert small.shape == bright.shape == (48, 64)
+        assert small[_inner(bright)].all() and bright[_inner(small)].all()
+        (box,) = transform_boxes([[5, 20, 30, 20]], geometry, flip=flip)
+        rows, columns = np.nonzero(small)
+        edges = [columns.min(), rows.min(), columns.max(), rows.max()]
+        np.testing.assert_allclose(box, edges, atol=1)
+        assert (columns.min() > geometry.width / 2) == flip
+
+
+def _inner(mask):
+    """Without its outermost pixels: nearest and bilinear resizing differ by up to one."""
+    return cv2.erode(mask.astype(np.uint8), np.ones((3, 3))).astype(bool)
+
+
+def test_the_padding_is_zero():
+    geometry = training_geometry(50, 40, (64, 48), 16)
+    image = np.full((40, 50, 3), 200, np.uint8)
+    got = transform_image(image, geometry, flip=True, mean=MEAN, std=STD)
+    assert got.dtype == np.float32
+    assert not got[geometry.height :].any() and not got[:, geometry.width :].any()
+    want = np.broadcast_to((200 - np.array(MEAN)) / STD, (geometry.height, geometry.width, 3))
+    np.testing.assert_allclose(got[: geometry.height, : geometry.width], want, rtol=1e-6)
+
+
+def test_resized_frames_equal_the_published_ones():
+    inputs = golden_folder.golden_arrays(SYSTEM, "inputs.npz")
+    geometry = frame_geometry(210, 126, (150, 90), 32)
+    assert geometry.scale == 0.7142857142857143
+    for rgb, want in zip(inputs["clip_rgb"], inputs["resized_bgr"], strict=True):
+        got = transform_image(rgb, geometry, flip=False, mean=(0,) * 3, std=(1,) * 3)
+        np.testing.assert_array_equal(got[:90, :150, ::-1], want)
+
+
+@pytest.mark.parametrize("pair", [0, 1])
+def test_network_input_equals_the_published_one(pair):
+    train = golden_folder.golden_arrays(SYSTEM, "train.npz")
+    geometry = frame_geometry(400, 240, (400, 240), 32)  # the recorded frames are resized already
+    for i, name in enumerate(["net_input", "net_input_ref"]):
+        image = train["resized_bgr"][pair, i][..., ::-1]
+        got = transform_image(image, geometry, flip=pair == 1, mean=MEAN, std=STD)
+        got = got.transpose(2, 0, 1).ravel()[::17]
+        np.testing.assert_allclose(got, train[f"img{pair}/{name}"], rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("pair, frames", [(0, (3, 1)), (1, (8, 10))])
+def test_boxes_and_masks_equal_the_published_ones(pair, frames):
+    train = golden_folder.golden_arrays(SYSTEM, "train.npz")
+    index = golden_folder.golden_arrays(SYSTEM, "inputs.npz")["index"]
+    geometry, flip = frame_geometry(210, 126, (400, 240), 32), pair == 1
+    objects = [_golden_objects(index[frame]) for frame in frames]
+    boxes = [transform_boxes([box for _, box in each], geometry, flip=flip) for each in objects]
+    np.testing.assert_array_equal(boxes[0], train[f"img{pair}/gt_bboxes"])
+    kept = [0, 1, 2, 3, 4, 5] if pair == 0 else [0, 2, 3, 4, 5]
+    np.testing.assert_array_equal(boxes[1][kept], train[f"img{pair}/ref_bboxes"])
+    masks = [transform_mask(coco.encode(mask), geometry, flip=flip) for mask, _ in objects[0]]
+    np.testing.assert_array_equal(masks, train[f"img{pair}/gt_masks_packed"])
+
+
+def _golden_objects(index):
+    """Masks and (x, y, w, h) boxes of one frame, as `golden/cmasktrack_rcnn/README.md` says."""
+    masks = [index == k + 1 for k in range(5)] + [(index == 1) | (index == 3)]
+    masks = [np.asfortranarray(mask.astype(np.uint8)) for mask in masks if mask.sum() >= 20]
+    return [(mask, coco.toBbox(coco.encode(mask))) for mask in masks]

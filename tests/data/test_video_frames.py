@@ -1,0 +1,43 @@
+import pathlib
+import types
+
+import numpy as np
+import pytest
+from tiny_ovis import write_tiny_ovis
+
+from ovis_jax.data.video_frames import VideoFrames, iter_video_frames
+from ovis_jax.formats.errors import InputError
+
+
+@pytest.fixture
+def video():
+    names = [f"clip1/{t:05d}.jpg" for t in range(20)]
+    return types.SimpleNamespace(width=64, height=40, file_names=names)
+
+
+def test_all_frames_come_in_order(tmp_path, video):
+    data = write_tiny_ovis(tmp_path, frames=20)
+    frames = VideoFrames(data.eval_images, video, data)
+    assert (frames.geometry.width, frames.geometry.height) == (48, 30)
+    got = list(iter_video_frames(data.eval_images, video, data))
+    assert len(got) == len(frames) == 20
+    for t, image in enumerate(got):
+        assert image.shape == (32, 48, 3) and image.dtype == np.float32
+        np.testing.assert_array_equal(image, frames[t])
+
+
+def test_leaving_early_is_fine(tmp_path, video):
+    data = write_tiny_ovis(tmp_path, frames=20)
+    frames = iter_video_frames(data.eval_images, video, data)
+    next(frames)
+    frames.close()
+
+
+def test_a_damaged_frame_is_an_input_error(tmp_path, video):
+    data = write_tiny_ovis(tmp_path, frames=20)
+    (pathlib.Path(data.eval_images) / video.file_names[7]).write_bytes(b"")
+    frames = iter_video_frames(data.eval_images, video, data)
+    for _ in range(7):
+        next(frames)
+    with pytest.raises(InputError, match="00007.jpg"):
+        next(frames)
