@@ -1,0 +1,193 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from tiny_ovis import COLOURS, write_tiny_ovis
+
+from ovis_jax.data.pipeline import TrainingData, training_batches
+from ovis_jax.formats.errors import InputError
+
+MEAN, STD = np.array((123.675, 116.28, 103.53)), np.array((58.395, 57.12, 57.375))
+CAPACITY = 4
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_tiny_ovis(tmp_path)
+
+
+@pytest.fixture
+def data(config):
+    return TrainingData(config, CAPACITY)
+
+
+def _take(data, count, **options):
+    batches = training_batches(data, **{"batch_size": 4, "seed": 5} | options)
+    return [next(batches) for _ in range(count)]
+
+
+def _assert_equal(got, want):
+    jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
+def test_shapes_and_types_are_those_of_the_records(data):
+    for batch in _take(data, 5):
+        height, width = batch.query.shape[1:3]
+        assert (height, width) in ((32, 48), (48, 32))
+        assert batch.query.shape == batch.reference.shape == (4, height, width, 3)
+        assert batch.instances.boxes.shape == batch.reference_boxes.shape == (4, CAPACITY, 4)
+        assert batch.instances.masks.shape == (4, CAPACITY, height, width // 8)
+        assert batch.image_size.shape == (4, 2) and batch.sample.shape == (4,)
+        slots = (batch.instances.labels, batch.instances.valid)
+        slots += (batch.reference_valid, batch.reference_match)
+        assert all(leaf.shape == (4, CAPACITY) for leaf in slots)
+        types = [leaf.dtype.name for leaf in jax.tree.leaves(batch)]
+        floats, bits = "float32", ("int32", "uint8", "bool")
+        assert types == [floats, floats, "int32", floats, *bits, floats, "bool", "int32", "int32"]
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others(data):
+    first = _take(data, 8)
+    _assert_equal(_take(data, 8), first)
+    other = _take(data, 8, seed=6)
+    assert any((a.sample != b.sample).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("start", [1, 4, 7])
+def test_a_restart_continues_with_the_same_batches(data, start):
+    _assert_equal(_take(data, 8 - start, start_step=start), _take(data, 8)[start:])
+
+
+def test_the_rows_of_two_hosts_are_those_of_one(data):
+    whole = _take(data, 6)
+    halves = [_take(data, 6, host_index=i, host_count=2) for i in range(2)]
+    for want, *parts in zip(whole, *halves, strict=True):
+        _assert_equal(jax.tree.map(lambda *rows: np.concatenate(rows), *parts), want)
+
+
+def test_an_epoch_visits_every_sample(data):
+    assert data.num_samples == 15
+    count = data.batches_per_epoch(4)
+    for epoch in range(2):
+        batches = _take(data, count, start_step=epoch * count)
+        assert set(np.concatenate([b.sample for b in batches])) == set(range(15))
+
+
+def test_objects_lie_where_their_boxes_masks_and_labels_say(data):
+    flipped = 0
+    for batch in _take(data, 10):
+        pixels = batch.query * STD + MEAN
+        masks = np.unpackbits(batch.instances.masks, axis=-1).astype(bool)
+        for row, slot in np.argwhere(batch.instances.valid):
+            mask, box = masks[row, slot], batch.instances.boxes[row, slot]
+            rows, columns = np.nonzero(mask)
+            edges = [columns.min(), rows.min(), columns.max(), rows.max()]
+            np.testing.assert_allclose(box, edges, atol=1)
+            want = COLOURS[(3, 7)[batch.instances.labels[row, slot]]]
+            assert np.abs(np.median(pixels[row][mask], axis=0) - want).max() < 25
+        for row, slot in np.argwhere(batch.reference_valid):
+            x1, y1, x2, y2 = np.round(batch.reference_boxes[row, slot]).astype(int)
+            inside = batch.reference[row, y1 : y2 + 1, x1 : x2 + 1] * STD + MEAN
+            colour = np.median(inside, axis=(0, 1))
+            assert min(np.abs(colour - c).max() for c in COLOURS.values()) < 25
+            slots = np.flatnonzero(batch.reference_match[row] == slot + 1)
+            for query_slot in slots[batch.instances.valid[row, slots]]:
+                want = COLOURS[(3, 7)[batch.instances.labels[row, query_slot]]]
+                assert np.abs(colour - want).max() < 25
+        height, width = batch.image_size[0]
+        left = pixels[0, height - 1, 0].mean() > pixels[0, height - 1, width - 1].mean()
+        flipped += left  # the background is darker on the left of an unflipped frame
+    assert 0 < flipped < 10
+
+
+def test_matches_name_the_reference_slot_of_the_same_identity(data):
+    lost = 0
+    for batch in _take(data, 12):
+        for row in range(4):
+            valid, match = batch.instances.valid[row], batch.reference_match[row]
+            assert not match[~valid].any()
+            assert set(match[valid]) - {0} == set(
+                1 + np.flatnonzero(batch.reference_valid[row])
+            ) & set(match[valid])
+            lost += (match[valid] == 0).sum()
+    assert lost  # the green object is hidden in frame 1
+
+
+def test_flip_probability_decides_about_both_frames(config):
+    batches = []
+    for config.flip_probability in (0.0, 1.0):
+        batches.append(_take(TrainingData(config, CAPACITY), 4))
+    for plain, flipped in zip(*batches, strict=True):
+        for row, (_, width) in enumerate(plain.image_size):
+            for name in ("query", "reference"):
+                image, mirrored = getattr(plain, name)[row], getattr(flipped, name)[row]
+                np.testing.assert_array_equal(mirrored[:, :width], image[:, :width][:, ::-1])
+
+
+def test_objects_beyond_the_capacity_are_the_smallest_and_are_counted(config):
+    data = TrainingData(config, 1)
+    assert data.num_dropped == 12  # two objects in four frames of three videos
+    for batch in _take(data, 6):
+        assert batch.instances.valid.all() and batch.instances.boxes.shape == (4, 1, 4)
+
+
+def test_crowds_are_left_out_with_their_masks(config):
+    path = pathlib.Path(config.train_annotations)
+    content = json.loads(path.read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = int(annotation["category_id"] == 3)
+    path.write_text(json.dumps(content))
+    for batch in _take(TrainingData(config, CAPACITY), 6):
+        assert (batch.instances.valid.sum(axis=1) == 1).all()
+        assert (batch.instances.labels[batch.instances.valid] == 1).all()
+        masks = np.unpackbits(batch.instances.masks, axis=-1).any(axis=(2, 3))
+        np.testing.assert_array_equal(masks, batch.instances.valid)
+
+
+def test_samples_are_named_for_messages(data):
+    assert data.describe(7) == "video 2 (clip2), frame 2"
+
+
+def test_a_truncated_frame_is_one_error_that_names_the_file(config, capfd):
+    for path in pathlib.Path(config.train_images).rglob("00003.jpg"):
+        path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(InputError, match="00003.jpg: truncated JPEG") as caught:
+        _take(TrainingData(config, CAPACITY), 20)
+    assert "\n" not in str(caught.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_missing_frames_are_found_before_training(config):
+    next(pathlib.Path(config.train_images).rglob("00004.jpg")).unlink()
+    with pytest.raises(InputError, match="00004.jpg"):
+        TrainingData(config, CAPACITY)
+
+
+def test_annotations_without_ground_truth_cannot_be_trained_on(config):
+    path = pathlib.Path(config.train_annotations)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": None}))
+    with pytest.raises(InputError, match="annotations"):
+        TrainingData(config, CAPACITY)
+
+
+@pytest.mark.parametrize("field, value", [("reference_sampling", "near"), ("pad_multiple", 20)])
+def test_values_that_make_no_sense_are_input_errors(config, field, value):
+    config[field] = value
+    with pytest.raises(InputError, match=field):
+        TrainingData(config, CAPACITY)
+
+
+def test_hosts_must_divide_the_batch(data):
+    with pytest.raises(ValueError, match="3 hosts"):
+        training_batches(data, batch_size=4, seed=0, host_count=3)
+
+
+def test_only_the_pipeline_imports_tensorflow():
+    modules = "frame_index sampling transforms training_data video_frames".split()
+    code = "import sys; " + "; ".join(f"import ovis_jax.data.{name}" for name in modules)
+    code += "; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
