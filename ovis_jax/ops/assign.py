@@ -1,0 +1,102 @@
+"""Which boxes should find which annotated object, and which of them enter a loss."""
+
+import flax
+import jax
+import jax.numpy as jnp
+
+from ovis_jax.ops.boxes import pairwise_iou
+
+
+@flax.struct.dataclass
+class Assignment:
+    """What each box (anchor or proposal) stands for; neither positive nor negative: ignored.
+
+    Attributes:
+      positive: [A] bool, the box belongs to an object.
+      negative: [A] bool, the box is background.
+      index: [A] int32, the object of a positive box; some number in [0, N) elsewhere.
+    """
+
+    positive: jax.Array
+    negative: jax.Array
+    index: jax.Array
+
+
+def assign_by_iou(
+    boxes: jax.Array,
+    box_valid: jax.Array,
+    targets: jax.Array,
+    target_valid: jax.Array,
+    *,
+    positive_iou: float,
+    negative_iou: float,
+    min_positive_iou: float,
+    inclusive: bool,
+) -> Assignment:
+    """Assigns boxes to objects by overlap, as mmdetection 0.x does.
+
+    A box belongs to the object that it overlaps most (the first of equals) if that IoU reaches
+    `positive_iou`, and is background if it is below `negative_iou`. Besides, every object whose
+    best IoU reaches `min_positive_iou` claims all boxes with exactly this IoU; of several claims on
+    a box the last object's counts, and a claim outweighs the first rule. Without any valid object
+    all valid boxes are background.
+
+    Args:
+      boxes: [A, 4].
+      box_valid: [A] bool; other boxes are ignored.
+      targets: [N, 4], boxes of the objects.
+      target_valid: [N] bool.
+      positive_iou: see above.
+      negative_iou: see above; at most `positive_iou`.
+      min_positive_iou: see above.
+      inclusive: box convention.
+    """
+    boxes = jnp.where(box_valid[:, None], boxes, 0)
+    targets = jnp.where(target_valid[:, None], targets, 0)
+    iou = pairwise_iou(targets, boxes, inclusive=inclusive)  # [N, A]
+    iou = jnp.where(target_valid[:, None] & box_valid, iou, -1)
+    # Claims compare for equality: both sides must see the same rounding, so compute it once.
+    iou = jax.lax.optimization_barrier(iou)
+    best = iou.max(axis=0)
+    own_best = iou.max(axis=1, keepdims=True)
+    claims = target_valid[:, None] & (iou == own_best) & (own_best >= min_positive_iou)
+    claims &= box_valid
+    claimed = claims.any(axis=0)
+    last = len(targets) - 1 - jnp.argmax(claims[::-1], axis=0)
+    positive = box_valid & (claimed | (best >= positive_iou))
+    return Assignment(
+        positive=positive,
+        negative=box_valid & ~positive & (best < negative_iou),
+        index=jnp.where(claimed, last, iou.argmax(axis=0)).astype(jnp.int32),
+    )
+
+
+def sample(
+    key: jax.Array, positive: jax.Array, negative: jax.Array, num: int, max_positive: int
+) -> tuple[jax.Array, jax.Array]:
+    """Draws boxes at random without replacement.
+
+    Args:
+      key: PRNG key.
+      positive: [A] bool, candidates.
+      negative: [A] bool, candidates; no box is both.
+      num: boxes to draw; fewer if there are not enough candidates.
+      max_positive: at most so many are positive; negatives fill the rest.
+
+    Returns:
+      Masks [A] of the drawn positives and negatives.
+    """
+    priority = jax.random.uniform(key, positive.shape)
+    drawn_positive = _highest(priority, positive, max_positive, max_positive)
+    drawn_negative = _highest(priority, negative, num, num - drawn_positive.sum())
+    return drawn_positive, drawn_negative
+
+
+def _highest(
+    priority: jax.Array, candidates: jax.Array, capacity: int, count: int | jax.Array
+) -> jax.Array:
+    """Mask of the `count` (at most `capacity`) candidates of highest priority in [0, 1)."""
+    capacity = min(capacity, len(priority))
+    found, index = jax.lax.top_k(jnp.where(candidates, priority, -1.0), capacity)
+    taken = (found >= 0) & (jnp.arange(capacity) < count)
+    return jnp.zeros_like(candidates).at[index].set(taken, unique_indices=True)

@@ -1,0 +1,71 @@
+"""Bit-packed masks: unpacking, and mask targets cut out of them."""
+
+import jax
+import jax.numpy as jnp
+
+_COEFFICIENT_BITS = 11  # of OpenCV's bilinear resize of uint8 images
+
+
+def unpack_masks(packed: jax.Array) -> jax.Array:
+    """Inverse of `np.packbits` along the width: [..., H, W // 8] uint8 to [..., H, W] bool."""
+    bits = packed[..., None] >> jnp.arange(7, -1, -1, dtype=jnp.uint8) & 1
+    return bits.reshape(*packed.shape[:-1], -1).astype(bool)
+
+
+def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:
+    """Cuts boxes out of masks and resizes each cut to a square; reads only the pixels it needs.
+
+    Bit for bit what mmdetection 0.x computes: corners truncated to integers and taken as inclusive
+    pixels, OpenCV's bilinear resize of a uint8 mask of zeros and ones.
+
+    Args:
+      packed: [N, H, W // 8] uint8, masks packed along the width.
+      boxes: [R, 4], pixels of the masks; the parts outside them are cut off.
+      index: [R] int32, each box's mask.
+      size: side of the result.
+
+    Returns:
+      [R, size, size] float32 in {0, 1}.
+    """
+    num_masks, height, bytes_per_row = packed.shape
+    x1, y1, x2, y2 = jnp.moveaxis(boxes.astype(jnp.int32), -1, 0)
+    columns, x_weights = _resize_taps(x1, x2, 8 * bytes_per_row, size)  # [R, 2, size]
+    rows, y_weights = _resize_taps(y1, y2, height, size)
+    index = jnp.clip(index, 0, num_masks - 1)[:, None, None, None, None]
+    rows = rows[:, :, :, None, None]  # [R, 2, size, 1, 1]
+    columns = columns[:, None, None]  # [R, 1, 1, 2, size]
+    byte = packed[index, rows, columns >> 3]
+    bits = byte >> (7 - (columns & 7)).astype(jnp.uint8) & 1  # [R, 2, size, 2, size]
+    lines = jnp.sum(bits * x_weights[:, None, None], axis=3)  # [R, 2, size, size]
+    total = jnp.sum(lines * y_weights[..., None], axis=1)
+    half = 1 << (2 * _COEFFICIENT_BITS - 1)
+    return (total >= half).astype(jnp.float32)
+
+
+def _resize_taps(
+    first: jax.Array, last: jax.Array, length: int, size: int
+) -> tuple[jax.Array, jax.Array]:
+    """The two pixels behind each output cell along one axis, and their fixed-point weights.
+
+    Args:
+      first: [R] int32, first pixel of the cut.
+      last: [R] int32, its last pixel.
+      length: pixels of the mask along the axis.
+      size: output cells.
+
+    Returns:
+      Pixels [R, 2, size] int32 in [0, length) and weights [R, 2, size] int32 that sum to 2048.
+    """
+    first = jnp.clip(first, 0, length - 1)
+    extent = jnp.clip(last, first, length - 1) - first + 1
+    # (cell + 0.5) * extent / size - 0.5 in integer arithmetic: OpenCV computes it in double.
+    place = (2 * jnp.arange(size) + 1) * extent[:, None] - size  # [R, size], in 1 / (2 size)
+    low = place // (2 * size)
+    fraction = (place - low * 2 * size) / (2 * size)
+    inside = (low >= 0) & (low < extent[:, None] - 1)
+    low = jnp.clip(low, 0, extent[:, None] - 1)
+    high = jnp.where(inside, low + 1, low)
+    one = 1 << _COEFFICIENT_BITS
+    weight = jnp.where(inside, jnp.round(fraction * one), 0).astype(jnp.int32)
+    pixels = first[:, None, None] + jnp.stack([low, high], axis=1)
+    return pixels, jnp.stack([one - weight, weight], axis=1)
