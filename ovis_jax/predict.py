@@ -27,8 +27,8 @@ def predict(
 ) -> list[dict]:
     """Tracks the objects of every video and writes them.
 
-    While the device works on one chunk of frames, threads decode the next frames and paste the masks
-    of the last ones.
+    While the device works on one chunk of frames, threads decode the next frames and paste the
+    masks of the last ones.
 
     Args:
       system: the system of `config.model`.
@@ -113,7 +113,7 @@ def report(num_frames: int, seconds: float, num_tracks: int, overflow: int) -> N
     )
     if overflow:
         logging.warning(
-            "%d objects were lost because a capacity was too small; raise config.capacity.candidates,"
-            " detections or tracks",
+            "%d objects were lost because a capacity was too small; raise"
+            " config.capacity.candidates, detections or tracks",
             overflow,
         )

@@ -7,7 +7,7 @@ from ovis_jax.structures import FrameOutput, TrackMemory
 
 
 class ToySystem(nn.Module):
-    """One object per two frames; its mask logits are sums over the window, its ids count in memory."""
+    """Outputs are sums over the window and over the frames before, which memory holds."""
 
     window_before: int = 0
     window_after: int = 0

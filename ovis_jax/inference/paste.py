@@ -55,10 +55,11 @@ def encode_crop(crop: np.ndarray, x: int, y: int, height: int, width: int) -> di
     crop = crop[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
     x, y = max(x, 0), max(y, 0)
     rows, columns = crop.shape
-    # COCO counts down the columns. A zero below each column keeps the runs of columns apart.
-    flat = np.zeros((columns, rows + 1), np.int8)
-    flat[:, :rows] = crop.T
-    edges = np.flatnonzero(np.diff(flat.ravel(), prepend=0))
+    # COCO counts down the columns. A zero around each column keeps the runs of columns apart.
+    flat = np.zeros((columns, rows + 1), np.uint8)
+    flat[:, :rows] = cv2.transpose(crop.view(np.uint8)) if crop.size else 0
+    flat = np.concatenate([np.zeros(1, np.uint8), flat.ravel()])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
     column, row = np.divmod(edges, rows + 1)
     edges = (x + column) * height + y + row
     # In a crop of full height a run can go on in the next column: such a pair of edges is none.

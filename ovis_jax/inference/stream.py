@@ -1,4 +1,4 @@
-"""Video in, padded outputs of every frame out: constant memory, one compiled program a canvas size."""
+"""Frames of a video in, padded outputs out: constant memory, one program a canvas size."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class ChunkOutput:
     """Outputs of consecutive query frames.
 
     Attributes:
-      first_frame: number of the query frame in slot 0; negative where slots stand before the video.
-      frames: FrameOutput with a leading axis of slots, on the device and perhaps still being computed.
+      first_frame: number of the query frame in slot 0; negative where slots precede the video.
+      frames: FrameOutput with a leading axis of slots, on the device, perhaps not yet computed.
         Slots before the first and after the last frame of the video hold no valid object.
     """
 
@@ -76,10 +76,10 @@ class VideoStream:
     ) -> Iterator[ChunkOutput]:
         """Yields the outputs of one video in the order of its frames.
 
-        Results are yielded before they are computed: reading them waits for the device, not the loop.
+        Results are yielded before they are computed: reading them waits for the device.
 
         Args:
-          frames: the video's frames, each [H, W, 3] float32, normalised and padded; all of one size.
+          frames: the video's frames, [H, W, 3] float32 each, normalised and padded; one size.
           image_size: (height, width) of the resized frames without padding.
           scale: resized pixels per original pixel.
         """
@@ -134,7 +134,7 @@ def _advance(
 ) -> tuple[VideoState, FrameOutput]:
     """Appends a chunk of encoded frames and steps through the windows that it completes.
 
-    Slots whose query frame does not exist are skipped: they cost nothing and leave the memory alone.
+    Slots without a query frame are skipped: they cost nothing and leave the memory alone.
     """
     before, after = system.window_before, system.window_after
     frames = windows.append(state.buffer, encoded)
