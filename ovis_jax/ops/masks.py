@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-_COEFFICIENT_BITS = 11  # of OpenCV's bilinear resize of uint8 images
+_WEIGHT_BITS = 11  # of OpenCV's bilinear resize of uint8 images
 
 
 def unpack_masks(packed: jax.Array) -> jax.Array:
@@ -16,7 +16,8 @@ def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int)
     """Cuts boxes out of masks and resizes each cut to a square; reads only the pixels it needs.
 
     Bit for bit what mmdetection 0.x computes: corners truncated to integers and taken as inclusive
-    pixels, OpenCV's bilinear resize of a uint8 mask of zeros and ones.
+    pixels, OpenCV's bilinear resize of a uint8 mask of zeros and ones (for cuts up to 1024 pixels;
+    the fixed-point shifts are OpenCV's, and not quite the same as rounding the exact value).
 
     Args:
       packed: [N, H, W // 8] uint8, masks packed along the width.
@@ -36,10 +37,9 @@ def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int)
     columns = columns[:, None, None]  # [R, 1, 1, 2, size]
     byte = packed[index, rows, columns >> 3]
     bits = byte >> (7 - (columns & 7)).astype(jnp.uint8) & 1  # [R, 2, size, 2, size]
-    lines = jnp.sum(bits * x_weights[:, None, None], axis=3)  # [R, 2, size, size]
-    total = jnp.sum(lines * y_weights[..., None], axis=1)
-    half = 1 << (2 * _COEFFICIENT_BITS - 1)
-    return (total >= half).astype(jnp.float32)
+    lines = jnp.sum(bits * x_weights[:, None, None], axis=3) >> 4  # [R, 2, size, size]
+    total = jnp.sum(lines * y_weights[..., None] >> 16, axis=1)  # in quarters of a mask value
+    return (total >= 2).astype(jnp.float32)
 
 
 def _resize_taps(
@@ -56,16 +56,11 @@ def _resize_taps(
     Returns:
       Pixels [R, 2, size] int32 in [0, length) and weights [R, 2, size] int32 that sum to 2048.
     """
-    first = jnp.clip(first, 0, length - 1)
-    extent = jnp.clip(last, first, length - 1) - first + 1
-    # (cell + 0.5) * extent / size - 0.5 in integer arithmetic: OpenCV computes it in double.
-    place = (2 * jnp.arange(size) + 1) * extent[:, None] - size  # [R, size], in 1 / (2 size)
-    low = place // (2 * size)
-    fraction = (place - low * 2 * size) / (2 * size)
-    inside = (low >= 0) & (low < extent[:, None] - 1)
-    low = jnp.clip(low, 0, extent[:, None] - 1)
-    high = jnp.where(inside, low + 1, low)
-    one = 1 << _COEFFICIENT_BITS
-    weight = jnp.where(inside, jnp.round(fraction * one), 0).astype(jnp.int32)
-    pixels = first[:, None, None] + jnp.stack([low, high], axis=1)
-    return pixels, jnp.stack([one - weight, weight], axis=1)
+    first = jnp.clip(first, 0, length - 1)[:, None]
+    last = jnp.clip(last[:, None], first, length - 1)
+    # (cell + 0.5) * pixels / size - 0.5, in units of 1 / (2 size) to stay in integers.
+    place = (2 * jnp.arange(size) + 1) * (last - first + 1) - size
+    low, rest = jnp.divmod(place, 2 * size)
+    weight = ((rest << _WEIGHT_BITS) + size) // (2 * size)
+    pixels = jnp.clip(first[:, None] + jnp.stack([low, low + 1], 1), first[:, None], last[:, None])
+    return pixels, jnp.stack([(1 << _WEIGHT_BITS) - weight, weight], axis=1)
