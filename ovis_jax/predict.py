@@ -10,6 +10,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
@@ -68,6 +69,33 @@ def predict(
     return records
 
 
+def predict_images(
+    system: nn.Module,
+    variables: dict,
+    images: Iterable[np.ndarray],
+    size: tuple[int, int],
+    config: ConfigDict,
+) -> VideoTracks:
+    """Tracks the objects of one video that comes as images; its length need not be known.
+
+    Args:
+      system: the system of `config.model`.
+      variables: its variables.
+      images: frames in order, [h, w, 3] uint8 RGB each.
+      size: (width, height) of every image.
+      config: as for `predict`; no path is used.
+    """
+    data = config.data
+    geometry = frame_geometry(*size, tuple(data.image_scale), data.pad_multiple)
+    mean, std = tuple(data.mean), tuple(data.std)
+    frames = (transform_image(i, geometry, flip=False, mean=mean, std=std) for i in images)
+    tracks = VideoTracks(*size, geometry.scale)
+    stream = make_stream(system, variables, config)
+    with tqdm(unit="frame", desc="predict") as progress, HostThread() as host:
+        run_video(stream, counted(frames, progress), geometry, tracks, host)
+    return tracks
+
+
 def make_stream(system: nn.Module, variables: dict, config: ConfigDict) -> VideoStream:
     """The stream of `config.predict` and `config.capacity`."""
     return VideoStream(system, variables, chunk=config.predict.chunk, tracks=config.capacity.tracks)
@@ -76,7 +104,7 @@ def make_stream(system: nn.Module, variables: dict, config: ConfigDict) -> Video
 def run_video(
     stream: VideoStream,
     frames: Iterable[np.ndarray],
-    geometry,
+    geometry: FrameGeometry,
     tracks: VideoTracks,
     host: HostThread,
 ) -> None:

@@ -38,10 +38,15 @@ class ToySystem(nn.Module):
         slots = jnp.arange(self.detections)
         return memory, FrameOutput(
             ids=count + slots,
-            scores=jnp.full(self.detections, summary),
+            scores=jnp.full(self.detections, nn.sigmoid(summary)),
             labels=slots % 2,
-            boxes=jnp.tile(window.image_size[jnp.array([1, 0, 1, 0])], (self.detections, 1)),
+            boxes=jnp.tile(self._box(window), (self.detections, 1)),
             mask_logits=jnp.full((self.detections, 4, 4), memory.embeddings[0, 0]) * window.scale,
             valid=slots < count % 3,
             overflow=window.valid.sum(),
         )
+
+    def _box(self, window):
+        """The upper left quarter of the original frame."""
+        height, width = window.image_size / window.scale
+        return jnp.array([0.0, 0.0, width / 2, height / 2])
