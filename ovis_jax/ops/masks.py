@@ -35,7 +35,7 @@ def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int)
     index = jnp.clip(index, 0, num_masks - 1)[:, None, None, None, None]
     rows = rows[:, :, :, None, None]  # [R, 2, size, 1, 1]
     columns = columns[:, None, None]  # [R, 1, 1, 2, size]
-    byte = packed[index, rows, columns >> 3]
+    byte = jnp.asarray(packed)[index, rows, columns >> 3]
     bits = byte >> (7 - (columns & 7)).astype(jnp.uint8) & 1  # [R, 2, size, 2, size]
     lines = jnp.sum(bits * x_weights[:, None, None], axis=3) >> 4  # [R, 2, size, size]
     total = jnp.sum(lines * y_weights[..., None] >> 16, axis=1)  # in quarters of a mask value

@@ -1,0 +1,167 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_folder import golden_arrays, golden_json
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovis_jax.ops.anchors import grid_anchors
+from ovis_jax.ops.assign import assign_by_iou, sample
+
+seeds = st.integers(0, 2**31)
+STRIDES = (4, 8, 16, 32, 64)
+RPN = dict(positive_iou=0.7, negative_iou=0.3, min_positive_iou=0.3)
+ROI = dict(positive_iou=0.5, negative_iou=0.5, min_positive_iou=0.5)
+rules = pytest.mark.parametrize("rule", [RPN, ROI], ids=["rpn", "roi"])
+assign = jax.jit(
+    assign_by_iou,
+    static_argnames=("positive_iou", "negative_iou", "min_positive_iou", "inclusive"),
+)
+draw = jax.jit(sample, static_argnames=("num", "max_positive"))
+
+
+def as_numbers(assignment):
+    """The published notation: object + 1, 0 for background, -1 for ignored."""
+    rest = np.where(assignment.negative, 0, -1)
+    assert not np.any(np.asarray(assignment.positive) & assignment.negative)
+    return np.where(assignment.positive, assignment.index + 1, rest)
+
+
+def naive_assign(boxes, box_valid, targets, target_valid, rule, inclusive):
+    """Box after box, then object after object, in float64."""
+    iou, end = np.full((len(targets), len(boxes)), -1.0), float(inclusive)
+    for n, a in np.argwhere(target_valid[:, None] & box_valid):
+        low = np.maximum(targets[n, :2], boxes[a, :2]).astype(float)
+        high = np.minimum(targets[n, 2:], boxes[a, 2:]).astype(float)
+        overlap = np.prod(np.maximum(high - low + end, 0))
+        areas = [np.prod(b[2:].astype(float) - b[:2] + end) for b in (targets[n], boxes[a])]
+        iou[n, a] = overlap / (sum(areas) - overlap)
+    numbers = np.full(len(boxes), -1)
+    for a in np.flatnonzero(box_valid):
+        if iou[:, a].max() < rule["negative_iou"]:
+            numbers[a] = 0
+        if iou[:, a].max() >= rule["positive_iou"]:
+            numbers[a] = 1 + iou[:, a].argmax()
+    for n in np.flatnonzero(target_valid):
+        if iou[n].max() >= rule["min_positive_iou"]:
+            numbers[iou[n] == iou[n].max()] = n + 1
+    return numbers
+
+
+def random_scene(seed, num_boxes=60, num_targets=6):
+    rng = np.random.default_rng(seed)
+
+    def boxes(count):
+        low = rng.integers(0, 30, (count, 2))
+        return np.concatenate([low, low + rng.integers(2, 16, (count, 2))], 1).astype(np.float32)
+
+    box_valid, target_valid = rng.random(num_boxes) < 0.8, rng.random(num_targets) < 0.7
+    scene = boxes(num_boxes), box_valid, boxes(num_targets), target_valid
+    scene[2][1] = scene[2][0]  # two objects at one place
+    return scene
+
+
+@rules
+@pytest.mark.parametrize("inclusive", [True, False])
+@settings(deadline=None, max_examples=50)
+@given(seed=seeds)
+def test_assignment_follows_its_definition(rule, inclusive, seed):
+    scene = random_scene(seed)
+    got = as_numbers(assign(*scene, **rule, inclusive=inclusive))
+    np.testing.assert_array_equal(got, naive_assign(*scene, rule, inclusive))
+
+
+def test_assignment_equals_the_recorded_one():
+    golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    boxes, targets = golden["assign/boxes"], golden["assign/gt"]
+    valid = np.ones(len(boxes), bool), np.ones(len(targets), bool)
+    for rule, name in ((RPN, "assign/rpn"), (ROI, "assign/rcnn")):
+        got = assign(boxes, valid[0], targets, valid[1], **rule, inclusive=True)
+        np.testing.assert_array_equal(as_numbers(got), golden[name])
+
+
+def test_of_two_objects_that_claim_one_box_the_later_gets_it():
+    golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    valid = np.ones(2, bool)
+    boxes, targets = golden["assign/tie_boxes"], golden["assign/tie_gt"]
+    got = assign(boxes, valid, targets, valid, **RPN, inclusive=True)
+    np.testing.assert_array_equal(as_numbers(got), golden["assign/tie_rpn"])
+
+
+@pytest.mark.parametrize("image", ["img0", "img1"])
+def test_anchors_of_a_training_image_are_assigned_as_recorded(image):
+    golden = golden_arrays("cmasktrack_rcnn", "train.npz")
+    long, short = golden_json("cmasktrack_rcnn", "manifest.json")["set"]["train_scale"]
+    height, width = (-(-side // 32) * 32 for side in (short, long))
+    anchors = np.concatenate([grid_anchors(-(-height // s), -(-width // s), s) for s in STRIDES])
+    inside = (anchors[:, :2] >= 0).all(1) & (anchors[:, 2] < long) & (anchors[:, 3] < short)
+    targets = golden[f"{image}/gt_bboxes"]
+    got = assign(anchors, inside, targets, np.ones(len(targets), bool), **RPN, inclusive=True)
+    want = golden[f"{image}/anchor_assignment"]
+    np.testing.assert_array_equal(as_numbers(got), np.where(want == -2, -1, want))
+
+
+@pytest.mark.parametrize("image", ["img0", "img1"])
+def test_proposals_of_a_training_image_are_assigned_as_recorded(image):
+    golden = golden_arrays("cmasktrack_rcnn", "train.npz")
+    boxes, targets = golden[f"{image}/proposals"][:, :4], golden[f"{image}/gt_bboxes"]
+    valid = np.ones(len(boxes), bool), np.ones(len(targets), bool)
+    got = assign(boxes, valid[0], targets, valid[1], **ROI, inclusive=True)
+    np.testing.assert_array_equal(as_numbers(got), golden[f"{image}/proposal_assignment"])
+
+
+@rules
+def test_invalid_boxes_and_objects_change_nothing(rule):
+    scene = boxes, box_valid, targets, target_valid = random_scene(3)
+    clean = as_numbers(assign(*scene, **rule, inclusive=True))
+    boxes[~box_valid], targets[~target_valid] = np.nan, np.nan
+    poisoned = assign(*scene, **rule, inclusive=True)
+    np.testing.assert_array_equal(as_numbers(poisoned), clean)
+    assert np.all((poisoned.index >= 0) & (poisoned.index < len(targets)))
+
+
+@rules
+def test_without_objects_every_valid_box_is_background(rule):
+    boxes, box_valid, targets, _ = random_scene(4)
+    got = assign(boxes, box_valid, targets, np.zeros(len(targets), bool), **rule, inclusive=True)
+    np.testing.assert_array_equal(got.negative, box_valid)
+    assert not got.positive.any()
+
+
+def test_a_batch_is_assigned_image_by_image():
+    scenes = [random_scene(seed) for seed in range(3)]
+    batch = [jnp.stack(x) for x in zip(*scenes, strict=True)]
+    together = jax.vmap(lambda *x: assign_by_iou(*x, **RPN, inclusive=True))(*batch)
+    for i, scene in enumerate(scenes):
+        alone = as_numbers(assign(*scene, **RPN, inclusive=True))
+        np.testing.assert_array_equal(
+            as_numbers(jax.tree.map(lambda x, i=i: x[i], together)), alone
+        )
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=seeds, num_positive=st.integers(0, 60), num_negative=st.integers(0, 60))
+def test_draws_have_the_wanted_sizes_and_come_from_the_candidates(seed, num_positive, num_negative):
+    place = np.random.default_rng(seed).permutation(120)
+    positive, negative = place < num_positive, place >= 120 - num_negative
+    got = draw(jax.random.key(seed), positive, negative, num=32, max_positive=12)
+    drawn_positive, drawn_negative = map(np.asarray, got)
+    assert drawn_positive.sum() == min(num_positive, 12)
+    assert drawn_negative.sum() == min(num_negative, 32 - drawn_positive.sum())
+    assert not np.any(drawn_positive & ~positive) and not np.any(drawn_negative & ~negative)
+
+
+def test_draws_are_fair_and_change_with_the_key():
+    positive = np.arange(40) < 20
+    keys = jax.random.split(jax.random.key(0), 2000)
+    drawn = jax.vmap(lambda key: sample(key, positive, ~positive, 15, 5))(keys)
+    frequency = np.asarray(drawn[0] | drawn[1]).mean(0)
+    np.testing.assert_allclose(frequency[:20], 5 / 20, atol=0.05)
+    np.testing.assert_allclose(frequency[20:], 10 / 20, atol=0.06)
+
+
+def test_fewer_boxes_than_wanted_are_all_drawn():
+    positive = np.array([True, False, False])
+    got = draw(jax.random.key(0), positive, ~positive, num=32, max_positive=16)
+    np.testing.assert_array_equal(got, [positive, ~positive])

@@ -1,0 +1,25 @@
+import jax
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovis_jax.ops.losses import smooth_l1
+
+
+@settings(deadline=None)
+@given(error=st.floats(-5, 5, width=32), beta=st.sampled_from([1 / 9, 0.5, 1.0]))
+def test_smooth_l1_follows_its_definition(error, beta):
+    want = error**2 / (2 * beta) if abs(error) < beta else abs(error) - beta / 2
+    np.testing.assert_allclose(smooth_l1(np.float32(error), beta), want, rtol=1e-5, atol=1e-7)
+
+
+@settings(deadline=None)
+@given(error=st.floats(-5, 5, width=32))
+def test_gradient_of_smooth_l1_is_the_error_up_to_one(error):
+    gradient = jax.grad(smooth_l1)(np.float32(error), 1.0)
+    np.testing.assert_allclose(gradient, np.clip(error, -1, 1), atol=1e-6)
+
+
+def test_smooth_l1_is_elementwise():
+    error = np.linspace(-2, 2, 24, dtype=np.float32).reshape(2, 3, 4)
+    assert smooth_l1(error, 1.0).shape == (2, 3, 4)

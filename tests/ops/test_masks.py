@@ -1,0 +1,97 @@
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+from golden_folder import golden_arrays
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovis_jax.ops.masks import crop_masks, unpack_masks
+
+seeds = st.integers(0, 2**31)
+crop = jax.jit(crop_masks, static_argnames="size")
+
+
+def opencv_crop(mask, box, size):
+    """The published sequence: truncate, slice, resize as uint8."""
+    x1, y1, x2, y2 = box.astype(int)
+    width, height = max(x2 - x1 + 1, 1), max(y2 - y1 + 1, 1)
+    cut = mask[y1 : y1 + height, x1 : x1 + width].astype(np.uint8)
+    return cv2.resize(cut, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def random_crops(seed, count=64, height=96, width=160):
+    rng = np.random.default_rng(seed)
+    masks = rng.random((4, height, width)) < rng.random((4, 1, 1))
+    masks[0] = cv2.GaussianBlur(rng.random((height, width)), (0, 0), 5) > 0.5  # large blobs
+    low = rng.uniform(0, (width - 1, height - 1), (count, 2))
+    high = low + rng.uniform(-1, 1, (count, 2)) * rng.uniform(0, (width, height), (count, 2))
+    low, high = np.minimum(low, high), np.maximum(low, high)
+    boxes = np.clip(np.concatenate([low, high], 1), 0, (width, height) * 2).astype(np.float32)
+    return masks, boxes, rng.integers(0, 4, count)
+
+
+@settings(deadline=None)
+@given(seed=seeds)
+def test_unpacking_undoes_packing(seed):
+    masks = np.random.default_rng(seed).random((2, 3, 5, 32)) < 0.5
+    np.testing.assert_array_equal(unpack_masks(jnp.asarray(np.packbits(masks, axis=-1))), masks)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds)
+def test_crops_equal_those_of_opencv_bit_for_bit(seed):
+    masks, boxes, index = random_crops(seed)
+    got = crop(np.packbits(masks, axis=-1), boxes, index, size=28)
+    assert got.dtype == jnp.float32
+    want = [opencv_crop(masks[i], box, 28) for box, i in zip(boxes, index, strict=True)]
+    np.testing.assert_array_equal(got, want)
+
+
+def test_crops_of_other_sizes_equal_those_of_opencv():
+    masks, boxes, index = random_crops(0)
+    for size in (14, 56):
+        got = crop(np.packbits(masks, axis=-1), boxes, index, size=size)
+        want = [opencv_crop(masks[i], box, size) for box, i in zip(boxes, index, strict=True)]
+        np.testing.assert_array_equal(got, want)
+
+
+def test_crops_of_a_whole_frame_equal_those_of_opencv():
+    masks, _, index = random_crops(1, height=360, width=640)
+    boxes = np.tile(np.float32([0, 0, 639.4, 359.9]), (len(index), 1))
+    got = crop(np.packbits(masks, axis=-1), boxes[:4], index[:4], size=28)
+    want = [opencv_crop(masks[i], boxes[0], 28) for i in index[:4]]
+    np.testing.assert_array_equal(got, want)
+
+
+def test_crops_equal_the_recorded_ones():
+    golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    packed = np.packbits(golden["mask_target/gt"], axis=-1)
+    got = crop(packed, golden["mask_target/boxes"], golden["mask_target/gt_index"], size=28)
+    np.testing.assert_array_equal(got, golden["mask_target/out"])
+
+
+def test_mask_targets_of_the_training_batch_equal_the_recorded_ones():
+    golden = golden_arrays("cmasktrack_rcnn", "train.npz")
+    got = [
+        crop(
+            golden[f"{image}/gt_masks_packed"],
+            golden[f"{image}/rois_pos"],
+            golden[f"{image}/rois_pos_gt"],
+            size=28,
+        )
+        for image in ("img0", "img1")
+    ]
+    want = np.unpackbits(golden["mask_targets_packed"], axis=-1, count=28)
+    np.testing.assert_array_equal(np.concatenate(got), want)
+
+
+def test_a_box_outside_the_masks_or_of_nan_spoils_only_its_own_crop():
+    masks, boxes, index = random_crops(2)
+    packed = np.packbits(masks, axis=-1)
+    clean = crop(packed, boxes, index, size=28)
+    boxes[:4] = [[np.nan] * 4, [-50, -50, -20, -20], [1e9, 1e9, 2e9, 2e9], [90, 70, 20, 10]]
+    index[:2] = (-7, 99)
+    poisoned = np.asarray(crop(packed, boxes, index, size=28))
+    np.testing.assert_array_equal(poisoned[4:], clean[4:])
+    assert np.isin(poisoned, (0, 1)).all()
