@@ -55,19 +55,20 @@ def assign_by_iou(
     targets = jnp.where(target_valid[:, None], targets, 0)
     iou = pairwise_iou(targets, boxes, inclusive=inclusive)  # [N, A]
     iou = jnp.where(target_valid[:, None] & box_valid, iou, -1)
-    # Claims compare for equality: both sides must see the same rounding, so compute it once.
+    # Both rules compare for equality and must see the same rounding, so it is computed once.
     iou = jax.lax.optimization_barrier(iou)
-    best = iou.max(axis=0)
-    own_best = iou.max(axis=1, keepdims=True)
-    claims = target_valid[:, None] & (iou == own_best) & (own_best >= min_positive_iou)
-    claims &= box_valid
-    claimed = claims.any(axis=0)
-    last = len(targets) - 1 - jnp.argmax(claims[::-1], axis=0)
+    best, own_best = iou.max(axis=0), iou.max(axis=1, keepdims=True)
+    claims = target_valid[:, None] & box_valid & (iou == own_best) & (own_best >= min_positive_iou)
+    # Reductions of numbers: an argmax over the first axis is several times slower on CPUs.
+    number = jnp.arange(len(targets), dtype=jnp.int32)[:, None]
+    first = jnp.min(jnp.where(iou == best, number, len(targets) - 1), axis=0)
+    last_claim = jnp.max(jnp.where(claims, number, -1), axis=0)
+    claimed = last_claim >= 0
     positive = box_valid & (claimed | (best >= positive_iou))
     return Assignment(
         positive=positive,
         negative=box_valid & ~positive & (best < negative_iou),
-        index=jnp.where(claimed, last, iou.argmax(axis=0)).astype(jnp.int32),
+        index=jnp.where(claimed, last_claim, first),
     )
 
 
