@@ -5,6 +5,8 @@ TensorFlow is imported here only, and sees no accelerator.
 
 from __future__ import annotations
 
+import atexit
+import weakref
 from collections.abc import Iterator
 
 import jax
@@ -15,6 +17,7 @@ from ovis_jax.data.training_data import TrainingData
 from ovis_jax.structures import FramePairs, Instances
 
 _PREFETCHED_BATCHES = 2
+_open_iterators: weakref.WeakSet[Iterator] = weakref.WeakSet()
 _TYPES, _TREE = jax.tree.flatten(
     FramePairs(
         query=tf.float32,
@@ -64,10 +67,20 @@ def training_batches(
     pairs = tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
     pairs = pairs.map(loader.as_tensors, num_parallel_calls=tf.data.AUTOTUNE)
     batches = pairs.batch(rows, drop_remainder=True).prefetch(_PREFETCHED_BATCHES)
-    return _records(batches, loader)
+    iterator = _records(batches, loader)
+    _open_iterators.add(iterator)
+    return iterator
+
+
+@atexit.register
+def _close_iterators() -> None:
+    """Ends loading while Python still runs; later, waiting for a Python thread would never end."""
+    for iterator in list(_open_iterators):
+        iterator.close()
 
 
 def _records(batches: tf.data.Dataset, loader: _Loader) -> Iterator[FramePairs]:
+    """Turns tensors into records, and failed pairs into their errors."""
     for failed, *leaves in batches.as_numpy_iterator():
         if failed.max() >= 0:
             raise loader.errors[int(failed.max())]

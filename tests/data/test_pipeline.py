@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -186,8 +187,22 @@ def test_hosts_must_divide_the_batch(data):
         training_batches(data, batch_size=4, seed=0, host_count=3)
 
 
+def test_a_program_can_end_in_the_middle_of_loading(config):
+    code = f"""
+from tiny_ovis import tiny_config
+from ovis_jax.data.pipeline import TrainingData, training_batches
+data = TrainingData(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
+next(batches := training_batches(data, batch_size=4, seed=0))
+raise SystemExit(7)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60)
+    assert process.returncode == 7
+
+
 def test_only_the_pipeline_imports_tensorflow():
     modules = "frame_index sampling transforms training_data video_frames".split()
     code = "import sys; " + "; ".join(f"import ovis_jax.data.{name}" for name in modules)
     code += "; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
