@@ -1,7 +1,6 @@
 """Prediction: the frames of every video of an annotation file → results.json and overlays."""
 
 import pathlib
-import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -57,7 +56,6 @@ def predict(
         records.extend(tracks.tracklets.records(video.id, video.length, category_ids))
 
     num_frames = sum(video.length for video in annotations.videos)
-    start = time.monotonic()
     with tqdm(total=num_frames, unit="frame", desc="predict") as progress, HostThread() as host:
         for video in annotations.videos:
             frames = VideoFrames(config.data.eval_images, video, config.data)
@@ -65,7 +63,7 @@ def predict(
             run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
             host.submit(finish, video, tracks)
     write_results(output, records)
-    report(num_frames, time.monotonic() - start, len(records), overflow)
+    report(num_frames, len(records), overflow)
     return records
 
 
@@ -131,14 +129,9 @@ def check_categories(annotations: Annotations, config: ConfigDict) -> None:
         )
 
 
-def report(num_frames: int, seconds: float, num_tracks: int, overflow: int) -> None:
+def report(num_frames: int, num_tracks: int, overflow: int) -> None:
     """Logs what was done, and in one line what did not fit the capacities."""
-    logging.info(
-        "predicted %d tracks in %d frames, %.1f frames/s",
-        num_tracks,
-        num_frames,
-        num_frames / max(seconds, 1e-9),
-    )
+    logging.info("predicted %d tracks in %d frames", num_tracks, num_frames)
     if overflow:
         logging.warning(
             "%d objects were lost because a capacity was too small; raise"

@@ -20,6 +20,7 @@ class VideoTracks:
 
     Attributes:
       tracklets: the tracks so far.
+      length: frames so far.
       overflow: objects lost to a capacity so far.
     """
 
@@ -32,12 +33,14 @@ class VideoTracks:
           scale: resized pixels per original pixel.
         """
         self.tracklets = Tracklets()
+        self.length = 0
         self.overflow = 0
         self._width, self._height, self._scale = width, height, scale
 
     def add(self, chunk: ChunkOutput) -> None:
         """Waits for a chunk and adds its objects; chunks come in the order of the video."""
         frames: FrameOutput = jax.device_get(chunk.frames)
+        self.length = chunk.stop_frame
         self.overflow += int(frames.overflow.sum())
         for slot, valid in enumerate(frames.valid):
             if valid.any():

@@ -37,11 +37,13 @@ class ChunkOutput:
 
     Attributes:
       first_frame: number of the query frame in slot 0; negative where slots precede the video.
+      stop_frame: one more than the number of the last query frame that exists; 0 if none does yet.
       frames: FrameOutput with a leading axis of slots, on the device, perhaps not yet computed.
         Slots before the first and after the last frame of the video hold no valid object.
     """
 
     first_frame: int
+    stop_frame: int
     frames: FrameOutput
 
 
@@ -92,14 +94,18 @@ class VideoStream:
             state = self._start(self._variables, pyramid) if state is None else state
             encoded = windows.EncodedFrames(pyramid=pyramid, exists=exists)
             state, output = self._advance(self._variables, state, encoded, size, scale)
-            yield ChunkOutput(first_query, output)
             num_frames += int(exists.sum())
+            yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
         while 0 < num_frames > first_query:  # the last queries wait for frames that never come
             encoded = windows.EncodedFrames(pyramid=pyramid, exists=np.zeros(self._chunk, bool))
             state, output = self._advance(self._variables, state, encoded, size, scale)
-            yield ChunkOutput(first_query, output)
+            yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
+
+    def _chunk_output(self, first: int, num_frames: int, output: FrameOutput) -> ChunkOutput:
+        stop = max(0, min(first + self._chunk, num_frames))
+        return ChunkOutput(first_frame=first, stop_frame=stop, frames=output)
 
 
 def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -32,14 +32,14 @@ def test_valid_objects_become_tracks_and_poisoned_slots_do_not():
     tracks = VideoTracks(WIDTH, HEIGHT, 1.0)
     first = outputs([[False, False], [True, False], [True, True]], [0, 0, 2])
     second = outputs([[False, True], [False, False], [False, False]], [1, 0, 0])
-    tracks.add(ChunkOutput(-1, first))
-    tracks.add(ChunkOutput(2, second))
+    tracks.add(ChunkOutput(-1, 2, first))
+    tracks.add(ChunkOutput(2, 3, second))
     records = tracks.tracklets.records(3, 3, [10, 20])
     present = [[s is not None for s in r["segmentations"]] for r in records]
     assert [r["category_id"] for r in records] == [10, 20]
     assert [r["video_id"] for r in records] == [3, 3]
     assert present == [[True, True, False], [False, True, True]]
-    assert tracks.overflow == 3
+    assert (tracks.overflow, tracks.length) == (3, 3)
 
 
 def test_host_work_is_done_in_order():
