@@ -1,0 +1,159 @@
+"""Checkpoints of a training run, written by Orbax: whole or not at all."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from flax import traverse_util
+
+from ovis_jax.formats.errors import InputError
+
+_VARIABLES, _PROGRESS, _META = "variables", "progress", "meta"
+
+
+class CheckpointStore:
+    """The numbered checkpoints of a folder.
+
+    A checkpoint has three items: `variables` (what a model is applied to), `progress` (optimizer
+    state and step) and `meta` (JSON: step, seed and number of the next batch). Saving goes on in
+    the background.
+    """
+
+    def __init__(self, folder: pathlib.Path | str, *, keep: int | None = None):
+        """Opens a folder; it is made by the first `save`.
+
+        Args:
+          folder: of the checkpoints.
+          keep: newest checkpoints that are kept; None: all.
+        """
+        self.folder = pathlib.Path(folder).absolute()
+        self._keep = keep
+        self._opened: ocp.CheckpointManager | None = None
+
+    def latest_step(self) -> int | None:
+        """Number of the newest complete checkpoint."""
+        return self._manager().latest_step() if self.folder.is_dir() else None
+
+    def save(self, step: int, variables: dict, progress: Any, meta: dict) -> None:
+        """Starts to write a checkpoint, unless it exists; waits for the one before."""
+        if step == self.latest_step():
+            return
+        items = ocp.args.Composite(
+            **{
+                _VARIABLES: ocp.args.StandardSave(variables),
+                _PROGRESS: ocp.args.StandardSave(progress),
+                _META: ocp.args.JsonSave(meta),
+            }
+        )
+        self._manager().save(step, args=items)
+
+    def restore(self, step: int, variables: dict, progress: Any) -> tuple[dict, Any, dict]:
+        """Reads a checkpoint into trees like those given, on the same devices.
+
+        Returns:
+          variables, progress, meta.
+
+        Raises:
+          InputError: the checkpoint is of another model, or damaged.
+        """
+        self._check_shapes(step, variables)
+        items = ocp.args.Composite(
+            **{
+                _VARIABLES: ocp.args.StandardRestore(_shapes(variables)),
+                _PROGRESS: ocp.args.StandardRestore(_shapes(progress)),
+                _META: ocp.args.JsonRestore(),
+            }
+        )
+        found = self._read(step, items)
+        return found[_VARIABLES], found[_PROGRESS], found[_META]
+
+    def restore_variables(self, variables: dict) -> dict:
+        """Reads the variables of the newest checkpoint into a tree like the one given.
+
+        Raises:
+          InputError: there is no checkpoint, it is of another model, or damaged.
+        """
+        step = self.latest_step()
+        if step is None:
+            raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
+        self._check_shapes(step, variables)
+        restore = ocp.args.StandardRestore(_shapes(variables))
+        return self._read(step, ocp.args.Composite(**{_VARIABLES: restore}))[_VARIABLES]
+
+    def close(self) -> None:
+        """Waits until everything is written."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def __enter__(self) -> CheckpointStore:
+        """Itself."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Closes it."""
+        self.close()
+
+    def _manager(self) -> ocp.CheckpointManager:
+        if self._opened is None:
+            options = ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep, cleanup_tmp_directories=self._keep is not None
+            )
+            handlers = {
+                _VARIABLES: ocp.StandardCheckpointHandler(),
+                _PROGRESS: ocp.StandardCheckpointHandler(),
+                _META: ocp.JsonCheckpointHandler(),
+            }
+            self._opened = ocp.CheckpointManager(
+                self.folder, options=options, item_handlers=handlers
+            )
+        return self._opened
+
+    def _read(self, step: int, items: ocp.args.Composite):
+        try:
+            return self._manager().restore(step, args=items)
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"{self.folder}: checkpoint {step} cannot be read: {reason}"
+            ) from error
+
+    def _check_shapes(self, step: int, variables: dict) -> None:
+        """Raises InputError naming a variable that the checkpoint and the model do not share."""
+        found = _flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
+        wanted = _flat_shapes(variables)
+        name = f"{self.folder}: checkpoint {step}"
+        for path in sorted(set(found) | set(wanted)):
+            if path not in found:
+                raise InputError(f"{name}: {path}: expected {wanted[path]}, is missing")
+            if path not in wanted:
+                raise InputError(f"{name}: {path}: {found[path]} is no variable of the model")
+            if found[path] != wanted[path]:
+                raise InputError(
+                    f"{name}: {path}: shape {found[path]}, but the model has {wanted[path]}"
+                )
+
+
+def save_variables(folder: pathlib.Path | str, variables: dict, meta: dict) -> None:
+    """Writes variables alone, as a checkpoint to start or predict from.
+
+    Args:
+      folder: of the checkpoint; must not hold one yet.
+      variables: what a model is applied to.
+      meta: JSON that tells where they come from.
+    """
+    with CheckpointStore(folder) as store:
+        store.save(0, variables, {"step": jax.numpy.zeros((), jax.numpy.int32)}, meta)
+
+
+def _shapes(tree):
+    """The tree as shapes, dtypes and, of jax arrays, places."""
+    return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+
+
+def _flat_shapes(tree) -> dict[str, tuple[int, ...]]:
+    flat = traverse_util.flatten_dict(dict(tree), sep="/")
+    return {path: tuple(leaf.shape) for path, leaf in flat.items()}

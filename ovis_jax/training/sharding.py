@@ -1,0 +1,51 @@
+"""How arrays lie on the devices: parameters everywhere, batches split by rows."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ovis_jax.formats.errors import InputError
+
+
+def data_mesh() -> Mesh:
+    """All devices of all processes in one axis, "data"."""
+    return Mesh(np.array(jax.devices()), ("data",))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """A whole copy on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def by_batch(mesh: Mesh) -> NamedSharding:
+    """Rows of the first axis spread over the devices."""
+    return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def check_batch_size(batch_size: int, mesh: Mesh) -> None:
+    """Raises InputError unless every device gets equally many rows, at least one."""
+    if batch_size < 1 or batch_size % mesh.size:
+        raise InputError(
+            f"config.train.batch_size: expected a multiple of the {mesh.size} devices, "
+            f"is {batch_size}"
+        )
+
+
+def replicate(tree, mesh: Mesh):
+    """Copies a tree of arrays, equal in every process, to all devices."""
+    return jax.device_put(tree, replicated(mesh))
+
+
+def split_batch(batch, mesh: Mesh):
+    """Puts this process's rows of a batch on its devices; the result is the batch of all."""
+    sharding = by_batch(mesh)
+    return jax.tree.map(
+        lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch
+    )
+
+
+def local_copy(tree):
+    """Host copy of replicated arrays, independent of the mesh."""
+    return jax.tree.map(np.asarray, tree)

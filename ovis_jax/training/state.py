@@ -1,0 +1,54 @@
+"""What a training run carries from step to step."""
+
+from __future__ import annotations
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a step changes, and the constants of the model.
+
+    Attributes:
+      step: [] int32, updates so far; also the number of the next batch.
+      params: parameters of the model.
+      constants: its other collections, such as the statistics of frozen batch norm.
+      opt_state: state of the optimizer.
+    """
+
+    step: jax.Array
+    params: dict
+    constants: dict
+    opt_state: optax.OptState
+
+    @property
+    def variables(self) -> dict:
+        """What the model is applied to."""
+        return {"params": self.params} | self.constants
+
+
+@flax.struct.dataclass
+class StepMetrics:
+    """What one step tells; stays on the device until somebody reads it.
+
+    Attributes:
+      loss: [] float32, sum of the losses.
+      losses: by name, [] float32.
+      values: other numbers by name, [] float32.
+      sample: [B] int32, the query frames of the batch.
+    """
+
+    loss: jax.Array
+    losses: dict[str, jax.Array]
+    values: dict[str, jax.Array]
+    sample: jax.Array
+
+
+def initial_state(variables: dict, optimizer: optax.GradientTransformation) -> TrainState:
+    """State before the first step, from `params` and constant collections."""
+    constants = {name: value for name, value in variables.items() if name != "params"}
+    params = variables["params"]
+    return TrainState(jnp.zeros((), jnp.int32), params, constants, optimizer.init(params))

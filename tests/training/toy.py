@@ -1,0 +1,81 @@
+"""A model, data and configuration so small that whole runs take seconds."""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from configs import common
+from ovis_jax.structures import FramePairs, Instances
+
+
+class ToyModel(nn.Module):
+    """Predicts the mean of a frame's middle cell from a frozen and a trained convolution."""
+
+    channels: int = 4
+
+    @nn.compact
+    def losses(self, batch, key):
+        scale = self.variable("batch_stats", "scale", jnp.ones, (1,)).value
+        x = nn.Conv(self.channels, (3, 3), name="stem")(batch.query * scale)
+        x = nn.relu(nn.Conv(self.channels, (3, 3), name="body")(x))
+        features = x.mean((1, 2))
+        prediction = nn.Dense(1, name="head")(features)[:, 0]
+        error = prediction - batch.reference.mean((1, 2, 3))
+        losses = {"fit": (error**2).mean(), "spread": 0.1 * (features**2).mean()}
+        return losses, {"error": jnp.abs(error).mean()}
+
+
+class ToyData:
+    """Random frames; batch `i` is a function of the seed and `i`."""
+
+    num_samples = 40
+
+    def describe(self, sample):
+        return f"video {sample // 4} (toy), frame {sample % 4}"
+
+    def batches_per_epoch(self, batch_size):
+        return self.num_samples // batch_size
+
+
+def toy_batches(data, *, batch_size, seed, start_step=0, host_index=0, host_count=1):
+    step = start_step
+    while True:
+        yield toy_batch(batch_size, (seed, step))
+        step += 1
+
+
+def toy_batch(batch_size, seed):
+    rng = np.random.default_rng(seed)
+    boxes = np.tile(np.float32([2, 3, 9, 12]), (batch_size, 2, 1))
+    valid = np.tile([True, False], (batch_size, 1))
+    return FramePairs(
+        query=rng.normal(size=(batch_size, 16, 16, 3)).astype(np.float32),
+        reference=rng.normal(size=(batch_size, 16, 16, 3)).astype(np.float32),
+        image_size=np.full((batch_size, 2), 16, np.int32),
+        instances=Instances(
+            boxes=boxes,
+            labels=np.zeros((batch_size, 2), np.int32),
+            masks=np.zeros((batch_size, 2, 16, 2), np.uint8),
+            valid=valid,
+        ),
+        reference_boxes=boxes,
+        reference_valid=valid,
+        reference_match=valid.astype(np.int32),
+        sample=rng.integers(0, ToyData.num_samples, batch_size, dtype=np.int32),
+    )
+
+
+def toy_config(**train):
+    """The shared defaults with a short schedule."""
+    config = common.masktrack_rcnn_r50()
+    config.train.update(
+        batch_size=8,
+        num_steps=6,
+        learning_rate=0.1,
+        warmup_steps=2,
+        frozen=("stem",),
+        log_every=2,
+        checkpoint_every=3,
+    )
+    config.train.update(train)
+    return config.lock()
