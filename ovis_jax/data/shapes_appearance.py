@@ -59,7 +59,10 @@ def background(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     image = cv2.GaussianBlur(image, (0, 0), 1.5)
     for cell, strength in ((64, 22), (16, 14), (5, 9)):
         coarse = (height // cell + 2, width // cell + 2)
-        grey, tint = rng.normal(0, strength, (*coarse, 1)), rng.normal(0, strength / 4, (*coarse, 3))
+        grey, tint = (
+            rng.normal(0, strength, (*coarse, 1)),
+            rng.normal(0, strength / 4, (*coarse, 3)),
+        )
         layer = (grey + tint).astype(np.float32)
         image += cv2.resize(layer, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(image, 0, 255).astype(np.uint8)

@@ -25,9 +25,7 @@ class Frame:
     full_areas: np.ndarray
 
 
-def render_frame(
-    scene: Scene, index: int, width: int, height: int, motion_blur: float
-) -> Frame:
+def render_frame(scene: Scene, index: int, width: int, height: int, motion_blur: float) -> Frame:
     """Draws frame `index`; a pixel belongs to the layer in front that covers half of it."""
     canvas = _shifted_background(scene, index, width, height)
     owners = np.full((height, width), -1, np.int16)
@@ -91,7 +89,10 @@ def _extent(shape, matrix: np.ndarray, slack: np.ndarray, width: int, height: in
     low = np.floor(placed.min(1) - slack - 1)
     high = np.ceil(placed.max(1) + slack + 2)
     size = (width, height)
-    return [*np.clip(low, 0, size).astype(int).tolist(), *np.clip(high, 0, size).astype(int).tolist()]
+    return [
+        *np.clip(low, 0, size).astype(int).tolist(),
+        *np.clip(high, 0, size).astype(int).tolist(),
+    ]
 
 
 def _warp(sprite: np.ndarray, matrix: np.ndarray, shift: np.ndarray, size) -> np.ndarray:

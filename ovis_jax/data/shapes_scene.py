@@ -121,5 +121,7 @@ def _draw_occluders(rng, parameters, camera: np.ndarray) -> list[Layer]:
         sprite = shapes_appearance.occluder_sprite(rng, max(size[0], 4), max(size[1], 4))
         place = rng.uniform(0.15, 0.85, 2) * (width, height)
         angle = np.full(len(camera), rng.normal(0, 0.12))
-        layers.append(Layer(sprite, Motion(place + _PARALLAX * camera, np.ones(len(camera)), angle)))
+        layers.append(
+            Layer(sprite, Motion(place + _PARALLAX * camera, np.ones(len(camera)), angle))
+        )
     return layers

@@ -104,10 +104,9 @@ class TrainingData:
         return sampling.BatchOrder(self.index.landscape, batch_size=batch_size, seed=seed)
 
     def describe(self, sample: int) -> str:
-        """Names a sample in messages: "video 3 (horses), frame 7"."""
+        """Names a sample in messages: "video 3 (horses/00007.jpg), frame 7"."""
         video, frame = self._objects(sample).video, int(self.index.frame[sample])
-        name = pathlib.PurePath(video.file_names[frame]).parent.name
-        return f"video {video.id} ({name}), frame {frame}"
+        return f"video {video.id} ({video.file_names[frame]}), frame {frame}"
 
     def geometry(self, sample: int) -> FrameGeometry:
         """Resized size and canvas of a sample's frames."""

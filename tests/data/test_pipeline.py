@@ -150,7 +150,7 @@ def test_crowds_are_left_out_with_their_masks(config):
 
 
 def test_samples_are_named_for_messages(data):
-    assert data.describe(7) == "video 2 (clip2), frame 2"
+    assert data.describe(7) == "video 2 (clip2/00002.jpg), frame 2"
 
 
 def test_a_truncated_frame_is_one_error_that_names_the_file(config, capfd):
