@@ -8,20 +8,30 @@ import pathlib
 from collections.abc import Iterator
 
 import jax
+from flax import linen as nn
 from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.training_data import TrainingData
+from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.overlay import draw_pair
 from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
-from ovis_jax.training.sharding import check_batch_size, data_mesh, replicate, split_batch
+from ovis_jax.training.sharding import (
+    check_batch_size,
+    data_mesh,
+    local_copy,
+    replicate,
+    replicated,
+    split_batch,
+)
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
+from ovis_jax.training.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,35 +55,28 @@ class Run:
     key: jax.Array
 
 
-def train(config: ConfigDict, data: TrainingData, workdir: pathlib.Path) -> bool:
+def train(config: ConfigDict, workdir: Workdir) -> bool:
     """Trains from the newest checkpoint of a work directory to the end of the schedule.
 
     Args:
       config: whole configuration; `config.train` is the optimisation.
-      data: training samples.
-      workdir: gets `checkpoints/` and `events/`.
+      workdir: gets the checkpoints and the events.
 
     Returns:
       False if SIGTERM ended the run early, after a checkpoint.
 
     Raises:
-      InputError: a checkpoint or a frame cannot be used.
-      Diverged: a loss is not finite.
+      InputError: the data, a checkpoint or a value of the configuration cannot be used.
+      Diverged: a loss or a gradient is not finite.
     """
-    with CheckpointStore(workdir / "checkpoints", keep=config.train.keep_checkpoints) as store:
+    data = TrainingData(config.data, config.capacity.instances)
+    with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
-        first_step = int(state.step)
-        batches = training_batches(
-            data,
-            batch_size=config.train.batch_size,
-            seed=config.seed,
-            start_step=first_step,
-            host_index=jax.process_index(),
-            host_count=jax.process_count(),
-        )
-        if first_step < run.num_steps:
-            state = run_steps(run, state, batches, store, workdir / "events")
-        return int(state.step) == run.num_steps
+        workdir.claim()
+        if int(state.step) < run.num_steps:
+            batches = batches_from(int(state.step), run)
+            state = run_steps(run, state, batches, store, workdir.path / "events")
+        return int(state.step) >= run.num_steps
 
 
 def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tuple[Run, TrainState]:
@@ -82,9 +85,8 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
     check_batch_size(config.train.batch_size, mesh)
     num_steps = run_length(config, data)
     schedule = make_schedule(config, num_steps)
-    system = build_system(config)
-    key = jax.random.key(config.seed)
-    variables = start_variables(config, init_variables(system, key))
+    system, variables = build_model(config)
+    variables = start_variables(config, variables)
     trained = trained_parameters(variables["params"], config.train.frozen)
     optimizer = make_optimizer(
         schedule,
@@ -95,8 +97,38 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
     )
     state = replicate(initial_state(variables, optimizer), mesh)
     train_step = make_train_step(system, optimizer, schedule, trained, mesh)
-    run = Run(config, data, num_steps, mesh, train_step, replicate(key, mesh))
+    run = Run(config, data, num_steps, mesh, train_step, run_key(config, mesh))
     return run, resume(state, store)
+
+
+def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
+    """The system of `config.model` and its fresh variables, in host memory.
+
+    Raises:
+      InputError: a part of the model does not take a value.
+    """
+    try:
+        system = build_system(config)
+        variables = init_variables(system, jax.random.key(config.seed))
+    except (TypeError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
+    return system, local_copy(variables)
+
+
+def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict]:
+    """The system and the variables of the newest checkpoint.
+
+    In a work directory without checkpoints these are the variables of `train.init_checkpoint`.
+
+    Raises:
+      InputError: there is neither, or it is of another model.
+    """
+    system, variables = build_model(config)
+    with CheckpointStore(workdir.checkpoints) as store:
+        if store.latest_step() is None and config.train.init_checkpoint:
+            return system, start_variables(config, variables)
+        return system, store.restore_variables(variables)
 
 
 def run_length(config: ConfigDict, data: TrainingData) -> int:
@@ -123,7 +155,25 @@ def start_variables(config: ConfigDict, variables: dict) -> dict:
     if not config.train.init_checkpoint:
         return variables
     with CheckpointStore(config.train.init_checkpoint) as store:
-        return store.restore_variables(variables)
+        return local_copy(store.restore_variables(variables))
+
+
+def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:
+    """The PRNG key of the run, on all devices."""
+    make = jax.jit(lambda: jax.random.key(config.seed), out_shardings=replicated(mesh))
+    return make()
+
+
+def batches_from(step: int, run: Run) -> Iterator[FramePairs]:
+    """Batches of this process from number `step` on."""
+    return training_batches(
+        run.data,
+        batch_size=run.config.train.batch_size,
+        seed=run.config.seed,
+        start_step=step,
+        host_index=jax.process_index(),
+        host_count=jax.process_count(),
+    )
 
 
 def resume(state: TrainState, store: CheckpointStore) -> TrainState:

@@ -6,8 +6,10 @@ import pathlib
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from flax import traverse_util
+from jax.sharding import SingleDeviceSharding
 
 from ovis_jax.formats.errors import InputError
 
@@ -62,8 +64,8 @@ class CheckpointStore:
         self._check_shapes(step, variables)
         items = ocp.args.Composite(
             **{
-                _VARIABLES: ocp.args.StandardRestore(_shapes(variables)),
-                _PROGRESS: ocp.args.StandardRestore(_shapes(progress)),
+                _VARIABLES: ocp.args.StandardRestore(_targets(variables)),
+                _PROGRESS: ocp.args.StandardRestore(_targets(progress)),
                 _META: ocp.args.JsonRestore(),
             }
         )
@@ -80,7 +82,7 @@ class CheckpointStore:
         if step is None:
             raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
         self._check_shapes(step, variables)
-        restore = ocp.args.StandardRestore(_shapes(variables))
+        restore = ocp.args.StandardRestore(_targets(variables))
         return self._read(step, ocp.args.Composite(**{_VARIABLES: restore}))[_VARIABLES]
 
     def close(self) -> None:
@@ -141,17 +143,28 @@ def save_variables(folder: pathlib.Path | str, variables: dict, meta: dict) -> N
     """Writes variables alone, as a checkpoint to start or predict from.
 
     Args:
-      folder: of the checkpoint; must not hold one yet.
+      folder: of the checkpoint.
       variables: what a model is applied to.
       meta: JSON that tells where they come from.
+
+    Raises:
+      InputError: the folder holds a checkpoint already.
     """
     with CheckpointStore(folder) as store:
-        store.save(0, variables, {"step": jax.numpy.zeros((), jax.numpy.int32)}, meta)
+        if store.latest_step() is not None:
+            raise InputError(f"{folder}: expected a new folder, holds a checkpoint already")
+        store.save(0, variables, {"step": np.zeros((), np.int32)}, meta)
 
 
-def _shapes(tree):
-    """The tree as shapes, dtypes and, of jax arrays, places."""
-    return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+def _targets(tree):
+    """Shapes, dtypes and places to restore to: those of jax arrays, else this process's device."""
+
+    def target(leaf):
+        here = SingleDeviceSharding(jax.local_devices()[0])
+        sharding = leaf.sharding if isinstance(leaf, jax.Array) else here
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    return jax.tree.map(target, tree)
 
 
 def _flat_shapes(tree) -> dict[str, tuple[int, ...]]:

@@ -35,7 +35,7 @@ def check_batch_size(batch_size: int, mesh: Mesh) -> None:
 
 def replicate(tree, mesh: Mesh):
     """Copies a tree of arrays, equal in every process, to all devices."""
-    return jax.device_put(tree, replicated(mesh))
+    return jax.device_put(local_copy(tree), replicated(mesh))
 
 
 def split_batch(batch, mesh: Mesh):

@@ -1,0 +1,68 @@
+"""How programs start and end: flags in, one clear line and an exit code out.
+
+Exit codes: 0 done; 1 a failure that is not the input's; 2 bad input.
+"""
+
+import ast
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from absl import app, flags, logging
+
+from ovis_jax.formats.errors import InputError
+
+FAILURE, BAD_INPUT = 1, 2
+_NOISY = "orbax"  # logs every stage of every checkpoint
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Reads the flags of the command line, calls `main`, and exits."""
+    try:
+        parse_flags()
+        start_logging()
+        main()
+    except InputError as error:
+        end(error, BAD_INPUT)
+    sys.exit(0)
+
+
+def end(error: Exception, code: int) -> NoReturn:
+    """Exits with one line on stderr."""
+    logging.flush()
+    print(" ".join(str(error).split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def parse_flags() -> None:
+    """Reads the flags of the command line.
+
+    Raises:
+      InputError: a flag, a configuration file or a field of it cannot be used.
+    """
+    app.define_help_flags()
+    try:
+        rest = flags.FLAGS(sys.argv)[1:]
+    except AttributeError as error:  # as ml_collections reports a field that does not exist
+        raise InputError(f"--config: unknown field {_unquoted(str(error))}") from error
+    except (flags.Error, OSError, SyntaxError, ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+    if rest:
+        raise InputError(f"{rest[0]}: expected --flag=value")
+
+
+def start_logging() -> None:
+    """Logs to stderr, without the details of checkpoint writing."""
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.INFO)
+    logging.get_absl_handler().addFilter(
+        lambda record: _NOISY not in record.pathname or record.levelno > logging.converter.ABSL_INFO
+    )
+
+
+def _unquoted(text: str) -> str:
+    """The text within `repr` quotes."""
+    try:
+        return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text
