@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import Any
 
@@ -14,6 +15,7 @@ from jax.sharding import SingleDeviceSharding
 from ovis_jax.formats.errors import InputError
 
 _VARIABLES, _PROGRESS, _META = "variables", "progress", "meta"
+_LONGEST_REASON = 200  # characters of an error of the storage library
 
 
 class CheckpointStore:
@@ -115,17 +117,23 @@ class CheckpointStore:
         return self._opened
 
     def _read(self, step: int, items: ocp.args.Composite):
-        try:
+        with self._damage_is_bad_input(step):
             return self._manager().restore(step, args=items)
+
+    @contextlib.contextmanager
+    def _damage_is_bad_input(self, step: int):
+        """Turns whatever reading raises into an InputError of one line."""
+        try:
+            yield
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(
-                f"{self.folder}: checkpoint {step} cannot be read: {reason}"
-            ) from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
+            name = f"{self.folder}: checkpoint {step}"
+            raise InputError(f"{name} cannot be read: {reason}") from error
 
     def _check_shapes(self, step: int, variables: dict) -> None:
         """Raises InputError naming a variable that the checkpoint and the model do not share."""
-        found = _flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
+        with self._damage_is_bad_input(step):
+            found = _flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
         wanted = _flat_shapes(variables)
         name = f"{self.folder}: checkpoint {step}"
         for path in sorted(set(found) | set(wanted)):

@@ -57,7 +57,7 @@ def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
 def trained_norm(gradients: dict, trained: dict) -> jax.Array:
     """L2 norm of the gradients of all trained parameters together."""
     kept = jax.tree.map(lambda gradient, use: gradient if use else None, gradients, trained)
-    return optax.global_norm(kept)
+    return optax.tree.norm(kept)
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
@@ -65,7 +65,7 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
 
     def update(gradients, state, params=None):
         del params
-        factor = jnp.minimum(limit / (optax.global_norm(gradients) + 1e-6), 1)
+        factor = jnp.minimum(limit / (optax.tree.norm(gradients) + 1e-6), 1)
         return jax.tree.map(lambda gradient: gradient * factor, gradients), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import optax
 
+from ovis_jax.formats.errors import InputError
+
 FULL_SCHEDULE_BATCH = 16  # frame pairs a step that configured learning rates belong to
 SCHEDULES = ("step", "cosine")
 
@@ -35,10 +37,10 @@ def learning_rate_schedule(
       drops: shares of the run, in (0, 1); used by "step".
 
     Raises:
-      ValueError: there is no such schedule.
+      InputError: there is no such schedule.
     """
     if kind not in SCHEDULES:
-        raise ValueError(f"schedule is {kind!r}; expected one of {SCHEDULES}")
+        raise InputError(f"config.train.schedule: expected one of {SCHEDULES}, is {kind!r}")
     boundaries = jnp.array([round(share * num_steps) for share in drops], jnp.int32)
 
     def regular(step):
@@ -47,7 +49,7 @@ def learning_rate_schedule(
         return peak * 0.5 * (1 + jnp.cos(math.pi * jnp.minimum(step / num_steps, 1)))
 
     def schedule(step):
-        missing = jnp.clip(1 - step / max(warmup_steps, 1), 0, 1)
+        missing = jnp.clip(1 - step / warmup_steps, 0, 1) if warmup_steps else 0.0
         return regular(step) * (1 - missing * (1 - warmup_factor))
 
     return schedule

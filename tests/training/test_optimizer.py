@@ -1,0 +1,85 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ovis_jax.formats.errors import InputError
+from ovis_jax.training.optimizer import make_optimizer, trained_norm, trained_parameters
+
+PARAMS = {"body": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([0.5])}, "stem": jnp.ones(2)}
+GRADIENTS = {
+    "body": {"kernel": jnp.array([30.0, 40.0]), "bias": jnp.array([0.0])},
+    "stem": jnp.full(2, 1e6),
+}
+
+
+def torch_descent(p, gradients, rates, momentum, decay, limit):
+    """PyTorch's clip_grad_norm_ and SGD in float64."""
+    velocity = np.zeros_like(p)
+    for g, rate in zip(gradients, rates, strict=True):
+        g = g * min(limit / (np.linalg.norm(g) + 1e-6), 1)
+        velocity = momentum * velocity + (g + decay * p)
+        p = p - rate * velocity
+    return p
+
+
+def test_updates_follow_pytorch_over_several_steps():
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=6), rng.normal(size=(5, 6)) * [[1], [40], [1], [9], [100]]
+    rates = [0.1, 0.2, 0.1, 0.05, 0.3]
+    params = {"w": jnp.asarray(start, jnp.float32)}
+    optimizer = make_optimizer(
+        lambda step: jnp.array(rates)[step],
+        {"w": True},
+        momentum=0.9,
+        weight_decay=0.01,
+        clip_norm=35.0,
+    )
+    state = optimizer.init(params)
+    for gradient in gradients:
+        updates, state = optimizer.update({"w": jnp.asarray(gradient)}, state, params)
+        params = optax.apply_updates(params, updates)
+    want = torch_descent(start, gradients, rates, 0.9, 0.01, 35.0)
+    np.testing.assert_allclose(params["w"], want, rtol=2e-5)
+
+
+def test_frozen_parameters_stay_and_do_not_count_in_the_norm():
+    trained = trained_parameters(PARAMS, ("stem",))
+    assert trained == {"body": {"kernel": True, "bias": True}, "stem": False}
+    assert trained_norm(GRADIENTS, trained) == 50
+    optimizer = make_optimizer(
+        lambda step: 1.0, trained, momentum=0.9, weight_decay=0.0, clip_norm=5.0
+    )
+    state = optimizer.init(PARAMS)
+    updates, state = optimizer.update(GRADIENTS, state, PARAMS)
+    np.testing.assert_array_equal(updates["stem"], 0)
+    np.testing.assert_allclose(updates["body"]["kernel"], [-3, -4], rtol=1e-6)
+    assert len(jax.tree.leaves(state)) == 3  # two momenta and a count
+
+
+def test_weight_decay_comes_after_clipping_and_reaches_biases():
+    optimizer = make_optimizer(
+        lambda step: 1.0,
+        jax.tree.map(lambda _: True, PARAMS),
+        momentum=0.9,
+        weight_decay=0.1,
+        clip_norm=1e-3,
+    )
+    updates, _ = optimizer.update(
+        jax.tree.map(jnp.zeros_like, PARAMS), optimizer.init(PARAMS), PARAMS
+    )
+    np.testing.assert_allclose(updates["body"]["bias"], [-0.05], rtol=1e-6)
+
+
+def test_a_frozen_path_ends_at_a_slash():
+    params = {"stage1": {"w": 0}, "stage10": {"w": 0}}
+    assert trained_parameters(params, ("stage1",)) == {
+        "stage1": {"w": False},
+        "stage10": {"w": True},
+    }
+
+
+def test_a_frozen_path_without_parameters_is_bad_input():
+    with pytest.raises(InputError, match="config.train.frozen: 'body/kernl'"):
+        trained_parameters(PARAMS, ("body/kernl",))

@@ -1,0 +1,68 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from training.toy import ToyModel, toy_batch
+
+from ovis_jax.training.optimizer import make_optimizer, trained_parameters
+from ovis_jax.training.sharding import data_mesh
+from ovis_jax.training.state import initial_state
+from ovis_jax.training.step import make_train_step
+
+
+def toy_training(model=None):
+    model = model or ToyModel()
+    key = jax.random.key(0)
+    variables = model.init(key, toy_batch(2, 0), key, method="losses")
+    trained = trained_parameters(variables["params"], ("stem",))
+
+    def schedule(step):
+        return 0.1 / (1 + step)
+
+    optimizer = make_optimizer(schedule, trained, momentum=0.9, weight_decay=1e-4, clip_norm=35.0)
+    step = make_train_step(model, optimizer, schedule, trained, data_mesh())
+    return step, initial_state(variables, optimizer)
+
+
+def test_a_step_changes_trained_parameters_only_and_counts():
+    train_step, state = toy_training()
+    before = jax.tree.map(np.array, state)
+    state, metrics = train_step(state, toy_batch(4, 0), jax.random.key(1))
+    assert int(state.step) == 1
+    same = jax.tree.map(np.array_equal, before.params, jax.tree.map(np.array, state.params))
+    assert all(jax.tree.leaves(same["stem"])) and not any(jax.tree.leaves(same["body"]))
+    np.testing.assert_array_equal(before.constants["batch_stats"]["scale"], [1])
+    np.testing.assert_array_equal(state.constants["batch_stats"]["scale"], [1])
+    np.testing.assert_allclose(metrics.loss, sum(metrics.losses.values()), rtol=1e-6)
+    np.testing.assert_array_equal(metrics.sample, toy_batch(4, 0).sample)
+    assert set(metrics.values) == {"error", "gradient_norm", "learning_rate"}
+
+
+def test_the_reported_learning_rate_is_the_one_used():
+    train_step, state = toy_training()
+    for step in range(3):
+        state, metrics = train_step(state, toy_batch(4, step), jax.random.key(1))
+        np.testing.assert_allclose(metrics.values["learning_rate"], 0.1 / (1 + step), rtol=1e-6)
+
+
+def test_each_step_has_its_own_key_from_the_key_of_the_run():
+    class Noisy(ToyModel):
+        def losses(self, batch, key):
+            losses, values = super().losses(batch, key)
+            return losses, {"noise": jax.random.uniform(key)}
+
+    train_step, state = toy_training(Noisy())
+    noise = []
+    for _ in range(3):
+        state, metrics = train_step(state, toy_batch(4, 0), jax.random.key(1))
+        noise.append(float(metrics.values["noise"]))
+    want = [jax.random.uniform(jax.random.fold_in(jax.random.key(1), step)) for step in range(3)]
+    np.testing.assert_allclose(noise, want)
+
+
+def test_the_loss_falls():
+    train_step, state = toy_training()
+    losses = []
+    for _ in range(30):
+        state, metrics = train_step(state, toy_batch(8, 0), jax.random.key(1))
+        losses.append(float(metrics.loss))
+    assert losses[-1] < 0.5 * losses[0] and jnp.isfinite(losses[-1])
