@@ -11,33 +11,23 @@ import cv2
 import jax
 import numpy as np
 from absl import flags
+from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
+from ovis_jax import command_line
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.predict import predict_images, report
-from ovis_jax.visualization.drawing import DrawnTrack
+from ovis_jax.predict import check_categories, predict_images, report
 from ovis_jax.visualization.movie import movie_rate, read_movie
-from ovis_jax.visualization.overlays import overlay_frames, write_pictures
+from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1
 _FOLDER_RATE = 6.0  # frames per second of the overlay of a folder
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Folder of checkpoints, or the work directory of a training run."
-)
-_INPUT = flags.DEFINE_string("input", None, "Video file, or folder of JPEG or PNG frames.")
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
-_ANNOTATIONS = flags.DEFINE_string(
-    "annotations", None, "Annotation file with the model's categories; numbers name them if absent."
-)
-_MIN_SCORE = flags.DEFINE_float("min_score", 0.3, "Tracks below it are not drawn.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,26 +77,23 @@ def _open_folder(folder: pathlib.Path) -> ImageSource:
     )
 
 
-def category_names(annotations: str | None, num_classes: int) -> dict[int, str]:
-    """Names by category id, in the order of the model's labels.
+def category_names(annotations: str | None, config: ConfigDict) -> dict[int, str]:
+    """Names by category id, in the order of the model's labels; without a file, numbers.
 
     Raises:
       InputError: the file does not have as many categories as the model.
     """
     if annotations is None:
-        return {number: f"category {number}" for number in range(1, num_classes + 1)}
-    categories = load_annotations(annotations).categories
-    if len(categories) != num_classes:
-        raise InputError(
-            f"{annotations}: categories: {len(categories)} entries, but the model has {num_classes}"
-            " classes (config.model.num_classes)"
-        )
-    return {category.id: category.name for category in categories}
+        return {number: f"category {number}" for number in range(1, config.model.num_classes + 1)}
+    loaded = load_annotations(annotations)
+    check_categories(loaded, config)
+    return {category.id: category.name for category in loaded.categories}
 
 
 def predict_video(
-    config: ConfigDict,
+    system: nn.Module,
     variables: dict,
+    config: ConfigDict,
     images: ImageSource,
     names: dict[int, str],
     output: pathlib.Path,
@@ -115,8 +102,9 @@ def predict_video(
     """Tracks and draws one video.
 
     Args:
-      config: configuration of the model.
-      variables: of the model.
+      system: the system of `config.model`.
+      variables: its variables.
+      config: whole configuration.
       images: the frames; read once to track and once to draw.
       names: category names by id, in the order of the model's labels.
       output: folder, made if it does not exist.
@@ -126,15 +114,11 @@ def predict_video(
       The records of results.json.
     """
     size = (images.width, images.height)
-    tracks = predict_images(build_system(config), variables, images.read(), size, config)
+    tracks = predict_images(system, variables, images.read(), size, config)
     records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names))
     output.mkdir(parents=True, exist_ok=True)
     write_results(output / "results.json", records)
-    drawn = [
-        DrawnTrack(number, f"{names[r['category_id']]} {r['score']:.2f}", r["segmentations"])
-        for number, r in enumerate(records)
-        if r["score"] >= min_score
-    ]
+    drawn = predicted_tracks(records, names, min_score)
     pictures = overlay_frames(images.read(), None, drawn)
     movie, sheet = output / "overlay.mp4", output / "overlay.png"
     write_pictures(movie, sheet, pictures, tracks.length, images.rate)
@@ -142,16 +126,50 @@ def predict_video(
     return records
 
 
-def main(argv: list[str]) -> None:
-    """Reads the flags and predicts."""
-    del argv
-    config = _CONFIG.value
-    images = open_images(pathlib.Path(_INPUT.value))
-    names = category_names(_ANNOTATIONS.value, config.model.num_classes)
+def restore(checkpoints: pathlib.Path, config: ConfigDict) -> tuple[nn.Module, dict]:
+    """The system of a configuration and its variables.
+
+    Args:
+      checkpoints: folder of checkpoints, or a work directory that holds one.
+      config: whole configuration.
+
+    Raises:
+      InputError: there is no checkpoint, or it is of another model.
+    """
     system = build_system(config)
-    checkpoints = pathlib.Path(_CHECKPOINT.value)
-    if (checkpoints / "checkpoints").is_dir():
-        checkpoints = checkpoints / "checkpoints"
-    with CheckpointStore(checkpoints) as store:
-        variables = store.restore_variables(init_variables(system, jax.random.key(0)))
-    predict_video(config, variables, images, names, pathlib.Path(_OUTPUT.value), _MIN_SCORE.value)
+    inside = checkpoints / "checkpoints"
+    with CheckpointStore(inside if inside.is_dir() else checkpoints) as store:
+        return system, store.restore_variables(init_variables(system, jax.random.key(0)))
+
+
+def define_flags() -> None:
+    """Defines the flags that `main` reads."""
+    config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
+    flags.DEFINE_string("checkpoint", None, "Folder of checkpoints, or work directory of a run.")
+    flags.DEFINE_string("input", None, "Video file, or folder of JPEG or PNG frames.")
+    flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
+    flags.DEFINE_string("annotations", None, "Annotation file that names the model's categories.")
+    flags.DEFINE_float("min_score", 0.3, "Tracks below it are not drawn.")
+    flags.mark_flags_as_required(["config", "checkpoint", "input", "output"])
+
+
+def main() -> None:
+    """Predicts what the flags say."""
+    values = flags.FLAGS
+    images = open_images(pathlib.Path(values.input))
+    names = category_names(values.annotations, values.config)
+    system, variables = restore(pathlib.Path(values.checkpoint), values.config)
+    predict_video(
+        system,
+        variables,
+        values.config,
+        images,
+        names,
+        pathlib.Path(values.output),
+        values.min_score,
+    )
+
+
+if __name__ == "__main__":
+    define_flags()
+    command_line.run(main)

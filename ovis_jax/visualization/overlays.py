@@ -1,7 +1,7 @@
 """Ground truth and prediction side by side, as a movie and as a contact sheet per video."""
 
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -43,10 +43,12 @@ def write_overlays(
     """
     output_dir = pathlib.Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
+    names = {category.id: category.name for category in annotations.categories}
     written = []
     for video in chosen_videos(annotations.videos, num_videos):
-        own = [r for r in records if r["video_id"] == video.id and r["score"] >= min_score]
-        truth, predicted = drawn_tracks(annotations, video, own)
+        own = [record for record in records if record["video_id"] == video.id]
+        truth = true_tracks(annotations, video)
+        predicted = predicted_tracks(own, names, min_score, truth)
         movie, sheet = (output_dir / f"video_{video.id}.{kind}" for kind in ("mp4", "png"))
         images = (
             read_frame(pathlib.Path(images_dir) / name, video.width, video.height)
@@ -92,32 +94,49 @@ def overlay_frames(
             yield np.concatenate([left, np.full((len(left), 4, 3), 255, np.uint8), right], axis=1)
 
 
-def drawn_tracks(
-    annotations: Annotations, video: Video, records: Sequence[dict]
-) -> tuple[list[DrawnTrack] | None, list[DrawnTrack]]:
-    """Ground truth (None if the file has none) and predictions of a video as they are drawn."""
-    names = {category.id: category.name for category in annotations.categories}
-    records = sorted(records, key=lambda r: r["score"])  # the surest is drawn over the others
-    texts = [f"{names[r['category_id']]} {r['score']:.2f}" for r in records]
-    masks = [r["segmentations"] for r in records]
+def true_tracks(annotations: Annotations, video: Video) -> list[DrawnTrack] | None:
+    """Ground truth of a video as it is drawn, numbered from 0; None if the file has none."""
     if not annotations.has_ground_truth:
-        return None, _tracks(range(len(records)), texts, masks)
-    instances = annotations.instances_of(video.id)
-    truth_masks = [[i.rle(frame) for frame in range(video.length)] for i in instances]
-    truth_texts = [names[i.category_id] for i in instances]
-    identities = shared_identities(truth_masks, masks)
-    truth = _tracks(range(len(instances)), truth_texts, truth_masks)
-    return truth, _tracks(identities, texts, masks)
+        return None
+    names = {category.id: category.name for category in annotations.categories}
+    return [
+        DrawnTrack(
+            identity=number,
+            label=names[instance.category_id],
+            segmentations=[instance.rle(frame) for frame in range(video.length)],
+        )
+        for number, instance in enumerate(annotations.instances_of(video.id))
+    ]
+
+
+def predicted_tracks(
+    records: Sequence[dict],
+    names: Mapping[int, str],
+    min_score: float,
+    truth: Sequence[DrawnTrack] | None = None,
+) -> list[DrawnTrack]:
+    """Predictions of a video as they are drawn, the surest over the others.
+
+    Args:
+      records: entries of results.json.
+      names: of the categories, by id.
+      min_score: records below it are left out.
+      truth: objects whose numbers the predictions of these objects take.
+    """
+    shown = sorted((r for r in records if r["score"] >= min_score), key=lambda r: r["score"])
+    masks = [record["segmentations"] for record in shown]
+    identities = shared_identities([track.segmentations for track in truth or ()], masks)
+    return [
+        DrawnTrack(
+            identity=identity,
+            label=f"{names[record['category_id']]} {record['score']:.2f}",
+            segmentations=record["segmentations"],
+        )
+        for identity, record in zip(identities, shown, strict=True)
+    ]
 
 
 def chosen_videos(videos: Sequence[Video], count: int) -> list[Video]:
     """At most `count` videos, spread evenly."""
     count = min(count, len(videos))
     return [videos[i * len(videos) // count] for i in range(count)]
-
-
-def _tracks(identities, texts, masks) -> list[DrawnTrack]:
-    return [
-        DrawnTrack(identity=identity, label=text, segmentations=segmentations)
-        for identity, text, segmentations in zip(identities, texts, masks, strict=True)
-    ]
