@@ -116,7 +116,7 @@ def _texture(rng, category: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return (u * u + v * v < 0.09).astype(np.float32)
     if name == "star":
         return _wave(rng.uniform(1.8, 2.4) * np.hypot(x, y) + phase)
-    return _wave(4 * np.arctan2(y, x) / (2 * np.pi) + phase)
+    return _wave(6 * np.arctan2(y, x) / (2 * np.pi) + phase)
 
 
 def _wave(turns: np.ndarray) -> np.ndarray:

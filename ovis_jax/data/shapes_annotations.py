@@ -1,0 +1,78 @@
+"""Drawn frames → OVIS annotation records of their video."""
+
+import numpy as np
+
+from ovis_jax.formats import rle
+
+_UNOCCLUDED = 0.95
+"""Visible fraction from which an object counts as not occluded. Below 1, because a few hidden
+pixels of an edge that touches another object are not what an annotator calls occlusion."""
+
+
+def occlusion_label(visible: int, full: int) -> str:
+    """Level of an object of which `visible` of `full` in-frame pixels can be seen.
+
+    The thresholds are the OVIS paper's: slight while more than half is visible, then severe.
+    What lies outside the frame is not occluded.
+    """
+    if visible >= _UNOCCLUDED * full:
+        return "no_occlusion"
+    return "slight_occlusion" if 2 * visible > full else "severe_occlusion"
+
+
+class TrackRecords:
+    """Collects the frames of one video and gives the records of its objects."""
+
+    def __init__(self, categories: np.ndarray, min_pixels: int):
+        """Starts before the first frame.
+
+        Args:
+          categories: [N] category index of each object.
+          min_pixels: an object with fewer visible pixels in a frame counts as not visible.
+        """
+        self._categories = categories
+        self._min_pixels = min_pixels
+        self._frames: list[list[dict | None]] = []
+        self._size = (0, 0)
+
+    def add(self, owners: np.ndarray, full_areas: np.ndarray) -> None:
+        """Adds the next frame: owners [H, W] and full_areas [N] as in `shapes_rendering.Frame`."""
+        self._size = owners.shape
+        numbers = range(len(self._categories))
+        self._frames.append([self._entry(owners == i, int(full_areas[i])) for i in numbers])
+
+    def records(self, video_id: int) -> list[dict]:
+        """Annotations of the objects seen at least once; without `id`, which the data set gives."""
+        height, width = self._size
+        result = []
+        for category, track in zip(self._categories, zip(*self._frames, strict=True), strict=True):
+            if not any(track):
+                continue
+            result.append(
+                {
+                    "video_id": video_id,
+                    "category_id": int(category) + 1,
+                    "iscrowd": 0,
+                    "width": width,
+                    "height": height,
+                    "length": len(track),
+                    "segmentations": [entry and entry["segmentation"] for entry in track],
+                    "bboxes": [entry and entry["bbox"] for entry in track],
+                    "areas": [entry and entry["area"] for entry in track],
+                    "occlusion": [entry and entry["occlusion"] for entry in track],
+                }
+            )
+        return result
+
+    def _entry(self, mask: np.ndarray, full: int) -> dict | None:
+        area = int(np.count_nonzero(mask))
+        if area < self._min_pixels:
+            return None
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        x, y = int(columns[0]), int(rows[0])
+        return {
+            "segmentation": rle.encode(mask),
+            "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
+            "area": area,
+            "occlusion": occlusion_label(area, full),
+        }

@@ -1,0 +1,81 @@
+"""Command line that generates the data set Occluded Shapes.
+
+    python -m ovis_jax.tools.generate_shapes --output DIR [--train_videos N --frames T …]
+
+Exit codes: 0 the folder holds the data set, 2 bad arguments or a folder with other contents.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+
+import tqdm
+
+from ovis_jax.data.occluded_shapes import SPLITS, generate
+from ovis_jax.data.shapes_parameters import ShapesParameters
+from ovis_jax.data.statistics import Difficulty, measure_difficulty
+from ovis_jax.formats.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Generates, prints the difficulty, returns the exit code."""
+    options = vars(_parser().parse_args(arguments))
+    output, workers = options.pop("output"), options.pop("workers")
+    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    parameters = ShapesParameters(**lists)
+    total = parameters.train_videos + parameters.valid_videos
+    try:
+        with tqdm.tqdm(total=total, unit="video", disable=None) as bar:
+            new = generate(output, parameters, workers, bar.update)
+        print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
+        for split in SPLITS:
+            print(_summary(output, split))
+    except (InputError, OSError) as error:
+        print(f"generate_shapes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def format_difficulty(difficulty: Difficulty) -> str:
+    """One line of the numbers."""
+    none, slight, severe = difficulty.level_shares
+    return (
+        f"mBOR {difficulty.mean_box_occlusion_rate:.3f}, "
+        f"crossing rate {difficulty.crossing_rate:.3f}, "
+        f"occlusion no/slight/severe {none:.2f}/{slight:.2f}/{severe:.2f}"
+    )
+
+
+def _summary(output: pathlib.Path, split: str) -> str:
+    document = json.loads((output / f"annotations_{split}.json").read_text())
+    counts = f"{len(document['videos'])} videos, {len(document['annotations'])} objects"
+    return f"{split}: {counts}, {format_difficulty(measure_difficulty(document))}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """One option for each field of ShapesParameters."""
+    parser = argparse.ArgumentParser(
+        prog="generate_shapes",
+        description="Generates the data set Occluded Shapes: OVIS JSON and JPEG frames.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to make")
+    for field in dataclasses.fields(ShapesParameters):
+        pair = isinstance(field.default, tuple)
+        parser.add_argument(
+            f"--{field.name}",
+            type=type(field.default[0] if pair else field.default),
+            nargs=2 if pair else None,
+            default=field.default,
+            help=field.metadata["help"],
+        )
+    workers = os.cpu_count() or 1
+    parser.add_argument("--workers", type=int, default=workers, help="processes")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
