@@ -139,7 +139,10 @@ class EventWriter:
 
     def __init__(self, folder: pathlib.Path, start: int, *, enabled: bool):
         """Continues a folder's events at step `start`; later ones count as undone."""
-        self._writer = SummaryWriter(str(folder), purge_step=start) if enabled else None
+        self._writer = None
+        if enabled:
+            suffix = f".from_step_{start}"
+            self._writer = SummaryWriter(str(folder), purge_step=start, filename_suffix=suffix)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers by name."""

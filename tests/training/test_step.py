@@ -1,7 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from training.toy import ToyModel, toy_batch
+from training.toy import ToyModel, init_toy, toy_batch
 
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh
@@ -11,8 +11,7 @@ from ovis_jax.training.step import make_train_step
 
 def toy_training(model=None):
     model = model or ToyModel()
-    key = jax.random.key(0)
-    variables = model.init(key, toy_batch(2, 0), key, method="losses")
+    variables = init_toy(model, jax.random.key(0))
     trained = trained_parameters(variables["params"], ("stem",))
 
     def schedule(step):

@@ -25,6 +25,11 @@ class ToyModel(nn.Module):
         return losses, {"error": jnp.abs(error).mean()}
 
 
+def init_toy(model, key):
+    """Fresh variables."""
+    return model.init(key, toy_batch(2, 0), key, method="losses")
+
+
 class ToyData:
     """Random frames; batch `i` is a function of the seed and `i`."""
 

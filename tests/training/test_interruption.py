@@ -1,0 +1,124 @@
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from training.toy import ToyModel, init_toy
+
+from ovis_jax.checkpoints.store import CheckpointStore
+
+PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
+ROOT = pathlib.Path(__file__).parents[2]
+LAST_STEP = 60
+
+
+def start(workdir, devices=1, **values):
+    arguments = [f"{name}={json.dumps(value)}" for name, value in values.items()]
+    inherited = os.environ.get("PYTHONPATH", "")
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), inherited]),
+        "JAX_NUM_CPU_DEVICES": str(devices),
+        "JAX_PLATFORMS": "cpu",
+    }
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(workdir), *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(workdir, **values):
+    process = start(workdir, **values)
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+def final_variables(workdir, step):
+    with CheckpointStore(workdir / "checkpoints") as store:
+        assert store.latest_step() == step
+        found = store.restore_variables(init_toy(ToyModel(), jax.random.key(0)))
+    return jax.tree.map(np.asarray, found)
+
+
+def num_starts(workdir):
+    record = workdir / "run.json"
+    return len(json.loads(record.read_text())["starts"]) if record.exists() else 0
+
+
+def wait_for_first_step(process, workdir, starts):
+    deadline = time.monotonic() + 60
+    while num_starts(workdir) == starts and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill_at_a_random_moment(process, workdir, starts, rng):
+    wait_for_first_step(process, workdir, starts)
+    time.sleep(rng.uniform(0.2, 3))
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_ends_with_the_same_parameters_bit_for_bit(tmp_path):
+    schedule = dict(num_steps=LAST_STEP, checkpoint_every=4, keep_checkpoints=2)
+    assert run(tmp_path / "whole", **schedule)[0] == 0
+    rng, interrupted, reached = random.Random(time.time_ns()), tmp_path / "killed", []
+    for starts in range(4):
+        process = start(interrupted, **schedule)
+        kill_at_a_random_moment(process, interrupted, starts, rng)
+        with CheckpointStore(interrupted / "checkpoints") as store:
+            reached.append(store.latest_step() or 0)
+    code, output, errors = run(interrupted, **schedule)
+    assert code == 0, errors
+    print("newest checkpoints when killed:", reached)
+    assert any(0 < step < LAST_STEP for step in reached), reached
+    whole, killed = (final_variables(d, LAST_STEP) for d in (tmp_path / "whole", interrupted))
+    jax.tree.map(np.testing.assert_array_equal, whole, killed)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(tmp_path):
+    schedule = dict(num_steps=LAST_STEP, checkpoint_every=1000)
+    process = start(tmp_path / "stopped", **schedule)
+    wait_for_first_step(process, tmp_path / "stopped", 0)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output.strip()) == (0, "stopped"), errors
+    with CheckpointStore(tmp_path / "stopped" / "checkpoints") as store:
+        assert 0 < store.latest_step() < LAST_STEP
+    assert run(tmp_path / "stopped", **schedule)[:2] == (0, "finished\n")
+    assert run(tmp_path / "whole", **schedule)[0] == 0
+    ends = [final_variables(tmp_path / name, LAST_STEP) for name in ("stopped", "whole")]
+    jax.tree.map(np.testing.assert_array_equal, *ends)
+
+
+@pytest.mark.slow
+def test_eight_devices_end_with_the_parameters_of_one(tmp_path):
+    for devices in (1, 8):
+        code, _, errors = run(tmp_path / str(devices), devices=devices, num_steps=20)
+        assert code == 0, errors
+    ends = [final_variables(tmp_path / str(devices), 20) for devices in (1, 8)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *ends)
+    code, _, errors = run(tmp_path / "odd", devices=8, batch_size=4)
+    assert code == 1 and "multiple of the 8 devices, is 4" in errors
+
+
+@pytest.mark.slow
+def test_a_diverged_run_names_step_and_samples_and_leaves_the_last_good_checkpoint(tmp_path):
+    code, _, errors = run(tmp_path, num_steps=20, checkpoint_every=5, log_every=50, bad_batch=7)
+    line = errors.strip().splitlines()[-1]
+    assert code == 1 and line.startswith("step 8: loss or gradient is not finite"), errors
+    assert line.count("video ") == 8 and "(toy), frame" in line and "fit nan" in line
+    with CheckpointStore(tmp_path / "checkpoints") as store:
+        assert store.latest_step() == 5

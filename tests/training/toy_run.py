@@ -1,0 +1,47 @@
+"""Trains the toy model as a program of its own: `toy_run.py WORKDIR FIELD=VALUE ...`.
+
+Needs the repository and its `tests` on PYTHONPATH.
+
+Batches come every `PAUSE` seconds; batch number `bad_batch`, counted from 0, is NaN.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+from training import toy
+
+from ovis_jax import command_line, train
+from ovis_jax.training.hooks import Diverged
+from ovis_jax.training.workdir import Workdir
+
+PAUSE = 0.02
+
+
+def main():
+    arguments = dict(argument.split("=") for argument in sys.argv[2:])
+    values = {name: json.loads(value) for name, value in arguments.items()}
+    bad_batch = values.pop("bad_batch", -1)
+
+    def batches(data, *, start_step=0, **kwargs):
+        numbered = enumerate(toy.toy_batches(data, start_step=start_step, **kwargs), start_step)
+        for number, batch in numbered:
+            time.sleep(PAUSE)
+            factor = np.float32(np.nan if number == bad_batch else 1)
+            yield batch.replace(reference=batch.reference * factor)
+
+    train.TrainingData = lambda data, capacity: toy.ToyData()
+    train.training_batches = batches
+    train.build_system = lambda config: toy.ToyModel()
+    train.init_variables = toy.init_toy
+    config = toy.toy_config(**values)
+    try:
+        finished = train.train(config, Workdir(sys.argv[1], json.loads(config.to_json())))
+        print("finished" if finished else "stopped")
+    except Diverged as error:
+        command_line.end(error, command_line.FAILURE)
+
+
+if __name__ == "__main__":
+    main()
