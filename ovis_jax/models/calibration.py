@@ -13,7 +13,7 @@ LEAKY_SLOPE = 0.1
 KERNEL = 3
 
 
-def _torch_uniform(key, shape, dtype):
+def _torch_uniform(key, shape, dtype="float32"):
     """Uniform in +-1 / sqrt(fan-in), with which the published model began its offsets."""
     bound = (shape[0] * shape[1] * shape[2]) ** -0.5
     return jax.random.uniform(key, shape, dtype, -bound, bound)

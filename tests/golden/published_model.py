@@ -4,7 +4,7 @@ import functools
 
 import jax
 import numpy as np
-from generated_weights import golden_variables
+from golden.generated_weights import golden_variables
 from golden_folder import golden_arrays, golden_json
 
 from configs import cmasktrack_rcnn_r50_ovis

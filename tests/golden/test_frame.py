@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_recorded, match_rows
+from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_recorded, match_rows
+from golden.published_model import clip, clip_canvases, published_model
 from golden_folder import golden_arrays
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.roi_align import assign_levels
-from published_model import clip, clip_canvases, published_model
 
 LEVELS = ("p2", "p3", "p4", "p5")
 QUERY, REFERENCE = 5, 6

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
+from golden.published_model import clip_canvases, published_model
 from golden_folder import golden_arrays, golden_json
-from ovis_jax.ops.assign import assign_by_iou
-from ovis_jax.ops.boxes import encode_boxes
-from ovis_jax.ops.masks import crop_masks
-from published_model import clip_canvases, published_model
 
 from ovis_jax.checkpoints.maps.cmasktrack_rcnn import rules
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
 from ovis_jax.models.systems.mask_track_rcnn import STRIDES
+from ovis_jax.ops.assign import assign_by_iou
+from ovis_jax.ops.boxes import encode_boxes
+from ovis_jax.ops.masks import crop_masks
 from ovis_jax.structures import FramePairs, Instances
 
 INSTANCES = 8
@@ -117,7 +117,7 @@ def roi_targets() -> BoxTargets:
     )
 
 
-def losses_of(system, variables):
+def losses_of(system, variables, *recorded):
     """All losses with the recorded samples instead of drawn ones."""
 
     def compute(module, pairs, anchor, roi):
@@ -128,15 +128,16 @@ def losses_of(system, variables):
         losses, _ = module.roi_losses(pairs, query, reference, roi)
         return {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
 
-    return system.apply(variables, batch(), anchor_targets(), roi_targets(), method=compute)
+    return system.apply(variables, *recorded, method=compute)
 
 
 @pytest.fixture(scope="module")
 def losses_and_gradient():
     system, variables = published_model()
+    recorded = batch(), anchor_targets(), roi_targets()
 
     def total(params):
-        losses = losses_of(system, {**variables, "params": params})
+        losses = losses_of(system, {**variables, "params": params}, *recorded)
         return sum(losses.values()), losses
 
     (_, losses), gradient = jax.jit(jax.value_and_grad(total, has_aux=True))(variables["params"])

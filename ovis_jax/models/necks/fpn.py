@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm
+from ovis_jax.ops.resize import upsample_nearest_2x
 
 
 class FPN(nn.Module):
@@ -33,8 +33,7 @@ class FPN(nn.Module):
             for i, x in enumerate(features)
         ]
         for i in range(len(laterals) - 1, 0, -1):
-            doubled = jnp.repeat(jnp.repeat(laterals[i], 2, axis=-3), 2, axis=-2)
-            laterals[i - 1] = laterals[i - 1] + doubled
+            laterals[i - 1] = laterals[i - 1] + upsample_nearest_2x(laterals[i])
         levels = [
             ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"output{i + 2}")(x)
             for i, x in enumerate(laterals)

@@ -1,0 +1,63 @@
+"""Correlation of two feature maps over a square of displacements."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def correlation(
+    query: jax.Array,
+    reference: jax.Array,
+    displacements: int = 16,
+    dilation: int = 2,
+    kernel_size: int = 1,
+) -> jax.Array:
+    """Mean over channels of query times displaced reference; zero where that is outside the map.
+
+    Displacement a of an axis is `(a - (displacements - 1) / 2) * dilation` cells, so 16 with
+    dilation 2 are -15, -13, ..., 15, what the published checkpoint was computed with. Each row
+    displacement is one banded matrix product of row pairs, of which the wanted diagonals are kept.
+
+    Args:
+      query: [B, H, W, C].
+      reference: [B, H, W, C].
+      displacements: side of the square.
+      dilation: cells between neighbouring displacements.
+      kernel_size: side of the patches that are compared, odd; their products are averaged (paper,
+        equation 2). The published code uses 1.
+
+    Returns:
+      [B, H, W, displacements**2], row displacement first.
+
+    Raises:
+      ValueError: shapes differ, a displacement would fall between cells, or the kernel is even.
+    """
+    if query.shape != reference.shape:
+        raise ValueError(f"query {query.shape} and reference {reference.shape} differ in shape")
+    if (displacements - 1) * dilation % 2:
+        raise ValueError("(displacements - 1) * dilation must be even")
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size is {kernel_size}; expected an odd number")
+    batch, height, width, channels = query.shape
+    radius = (displacements - 1) * dilation // 2
+    padded = jnp.pad(reference, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
+    columns = np.arange(width)[:, None] + dilation * np.arange(displacements)  # [W, displacements]
+    columns = np.broadcast_to(columns, (batch, height, width, displacements))
+
+    def row_displacement(start: int) -> jax.Array:
+        rows = padded[:, start : start + height]
+        products = jnp.einsum("bhwc,bhxc->bhwx", query, rows) / channels
+        return jnp.take_along_axis(products, columns, axis=-1)
+
+    starts = range(0, displacements * dilation, dilation)
+    maps = jnp.stack([row_displacement(start) for start in starts], axis=-2)
+    maps = maps.reshape(batch, height, width, displacements**2)
+    return maps if kernel_size == 1 else _patch_mean(maps, kernel_size)
+
+
+def _patch_mean(maps: jax.Array, size: int) -> jax.Array:
+    """Mean over a size x size patch of positions; positions outside the map count as zero."""
+    total = jax.lax.reduce_window(
+        maps, np.zeros((), maps.dtype), jax.lax.add, (1, size, size, 1), (1, 1, 1, 1), "SAME"
+    )
+    return total / size**2
