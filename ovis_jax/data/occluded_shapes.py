@@ -56,16 +56,15 @@ def generate(
     parameters.check()
     if workers < 1:
         raise InputError(f"workers: {workers}, expected at least 1")
-    output = pathlib.Path(os.path.abspath(output))
+    output = pathlib.Path(output).resolve()
     if _holds(output, parameters):
         return False
     partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
     try:
         _write_data_set(partial, parameters, workers, progress)
-        os.replace(partial, output)
+        return _move(partial, output, parameters)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return True
 
 
 def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesParameters):
@@ -109,6 +108,17 @@ def _holds(output: pathlib.Path, parameters: ShapesParameters) -> bool:
     if found != wanted:
         names = [k for k in wanted if not isinstance(found, dict) or found.get(k) != wanted[k]]
         raise InputError(f"{output}: holds another data set, made with other {', '.join(names)}")
+    return True
+
+
+def _move(partial: pathlib.Path, output: pathlib.Path, parameters: ShapesParameters) -> bool:
+    """Gives the finished folder its name; False if another process made the same one meanwhile."""
+    try:
+        os.replace(partial, output)  # also onto an empty folder
+    except OSError:
+        if _holds(output, parameters):
+            return False
+        raise
     return True
 
 

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parameters = ShapesParameters(**lists)
     total = parameters.train_videos + parameters.valid_videos
     try:
-        with tqdm.tqdm(total=total, unit="video", disable=None) as bar:
+        with tqdm.tqdm(total=total, unit="video", disable=None, leave=False) as bar:
             new = generate(output, parameters, workers, bar.update)
         print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
         for split in SPLITS:

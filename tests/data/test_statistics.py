@@ -1,0 +1,67 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovis_jax.data import statistics
+
+_box = st.one_of(
+    st.none(),
+    st.tuples(*[st.integers(0, 12)] * 2, *[st.integers(1, 9)] * 2),
+)
+
+
+def _array(tracks):
+    return np.array([[[np.nan] * 4 if b is None else b for b in t] for t in tracks], float)
+
+
+@given(st.integers(1, 5).flatmap(lambda n: st.lists(st.tuples(_box, _box), min_size=n, max_size=n)))
+def test_box_occlusion_rate_is_the_share_of_box_pixels_in_two_boxes_or_more(tracks):
+    want = []
+    for frame in range(2):
+        cover = np.zeros((32, 32), int)
+        for box in (track[frame] for track in tracks if track[frame] is not None):
+            x, y, width, height = box
+            cover[y : y + height, x : x + width] += 1
+        want.append((cover >= 2).sum() / (cover >= 1).sum() if cover.any() else np.nan)
+    np.testing.assert_allclose(statistics.box_occlusion_rates(_array(tracks)), want, atol=1e-12)
+
+
+def test_boxes_need_not_be_whole_pixels():
+    boxes = _array([[(0, 0, 1.5, 1)], [(1, 0, 1.5, 1)]])
+    np.testing.assert_allclose(statistics.box_occlusion_rates(boxes), [0.5 / 2.5])
+
+
+def test_a_region_in_three_boxes_counts_once():
+    boxes = _array([[(0, 0, 2, 2)]] * 3)
+    np.testing.assert_array_equal(statistics.box_occlusion_rates(boxes), [1.0])
+
+
+def test_boxes_that_touch_do_not_cross():
+    boxes = _array([[(0, 0, 2, 2), None], [(2, 0, 2, 2), None], [(3, 0, 2, 2), (0, 0, 9, 9)]])
+    np.testing.assert_array_equal(statistics.crossing_pairs(boxes), [False, False, True])
+
+
+def test_difficulty_takes_frames_of_all_videos_together_and_skips_frames_without_objects():
+    def annotation(video, boxes, labels):
+        return {"video_id": video, "bboxes": boxes, "occlusion": labels}
+
+    document = {
+        "annotations": [
+            annotation(1, [[0, 0, 2, 1], None, None], ["slight_occlusion", None, None]),
+            annotation(1, [[1, 0, 2, 1], [0, 0, 1, 1], None], ["no_occlusion"] * 2 + [None]),
+            annotation(2, [[0, 0, 4, 4]], ["severe_occlusion"]),
+        ]
+    }
+    got = statistics.measure_difficulty(document)
+    assert got.mean_box_occlusion_rate == pytest.approx((1 / 3 + 0 + 0) / 3)
+    assert got.crossing_rate == 1
+    assert got.level_shares == (0.5, 0.25, 0.25)
+
+
+def test_nothing_to_count_gives_nan():
+    got = statistics.measure_difficulty({"annotations": []})
+    numbers = (got.mean_box_occlusion_rate, got.crossing_rate, *got.level_shares)
+    assert all(math.isnan(x) for x in numbers)
