@@ -131,6 +131,23 @@ def test_masks_hold_exactly_the_pixels_that_show_the_object():
     assert inside.min() > 0.1 and np.mean(inside > 0.45) > 0.99
 
 
+def test_a_disc_is_drawn_round_its_place_on_the_path():
+    parameters = dataclasses.replace(SMALL, objects=(6, 6), leaving=0.0)
+    found = 0
+    for seed in range(4):
+        scene = draw_scene(np.random.default_rng(seed), parameters)
+        for number in np.flatnonzero(scene.categories == CATEGORIES.index("disc")):
+            alone = dataclasses.replace(scene, order=np.full((5, 1), number), occluders=[])
+            owners = shapes_rendering.render_frame(alone, 1, 128, 96, 0.0).owners
+            rows, columns = np.nonzero(owners == number)
+            if rows.min() == 0 or columns.min() == 0 or rows.max() == 95 or columns.max() == 127:
+                continue
+            want = scene.objects[number].motion.centers[1]
+            np.testing.assert_allclose((columns.mean() + 0.5, rows.mean() + 0.5), want, atol=0.25)
+            found += 1
+    assert found >= 2
+
+
 def test_full_areas_do_not_depend_on_what_is_in_front():
     scene = draw_scene(np.random.default_rng(3), SMALL)
     size = (SMALL.width, SMALL.height)
