@@ -86,7 +86,7 @@ class Stopwatch:
     """Time since the last `lap`, and how much of it went into waiting for data.
 
     Attributes:
-      frames: frames trained on in this lap.
+      frames: query and reference frames of this lap, in all processes.
       waited: seconds.
       start: of the lap.
     """
@@ -100,11 +100,11 @@ class Stopwatch:
         start = time.perf_counter()
         batch = next(batches)
         self.waited += time.perf_counter() - start
-        self.frames += 2 * len(batch.query)
+        self.frames += 2 * len(batch.query) * jax.process_count()
         return batch
 
     def lap(self) -> dict[str, float]:
-        """Frames (query and reference) a second and the share of time spent waiting; restarts."""
+        """Frames a second and the share of time spent waiting; restarts."""
         seconds = max(time.perf_counter() - self.start, 1e-9)
         speed = {"frames_per_second": self.frames / seconds, "data_wait": self.waited / seconds}
         self.frames, self.waited, self.start = 0, 0.0, time.perf_counter()
@@ -162,26 +162,32 @@ class EventWriter:
 
 
 class StopSignal:
-    """Turns SIGTERM into a question that the training loop asks after every step."""
+    """Turns SIGTERM into a question that the training loop asks after every step.
+
+    Several processes agree on the step to stop after; there JAX watches for the signal.
+    """
 
     def __init__(self):
-        """Leaves the handler alone until `with`."""
+        """Leaves the signal alone until `with`."""
         self._received = False
+        self._alone = jax.process_count() == 1
 
     def __enter__(self) -> StopSignal:
         """Takes over SIGTERM."""
-        self._previous = signal.signal(signal.SIGTERM, self._receive)
+        if self._alone:
+            self._previous = signal.signal(signal.SIGTERM, self._receive)
         return self
 
     def __exit__(self, *error) -> None:
         """Gives SIGTERM back."""
-        signal.signal(signal.SIGTERM, self._previous)
+        if self._alone:
+            signal.signal(signal.SIGTERM, self._previous)
 
     def received(self, step: int) -> bool:
-        """Whether to stop after `step`; the same answer in all processes."""
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(step)
-        return self._received
+        """Whether to stop after `step`; to be asked after every step."""
+        if self._alone:
+            return self._received
+        return multihost_utils.reached_preemption_sync_point(step)
 
     def _receive(self, *_) -> None:
         self._received = True

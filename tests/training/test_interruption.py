@@ -3,6 +3,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 LAST_STEP = 60
 
 
-def start(workdir, devices=1, **values):
+def start(workdir, devices=1, cluster=None, **values):
     arguments = [f"{name}={json.dumps(value)}" for name, value in values.items()]
     inherited = os.environ.get("PYTHONPATH", "")
     environment = os.environ | {
@@ -27,6 +28,7 @@ def start(workdir, devices=1, **values):
         "JAX_NUM_CPU_DEVICES": str(devices),
         "JAX_PLATFORMS": "cpu",
     }
+    environment |= cluster or {}
     return subprocess.Popen(
         [sys.executable, str(PROGRAM), str(workdir), *arguments],
         env=environment,
@@ -40,6 +42,23 @@ def run(workdir, **values):
     process = start(workdir, **values)
     output, errors = process.communicate(timeout=120)
     return process.returncode, output, errors
+
+
+def start_two(workdir, **values):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    clusters = [dict(COORDINATOR=address, NUM_PROCESSES="2", PROCESS=str(i)) for i in range(2)]
+    return [start(workdir, cluster=cluster, **values) for cluster in clusters]
+
+
+def outputs(processes):
+    ends = []
+    for process in processes:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        ends.append(output.strip().splitlines()[-1])
+    return ends
 
 
 def final_variables(workdir, step):
@@ -112,6 +131,19 @@ def test_eight_devices_end_with_the_parameters_of_one(tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *ends)
     code, _, errors = run(tmp_path / "odd", devices=8, batch_size=4)
     assert code == 1 and "multiple of the 8 devices, is 4" in errors
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_resume_and_end_with_the_parameters_of_one(tmp_path):
+    processes = start_two(tmp_path / "two", num_steps=LAST_STEP)
+    wait_for_first_step(processes[0], tmp_path / "two", 0)
+    time.sleep(1.0)
+    processes[1].send_signal(signal.SIGTERM)
+    assert outputs(processes) == ["stopped", "stopped"]
+    assert outputs(start_two(tmp_path / "two", num_steps=LAST_STEP)) == ["finished", "finished"]
+    assert run(tmp_path / "one", num_steps=LAST_STEP)[0] == 0
+    ends = [final_variables(tmp_path / name, LAST_STEP) for name in ("one", "two")]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *ends)
 
 
 @pytest.mark.slow

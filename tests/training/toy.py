@@ -1,5 +1,8 @@
 """A model, data and configuration so small that whole runs take seconds."""
 
+import itertools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -43,10 +46,10 @@ class ToyData:
 
 
 def toy_batches(data, *, batch_size, seed, start_step=0, host_index=0, host_count=1):
-    step = start_step
-    while True:
-        yield toy_batch(batch_size, (seed, step))
-        step += 1
+    rows = batch_size // host_count
+    own = slice(host_index * rows, (host_index + 1) * rows)
+    for step in itertools.count(start_step):
+        yield jax.tree.map(lambda x: x[own], toy_batch(batch_size, (seed, step)))
 
 
 def toy_batch(batch_size, seed):

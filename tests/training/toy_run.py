@@ -6,9 +6,11 @@ Batches come every `PAUSE` seconds; batch number `bad_batch`, counted from 0, is
 """
 
 import json
+import os
 import sys
 import time
 
+import jax
 import numpy as np
 from training import toy
 
@@ -20,6 +22,9 @@ PAUSE = 0.02
 
 
 def main():
+    if "COORDINATOR" in os.environ:
+        number, count = int(os.environ["PROCESS"]), int(os.environ["NUM_PROCESSES"])
+        jax.distributed.initialize(os.environ["COORDINATOR"], count, number)
     arguments = dict(argument.split("=") for argument in sys.argv[2:])
     values = {name: json.loads(value) for name, value in arguments.items()}
     bad_batch = values.pop("bad_batch", -1)
