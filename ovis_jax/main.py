@@ -4,6 +4,7 @@ import json
 
 import jax
 from absl import flags
+from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
@@ -11,9 +12,10 @@ from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
-from ovis_jax.predict import predict
+from ovis_jax.predict import check_categories, predict
 from ovis_jax.train import restore_model, train
 from ovis_jax.training.hooks import Diverged
+from ovis_jax.training.sharding import wait_for_all_processes
 from ovis_jax.training.workdir import Workdir
 from ovis_jax.visualization.overlays import write_overlays
 
@@ -36,9 +38,13 @@ def main() -> None:
     if mode in ("train", "train_and_evaluate") and not train_to_the_end(config, workdir):
         return
     if mode != "train":
-        records = predict_videos(config, workdir, annotations)
-    if mode in ("evaluate", "train_and_evaluate"):
-        score(annotations, records, workdir)
+        model = restore_model(config, workdir)
+        workdir.claim()
+        if jax.process_index() == 0:
+            records = predict_videos(config, model, annotations, workdir)
+            if mode != "predict":
+                score(annotations, records, workdir)
+        wait_for_all_processes("predicted")
 
 
 def train_to_the_end(config: ConfigDict, workdir: Workdir) -> bool:
@@ -57,6 +63,7 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
     """
     annotations = load_annotations(config.data.eval_annotations)
     annotations.check_frames(config.data.eval_images)
+    check_categories(annotations, config)
     if mode != "predict" and not annotations.has_ground_truth:
         raise InputError(
             f"{annotations.path}: annotations: null, so there is nothing to evaluate with; use "
@@ -65,18 +72,19 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
     return annotations
 
 
-def predict_videos(config: ConfigDict, workdir: Workdir, annotations: Annotations) -> list[dict]:
-    """Tracks objects with the newest checkpoint: results.json and overlays."""
-    system, variables = restore_model(config, workdir)
-    workdir.claim()
-    records = predict(system, variables, annotations, config, workdir.path / "results.json")
-    write_overlays(
-        annotations,
-        config.data.eval_images,
-        records,
-        workdir.path / "overlays",
-        num_videos=config.predict.overlay_videos,
-    )
+def predict_videos(
+    config: ConfigDict, model: tuple[nn.Module, dict], annotations: Annotations, workdir: Workdir
+) -> list[dict]:
+    """Tracks the objects of all videos: results.json and overlays."""
+    records = predict(*model, annotations, config, workdir.path / "results.json")
+    if config.predict.overlay_videos:
+        write_overlays(
+            annotations,
+            config.data.eval_images,
+            records,
+            workdir.path / "overlays",
+            num_videos=config.predict.overlay_videos,
+        )
     return records
 
 

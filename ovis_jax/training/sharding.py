@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ovis_jax.formats.errors import InputError
@@ -44,6 +45,12 @@ def split_batch(batch, mesh: Mesh):
     return jax.tree.map(
         lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch
     )
+
+
+def wait_for_all_processes(name: str) -> None:
+    """Returns when every process has come to the place of this name."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
 
 
 def local_copy(tree):
