@@ -8,6 +8,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
+from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
@@ -30,6 +31,7 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 def main() -> None:
     """Does what the flags say."""
+    keep_compiled_programs()
     if _DISTRIBUTED.value:
         jax.distributed.initialize()
     config, mode = _CONFIG.value, _MODE.value
