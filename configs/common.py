@@ -91,6 +91,7 @@ def train() -> ConfigDict:
             batch_size=FULL_SCHEDULE_BATCH,
             num_epochs=12,
             num_steps=0,  # 0: from num_epochs
+            optimizer="sgd",  # or "adamw"
             learning_rate=0.005,
             warmup_steps=500,
             warmup_factor=1 / 3,

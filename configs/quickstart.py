@@ -28,15 +28,17 @@ def masktrack():
     model.backbone.update(depth=18, norm="group", width=32, frozen_stages=-1)
     model.neck.update(channels=64, norm="group")
     model.rpn.update(channels=64, anchor_scale=4.0, num_samples=64)
-    model.box.update(channels=256, num_samples=64, max_positive=24)
-    model.mask.update(channels=64, num_convs=2, norm="group")
+    model.box.update(channels=256, num_samples=32, max_positive=16)
+    model.mask.update(channels=32, num_convs=2, norm="group")
     model.track.channels = 128
     config.train.update(
         batch_size=4,
         num_steps=2000,
-        learning_rate=0.08,
+        optimizer="adamw",
+        learning_rate=0.008,
         warmup_steps=100,
         schedule="cosine",
+        weight_decay=0.01,
         frozen=(),
         checkpoint_every=500,
     )

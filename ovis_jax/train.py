@@ -94,6 +94,7 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
         momentum=config.train.momentum,
         weight_decay=config.train.weight_decay,
         clip_norm=config.train.clip_norm,
+        name=config.train.optimizer,
     )
     state = replicate(initial_state(variables, optimizer), mesh)
     train_step = make_train_step(system, optimizer, schedule, trained, mesh)

@@ -4,7 +4,7 @@ import dataclasses
 
 from ovis_jax.formats.errors import InputError
 
-GENERATOR = "occluded shapes 1"  # raise the number whenever equal parameters give other pixels
+GENERATOR = "occluded shapes 2"  # raise the number whenever equal parameters give other pixels
 
 
 def _field(default, text: str):
@@ -22,6 +22,7 @@ class ShapesParameters:
     height: int = _field(192, "frame height in pixels")
     objects: tuple[int, int] = _field((3, 6), "fewest and most objects of a video")
     sizes: tuple[float, float] = _field((34.0, 80.0), "smallest and largest diameter in pixels")
+    hue_spread: float = _field(0.1, "largest distance of a hue from its category's, 0.5: any hue")
     crossing: float = _field(0.95, "share of objects on paths that meet those of others, 0 to 1")
     leaving: float = _field(0.2, "share of objects that leave the frame and come back, 0 to 1")
     depth_swaps: float = _field(0.3, "chance of a new depth order between two meetings, 0 to 1")
@@ -52,6 +53,7 @@ class ShapesParameters:
         self._expect("sizes", 8 <= self.sizes[0] and self.sizes[1] <= side, f"8 to {side}")
         for name in ("crossing", "leaving", "depth_swaps", "motion_blur"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
+        self._expect("hue_spread", 0 <= self.hue_spread <= 0.5, "0 to 0.5")
         self._expect("camera", self.camera <= side, f"at most {side}")
         self._expect("speed", 0 < self.speed <= side, f"above 0 and at most {side}")
         self._expect("flicker", 0 <= self.flicker <= 0.3, "0 to 0.3")

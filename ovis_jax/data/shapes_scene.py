@@ -72,12 +72,17 @@ def draw_scene(rng: np.random.Generator, parameters: ShapesParameters) -> Scene:
 
 
 def _draw_objects(rng, parameters, stage: Stage) -> tuple[np.ndarray, list[Layer]]:
-    """Categories [N] and layers of the objects; hues are spread evenly over the video."""
+    """Categories [N] and layers of the objects.
+
+    Hues lie around those of the categories, and apart from each other within a video.
+    """
     low, high = parameters.objects
     count = int(rng.integers(low, high, endpoint=True))
     categories = rng.integers(len(shapes_appearance.CATEGORIES), size=count)
     diameters = np.exp(rng.uniform(*np.log(parameters.sizes), size=count))
-    hues = rng.random() + (rng.permutation(count) + rng.uniform(-0.25, 0.25, count)) / count
+    apart = rng.random() + (rng.permutation(count) + rng.uniform(-0.25, 0.25, count)) / count
+    hues = categories / len(shapes_appearance.CATEGORIES)
+    hues = hues + parameters.hue_spread * (2 * (apart % 1) - 1)
     groups = [shapes_motion.draw_meetings(rng, stage) for _ in range((count + 2) // 3)]
     layers = []
     for category, diameter, hue in zip(categories, diameters, hues, strict=True):
