@@ -1,0 +1,107 @@
+"""OVIS / YouTube-VIS annotation files → checked records; masks stay compressed until asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
+from ovis_jax.formats.annotation_records import Category, Instance, Video
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.instance_fields import compact_annotation, parse_instances
+from ovis_jax.formats.json_stream import open_json
+
+__all__ = ["Annotations", "Category", "Instance", "Video", "load_annotations"]
+
+_SHOWN = 3  # missing files named in an error
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotations:
+    """The contents of an annotation file.
+
+    Attributes:
+      path: of the file, for messages.
+      videos: in the order of the file.
+      categories: sorted by id; a label k of the model is `categories[k]`.
+      instances: annotated objects in the order of the file; empty without ground truth.
+      has_ground_truth: False if the file's `annotations` is null, as in files for a test server.
+    """
+
+    path: str
+    videos: tuple[Video, ...]
+    categories: tuple[Category, ...]
+    instances: Sequence[Instance]
+    has_ground_truth: bool
+
+    def __post_init__(self):
+        """Sorts the objects by video."""
+        by_video: dict[int, list[Instance]] = {video.id: [] for video in self.videos}
+        for instance in self.instances:
+            by_video[instance.video_id].append(instance)
+        object.__setattr__(self, "_by_video", by_video)
+
+    def instances_of(self, video_id: int) -> list[Instance]:
+        """The objects of one video, in the order of the file."""
+        return list(self._by_video[video_id])
+
+    def check_frames(self, images_dir: pathlib.Path | str) -> None:
+        """Looks that every frame of every video is a file.
+
+        Args:
+          images_dir: folder that `file_names` are relative to.
+
+        Raises:
+          InputError: some are missing; says how many and names the first.
+        """
+        images_dir = pathlib.Path(images_dir)
+        if not images_dir.is_dir():
+            raise InputError(f"{images_dir}: no such folder, expected the frames of {self.path}")
+        present: dict[str, set[str]] = {}
+        names = [name for video in self.videos for name in video.file_names]
+        missing = [name for name in names if not _exists(images_dir, name, present)]
+        if missing:
+            raise InputError(
+                f"{images_dir}: {len(missing)} of {len(names)} frames of {self.path} are missing: "
+                + ", ".join(missing[:_SHOWN])
+                + (", …" if len(missing) > _SHOWN else "")
+            )
+
+
+def load_annotations(path: pathlib.Path | str) -> Annotations:
+    """Reads and checks an annotation file.
+
+    The file is read piece by piece and the masks are kept as they stand in it, so that a file of
+    hundreds of megabytes takes seconds, and about its own size of memory.
+
+    Raises:
+      InputError: the file is missing, malformed or contradicts itself; names entry, field, frame.
+    """
+    path, parts, annotations = str(path), {}, None
+    with open_json(path) as stream:
+        if stream.peek() != "{":
+            raise InputError(f"{path}: expected an object with videos, categories, annotations")
+        for key in stream.members():
+            if key == "annotations" and stream.peek() == "[":
+                annotations = [compact_annotation(record) for record in stream.elements()]
+            elif key == "annotations" and stream.value() is not None:
+                raise InputError(f"{path}: annotations: expected a list or null")
+            elif key in ("videos", "categories"):
+                parts[key] = stream.value()
+        stream.end()
+    videos, categories = parse_videos(parts, path), parse_categories(parts, path)
+    instances = parse_instances(annotations or [], videos, categories, path)
+    return Annotations(path, videos, categories, instances, annotations is not None)
+
+
+def _exists(folder: pathlib.Path, name: str, present: dict[str, set[str]]) -> bool:
+    """Whether `folder`/`name` is there; `present` keeps what was seen, by subfolder."""
+    subfolder, file = os.path.split(name)
+    if subfolder not in present:
+        try:
+            present[subfolder] = set(os.listdir(folder / subfolder))
+        except OSError:
+            present[subfolder] = set()
+    return file in present[subfolder]

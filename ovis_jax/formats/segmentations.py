@@ -1,0 +1,169 @@
+"""The masks of one track as annotation and results files have them, kept compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ovis_jax.formats import rle
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.rle_runs import joined_runs, read_runs, run_lengths
+
+Entry = str | list | None
+
+
+class Segmentations:
+    """One mask, or none, for each frame of a video; decoded when asked for.
+
+    Most masks are kept as nothing but the `counts` string of the file: their size is the video's.
+
+    Attributes:
+      size: (height, width) of the frames.
+      entries: for each frame the counts of a compressed mask, a list of polygons, or None.
+    """
+
+    __slots__ = ("size", "entries", "_areas")
+
+    def __init__(self, size: tuple[int, int], entries: list[Entry], areas: np.ndarray):
+        """Takes entries that were checked; files are read with `check_segmentations`.
+
+        Args:
+          size: see above.
+          entries: see above.
+          areas: [T] int64, pixels of each compressed mask; 0 elsewhere.
+        """
+        self.size, self.entries, self._areas = size, entries, areas
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.entries)
+
+    def __getitem__(self, frame: int) -> dict | None:
+        """Compressed mask of a frame, `{"size": [height, width], "counts": str}`, or None."""
+        entry = self.entries[frame]
+        if entry is None:
+            return None
+        if isinstance(entry, list):
+            return rle.from_polygons(entry, *self.size)
+        return {"size": list(self.size), "counts": entry}
+
+    def areas(self) -> np.ndarray:
+        """[T] int64, number of pixels in each frame; 0 where there is no mask."""
+        areas = self._areas.copy()
+        for frame, entry in enumerate(self.entries):
+            if isinstance(entry, list):
+                areas[frame] = rle.area([self[frame]])[0]
+        return areas
+
+    def boxes(self) -> np.ndarray:
+        """[T, 4] float64 (x, y, width, height) around each mask; NaN where there is no pixel."""
+        boxes = np.full((len(self), 4), np.nan)
+        frames = np.flatnonzero(self.areas())
+        if frames.size:
+            boxes[frames] = rle.bounding_boxes([self[frame] for frame in frames])
+        return boxes
+
+    def set_counts(self, frame: int, counts: str, area: int) -> None:
+        """Puts in the checked counts of a compressed mask, and its number of pixels."""
+        self.entries[frame], self._areas[frame] = counts, area
+
+
+def compact(raw: list) -> tuple[list | None, list]:
+    """Keeps only the counts of compressed masks of the same size as the first, to save memory.
+
+    Returns:
+      (size, entries): the size as it stands in the file, or None without a compressed mask; entries
+      not understood stay as they are, for `check_segmentations` to complain about.
+    """
+    size = next((e.get("size") for e in raw if _is_compressed(e)), None)
+    return size, [_compact_entry(entry, size) for entry in raw]
+
+
+def check_segmentations(
+    tracks: Iterable[tuple[str, tuple[int, int], tuple]], *, polygons: bool
+) -> list[Segmentations]:
+    """Checks the masks of many tracks at once.
+
+    Args:
+      tracks: for each track its name in messages (file and entry), the (height, width) of its
+        video, and what `compact` gave for it.
+      polygons: whether polygons and uncompressed masks are allowed.
+
+    Raises:
+      InputError: a mask is malformed or has another size; names entry, field and frame.
+    """
+    checked = [_check_entries(*track, polygons=polygons) for track in tracks]
+    _check_counts([where for where, _ in checked], [masks for _, masks in checked])
+    return [masks for _, masks in checked]
+
+
+def _check_entries(
+    where: str, size: tuple[int, int], compacted: tuple, *, polygons: bool
+) -> tuple[str, Segmentations]:
+    """Everything about a track's masks but the counts of compressed ones."""
+    found, entries = compacted
+    where = f"{where}: segmentations"
+    if found is not None and found != list(size):
+        frame = next(f for f, entry in enumerate(entries) if isinstance(entry, str))
+        problem = rle.check_rle({"size": found, "counts": entries[frame]}, *size)
+        raise InputError(f"{where}, frame {frame}: {problem}")
+    if not all(entry is None or type(entry) is str for entry in entries):
+        entries = [
+            entry
+            if entry is None or (type(entry) is str and found is not None)
+            else _check_other(f"{where}, frame {frame}", size, entry, polygons)
+            for frame, entry in enumerate(entries)
+        ]
+    elif found is None and any(entries):
+        frame = next(f for f, entry in enumerate(entries) if entry is not None)
+        raise InputError(f"{where}, frame {frame}: {rle.check_rle(entries[frame], *size)}")
+    return where, Segmentations(size, entries, np.zeros(len(entries), np.int64))
+
+
+def _check_other(where: str, size: tuple[int, int], entry: object, polygons: bool) -> Entry:
+    """An entry that is not a compressed mask of the usual size."""
+    uncompressed = isinstance(entry, dict) and isinstance(entry.get("counts"), list)
+    if not polygons and (uncompressed or isinstance(entry, list)):
+        raise InputError(f"{where}: expected a compressed run-length mask or null")
+    if not polygons or isinstance(entry, dict | str):
+        problem = rle.check_rle(entry, *size)
+    else:
+        problem = rle.check_polygons(entry)
+    if problem:
+        raise InputError(f"{where}: {problem}")
+    if isinstance(entry, list):
+        return entry or None  # no polygon, no mask
+    return rle.from_uncompressed(entry)["counts"] if uncompressed else entry["counts"]
+
+
+def _check_counts(names: list[str], tracks: list[Segmentations]) -> None:
+    """Reads the counts of compressed masks: fills in areas, joins runs that are split."""
+    places = [
+        (number, frame)
+        for number, track in enumerate(tracks)
+        for frame, entry in enumerate(track.entries)
+        if type(entry) is str
+    ]
+    counts = [tracks[number].entries[frame] for number, frame in places]
+    pixels = [tracks[number].size[0] * tracks[number].size[1] for number, _ in places]
+    runs = read_runs(counts, np.array(pixels))
+    for place in sorted(runs.problems):
+        number, frame = places[place]
+        raise InputError(f"{names[number]}, frame {frame}: {runs.problems[place]}")
+    for place in runs.empty_runs:
+        whole = joined_runs(run_lengths(counts[place]).tolist())
+        size = tracks[places[place][0]].size
+        counts[place] = rle.from_uncompressed({"size": size, "counts": whole})["counts"]
+    for (number, frame), text, area in zip(places, counts, runs.areas.tolist(), strict=True):
+        tracks[number].set_counts(frame, text, area)
+
+
+def _compact_entry(entry: object, size: list | None) -> object:
+    if _is_compressed(entry) and entry["size"] == size:
+        return entry["counts"]
+    return {} if isinstance(entry, str) else entry  # a string alone is no mask
+
+
+def _is_compressed(entry: object) -> bool:
+    return type(entry) is dict and type(entry.get("counts")) is str and "size" in entry
