@@ -83,3 +83,29 @@ def test_a_frozen_path_ends_at_a_slash():
 def test_a_frozen_path_without_parameters_is_bad_input():
     with pytest.raises(InputError, match="config.train.frozen: 'body/kernl'"):
         trained_parameters(PARAMS, ("body/kernl",))
+
+
+def test_adamw_decays_outside_its_moments():
+    optimizer = make_optimizer(
+        lambda step: 0.1,
+        {"w": True},
+        momentum=0.9,
+        weight_decay=0.5,
+        clip_norm=35.0,
+        name="adamw",
+    )
+    params = {"w": jnp.array([2.0, -4.0])}
+    updates, _ = optimizer.update({"w": jnp.array([3.0, -0.2])}, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["w"], [-0.1 * (1 + 1), 0.1 * (1 + 2)], rtol=1e-5)
+
+
+def test_an_unknown_optimizer_is_bad_input():
+    with pytest.raises(InputError, match="config.train.optimizer: 'lion'"):
+        make_optimizer(
+            lambda step: 0.1,
+            {"w": True},
+            momentum=0.9,
+            weight_decay=0.0,
+            clip_norm=1.0,
+            name="lion",
+        )

@@ -1,0 +1,194 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+import tiny_ovis
+from absl import flags
+from tiny_run import get_config
+
+from ovis_jax import command_line, main, train
+from ovis_jax.checkpoints.store import CheckpointStore, save_variables
+from ovis_jax.training.workdir import Workdir
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIG = f"--config={ROOT}/tests/tiny_run.py"
+
+
+@pytest.fixture(scope="module")
+def data_flags(tmp_path_factory):
+    """Flags that point to a tiny data set."""
+    folder = tmp_path_factory.mktemp("ovis")
+    tiny_ovis.write_tiny_ovis(folder)
+    return path_flags(folder)
+
+
+def path_flags(folder):
+    paths = {"annotations": folder / "annotations.json", "images": folder / "frames"}
+    return [f"--config.data.{s}_{k}={v}" for s in ("train", "eval") for k, v in paths.items()]
+
+
+@pytest.fixture
+def failure(monkeypatch, capsys):
+    """Runs the program in this process: exit code and what it wrote to stderr."""
+
+    def run(*arguments):
+        flags.FLAGS.unparse_flags()
+        monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])
+        monkeypatch.setattr(command_line, "start_logging", lambda: None)
+        monkeypatch.setattr(main, "keep_compiled_programs", lambda: None)
+        with pytest.raises(SystemExit) as end:
+            command_line.run(main.main)
+        return end.value.code, capsys.readouterr().err.strip()
+
+    return run
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--config=configs/none.py"], ["configs/none.py", "No such file"]),
+        ([CONFIG, "--config.typo=1"], ["unknown field", "typo"]),
+        ([CONFIG, "--config.train.batch_siz=1"], ["batch_siz", "batch_size"]),
+        ([CONFIG, "--config.train.batch_size=many"], ["batch_size", "many"]),
+        ([CONFIG, "--mode=dance"], ["mode", "dance", "train_and_evaluate"]),
+        ([CONFIG, "--colour=red"], ["colour"]),
+        ([CONFIG, "stray"], ["stray", "--flag=value"]),
+        ([CONFIG, "--config.data.eval_annotations=/none/a.json"], ["/none/a.json"]),
+        ([CONFIG, "--config.data.eval_images=/none"], ["/none"]),
+        ([CONFIG, "--mode=train", "--config.data.train_images=/none"], ["/none"]),
+        ([CONFIG, "--config.model.num_classes=3"], ["categories", "2", "3"]),
+        ([CONFIG, "--config.train.batch_size=0"], ["config.train.batch_size", "0"]),
+        ([CONFIG, "--config.train.schedule=linear"], ["config.train.schedule", "linear"]),
+        ([CONFIG, "--config.model.backbone.depth=51"], ["config.model", "51"]),
+        ([CONFIG, "--config.train.frozen=('x',)"], ["config.train.frozen", "x"]),
+        ([CONFIG, "--config.train.init_checkpoint=/none"], ["/none", "checkpoint"]),
+        ([CONFIG, "--mode=evaluate"], ["checkpoint"]),
+    ],
+)
+def test_bad_input_is_one_line_with_exit_code_2_and_writes_nothing(
+    failure, data_flags, tmp_path, arguments, words
+):
+    code, errors = failure(
+        f"--workdir={tmp_path / 'run'}", *data_flags, "--mode=train_and_evaluate", *arguments
+    )
+    assert code == 2 and "\n" not in errors, errors
+    assert all(word in errors for word in words), errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_flag_that_is_missing_is_named(failure):
+    code, errors = failure("--workdir=", CONFIG)
+    assert (code, "workdir" in errors) == (2, True)
+
+
+def test_malformed_annotations_and_truncated_frames_are_bad_input(failure, tmp_path):
+    tiny_ovis.write_tiny_ovis(tmp_path)
+    workdir = f"--workdir={tmp_path / 'run'}"
+    frame = tmp_path / "frames" / "clip1" / "00000.jpg"
+    whole = frame.read_bytes()
+    frame.unlink()
+    code, errors = failure(workdir, CONFIG, *path_flags(tmp_path))
+    assert (code, "00000.jpg" in errors, "\n" in errors) == (2, True, False)
+    frame.write_bytes(whole)
+    (tmp_path / "annotations.json").write_text('{"videos": [')
+    code, errors = failure(workdir, CONFIG, *path_flags(tmp_path))
+    assert (code, "annotations.json" in errors, "\n" in errors) == (2, True, False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_annotations_without_ground_truth_can_be_predicted_but_not_evaluated(failure, tmp_path):
+    tiny_ovis.write_tiny_ovis(tmp_path)
+    path = tmp_path / "annotations.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": None}))
+    code, errors = failure(
+        f"--workdir={tmp_path / 'run'}", CONFIG, *path_flags(tmp_path), "--mode=evaluate"
+    )
+    assert (code, "--mode=predict" in errors) == (2, True)
+
+
+def test_a_workdir_of_another_configuration_is_left_alone(failure, data_flags, tmp_path):
+    Workdir(tmp_path, json.loads(get_config().to_json())).claim()
+    before = contents(tmp_path)
+    code, errors = failure(f"--workdir={tmp_path}", CONFIG, *data_flags, "--config.seed=1")
+    assert code == 2 and "config.seed is 0 there and 1 here" in errors and "\n" not in errors
+    assert contents(tmp_path) == before
+
+
+def test_a_checkpoint_of_another_model_is_bad_input(failure, data_flags, tmp_path):
+    _, variables = train.build_model(get_config())
+    variables["params"]["rpn"]["conv"]["bias"] = np.zeros(7, np.float32)
+    save_variables(tmp_path / "other", variables, {})
+    code, errors = failure(
+        f"--workdir={tmp_path / 'run'}",
+        CONFIG,
+        *data_flags,
+        f"--config.train.init_checkpoint={tmp_path / 'other'}",
+    )
+    assert code == 2 and "params/rpn/conv/bias" in errors and "(7,)" in errors
+    assert not (tmp_path / "run").exists()
+
+
+def program(workdir, data_flags, cache, *arguments):
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        "JAX_PLATFORMS": "cpu",
+        "XDG_CACHE_HOME": str(cache),
+    }
+    command = [sys.executable, "-m", "ovis_jax.main", CONFIG, f"--workdir={workdir}"]
+    return subprocess.Popen(
+        [*command, *data_flags, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return output
+
+
+def kill_after_a_checkpoint(process, workdir):
+    deadline = time.monotonic() + 240
+    while not list((workdir / "checkpoints").glob("[0-9]*")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends_as_an_uninterrupted_one(data_flags, tmp_path):
+    killed, whole, cache = tmp_path / "killed", tmp_path / "whole", tmp_path / "cache"
+    table = finish(program(whole, data_flags, cache))
+    assert "AP" in table
+    kill_after_a_checkpoint(program(killed, data_flags, cache, "--mode=train"), killed)
+    assert not (killed / "metrics.json").exists()
+    assert finish(program(killed, data_flags, cache)) == table
+    ends = [variables_of(folder) for folder in (whole, killed)]
+    jax.tree.map(np.testing.assert_array_equal, *ends)
+    for name in ("results.json", "metrics.json", "config.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert {"events", "overlays", "run.json"} <= {p.name for p in whole.iterdir()}
+    assert finish(program(whole, data_flags, cache, "--mode=evaluate")) == table
+    assert finish(program(whole, data_flags, cache, "--mode=predict")) == ""
+
+
+def variables_of(workdir):
+    _, template = train.build_model(get_config())
+    with CheckpointStore(workdir / "checkpoints") as store:
+        assert store.latest_step() == 6
+        return store.restore_variables(template)
