@@ -1,0 +1,104 @@
+"""Prediction of whole data sets with a toy system: what is written, and what is refused."""
+
+import json
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl import logging
+from tiny_ovis import write_tiny_ovis
+from toy_system import ToySystem
+
+from configs import common
+from ovis_jax import predict
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.results import load_results
+
+
+def setup(folder, **system):
+    """Config, annotations, toy system and its variables for a tiny data set on disk."""
+    config = common.masktrack_rcnn_r50()
+    config.data = write_tiny_ovis(folder)
+    config.model.num_classes = 2
+    config.capacity.tracks = 5
+    system = ToySystem(**system)
+    variables = system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), method="encode")
+    return config, load_annotations(config.data.eval_annotations), system, variables
+
+
+def test_results_are_written_in_the_official_format(tmp_path):
+    config, annotations, system, variables = setup(tmp_path, window_before=1, window_after=1)
+    output = tmp_path / "results.json"
+    records = predict.predict(system, variables, annotations, config, output)
+    assert json.loads(output.read_text()) == records
+    assert len(load_results(output, annotations)) == len(records) > 0
+    for video in annotations.videos:
+        own = [r for r in records if r["video_id"] == video.id]
+        assert own and all(len(r["segmentations"]) == video.length for r in own)
+        sizes = {tuple(s["size"]) for r in own for s in r["segmentations"] if s}
+        assert sizes == {(video.height, video.width)}
+    assert {r["category_id"] for r in records} <= {3, 7}
+
+
+def test_results_do_not_depend_on_the_chunk(tmp_path):
+    config, annotations, system, variables = setup(tmp_path, window_before=2, window_after=2)
+    records = []
+    for chunk in (1, 4, 7):
+        config.predict.chunk = chunk
+        output = tmp_path / f"{chunk}.json"
+        records.append(predict.predict(system, variables, annotations, config, output))
+    for other in records[1:]:
+        for a, b in zip(records[0], other, strict=True):
+            assert a.pop("score") == pytest.approx(b["score"], rel=1e-5)
+            a["score"] = b["score"]
+            assert a == b
+
+
+def test_images_in_memory_give_the_tracks_of_the_same_frames_on_disk(tmp_path):
+    config, annotations, system, variables = setup(tmp_path)
+    records = predict.predict(system, variables, annotations, config, tmp_path / "results.json")
+    video = annotations.videos[1]
+    paths = [f"{config.data.eval_images}/{name}" for name in video.file_names]
+    images = (cv2.imread(path)[..., ::-1] for path in paths)
+    size = (video.width, video.height)
+    tracks = predict.predict_images(system, variables, images, size, config)
+    own = [r for r in records if r["video_id"] == video.id]
+    assert tracks.tracklets.records(video.id, video.length, [3, 7]) == own
+
+
+def test_a_truncated_frame_is_named_and_nothing_is_written(tmp_path):
+    config, annotations, system, variables = setup(tmp_path)
+    name = annotations.videos[1].file_names[3]
+    path = tmp_path / "frames" / name
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=name):
+        predict.predict(system, variables, annotations, config, tmp_path / "results.json")
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_missing_frame_is_named_before_anything_is_computed(tmp_path):
+    config, annotations, system, _ = setup(tmp_path)
+    name = annotations.videos[2].file_names[5]
+    (tmp_path / "frames" / name).unlink()
+    with pytest.raises(InputError, match=name):
+        predict.predict(system, None, annotations, config, tmp_path / "results.json")
+
+
+def test_other_categories_than_the_models_are_refused(tmp_path):
+    config, annotations, system, _ = setup(tmp_path)
+    config.model.num_classes = 25
+    with pytest.raises(InputError, match="categories: 2 entries, but the model has 25"):
+        predict.predict(system, None, annotations, config, tmp_path / "results.json")
+
+
+def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
+    config, annotations, system, variables = setup(tmp_path)  # the toy loses one object a frame
+    lines = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: lines.append(text % values))
+    predict.predict(system, variables, annotations, config, tmp_path / "results.json")
+    num_frames = sum(video.length for video in annotations.videos)
+    assert len(lines) == 1 and lines[0].startswith(f"{num_frames} objects were lost")
+    assert np.all([word in lines[0] for word in ("candidates", "detections", "tracks")])
