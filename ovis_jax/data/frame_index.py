@@ -91,7 +91,7 @@ def _video_objects(annotations: Annotations, video: Video) -> VideoObjects:
     shape = (len(instances), video.length)
     boxes = np.array([i.boxes for i in instances], np.float32).reshape(*shape, 4)
     areas = np.array([i.areas for i in instances], np.float32).reshape(shape)
-    masks = [[s is not None for s in i.segmentations] for i in instances]
+    masks = [[entry is not None for entry in i.segmentations.entries] for i in instances]
     has_mask = np.array(masks, bool).reshape(shape)
     with np.errstate(invalid="ignore"):
         counts = has_mask & (areas > 0) & (boxes[..., 2:] >= 1).all(axis=-1)

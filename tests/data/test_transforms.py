@@ -2,7 +2,6 @@ import cv2
 import golden_folder
 import numpy as np
 import pytest
-from pycocotools import mask as coco
 
 from ovis_jax.data.transforms import (
     frame_geometry,
@@ -12,6 +11,7 @@ from ovis_jax.data.transforms import (
     transform_image,
     transform_mask,
 )
+from ovis_jax.formats import rle
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 SYSTEM = "cmasktrack_rcnn"
@@ -67,11 +67,11 @@ def test_flipping_boxes_twice_gives_them_back():
 
 def test_a_flip_mirrors_image_boxes_and_mask_alike():
     geometry = training_geometry(101, 67, (64, 48), 16)
-    mask = np.zeros((67, 101), np.uint8, order="F")
+    mask = np.zeros((67, 101), np.uint8)
     mask[20:40, 5:35] = 1
     image = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
     for flip in (False, True):
-        packed = transform_mask(coco.encode(mask), geometry, flip=flip)
+        packed = transform_mask(rle.encode(mask.astype(bool)), geometry, flip=flip)
         small = np.unpackbits(packed, axis=1).astype(bool)
         bright = transform_image(image, geometry, flip=flip, mean=(0,) * 3, std=(1,) * 3)
         bright = bright[..., 0] > 127
@@ -129,12 +129,19 @@ def test_boxes_and_masks_equal_the_published_ones(pair, frames):
     np.testing.assert_array_equal(boxes[0], train[f"img{pair}/gt_bboxes"])
     kept = [0, 1, 2, 3, 4, 5] if pair == 0 else [0, 2, 3, 4, 5]
     np.testing.assert_array_equal(boxes[1][kept], train[f"img{pair}/ref_bboxes"])
-    masks = [transform_mask(coco.encode(mask), geometry, flip=flip) for mask, _ in objects[0]]
+    masks = [
+        transform_mask(rle.encode(mask.astype(bool)), geometry, flip=flip) for mask, _ in objects[0]
+    ]
     np.testing.assert_array_equal(masks, train[f"img{pair}/gt_masks_packed"])
 
 
 def _golden_objects(index):
     """Masks and (x, y, w, h) boxes of one frame, as `golden/cmasktrack_rcnn/README.md` says."""
     masks = [index == k + 1 for k in range(5)] + [(index == 1) | (index == 3)]
-    masks = [np.asfortranarray(mask.astype(np.uint8)) for mask in masks if mask.sum() >= 20]
-    return [(mask, coco.toBbox(coco.encode(mask))) for mask in masks]
+    return [(mask, _tight_box(mask)) for mask in masks if mask.sum() >= 20]
+
+
+def _tight_box(mask):
+    rows, columns = np.nonzero(mask)
+    x, y = columns.min(), rows.min()
+    return x, y, columns.max() - x + 1, rows.max() - y + 1
