@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ovis_jax.data.mask_sampling import run_lengths, sample_mask
+from ovis_jax.data.mask_sampling import sample_mask
 from ovis_jax.data.transforms import nearest_source
 from ovis_jax.formats import rle
 
