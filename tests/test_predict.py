@@ -100,5 +100,5 @@ def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(logging, "warning", lambda text, *values: lines.append(text % values))
     predict.predict(system, variables, annotations, config, tmp_path / "results.json")
     num_frames = sum(video.length for video in annotations.videos)
-    assert len(lines) == 1 and lines[0].startswith(f"{num_frames} objects were lost")
+    assert len(lines) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
     assert np.all([word in lines[0] for word in ("candidates", "detections", "tracks")])
