@@ -7,6 +7,7 @@ import pytest
 from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_recorded, match_rows
 from golden.published_model import clip, clip_canvases, published_model
 from golden_folder import golden_arrays
+
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.roi_align import assign_levels
 

@@ -1,5 +1,7 @@
 """A network and a batch small enough for every test of the models."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,9 +29,10 @@ def tiny_config(calibrated: bool = True, reference_window: int = 2):
     return config.lock()
 
 
-def tiny_system(**kwargs):
+@functools.cache
+def tiny_system(calibrated: bool = True, reference_window: int = 2):
     """A system and its freshly initialised variables."""
-    config = tiny_config(**kwargs)
+    config = tiny_config(calibrated, reference_window)
     system = build_system(config)
     return system, init_variables(system, jax.random.key(0))
 
