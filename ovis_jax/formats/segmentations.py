@@ -111,13 +111,10 @@ def _check_entries(
     if not all(entry is None or type(entry) is str for entry in entries):
         entries = [
             entry
-            if entry is None or (type(entry) is str and found is not None)
+            if entry is None or type(entry) is str
             else _check_other(f"{where}, frame {frame}", size, entry, polygons)
             for frame, entry in enumerate(entries)
         ]
-    elif found is None and any(entries):
-        frame = next(f for f, entry in enumerate(entries) if entry is not None)
-        raise InputError(f"{where}, frame {frame}: {rle.check_rle(entries[frame], *size)}")
     return where, Segmentations(size, entries, np.zeros(len(entries), np.int64))
 
 
@@ -126,7 +123,7 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
     uncompressed = isinstance(entry, dict) and isinstance(entry.get("counts"), list)
     if not polygons and (uncompressed or isinstance(entry, list)):
         raise InputError(f"{where}: expected a compressed run-length mask or null")
-    if not polygons or isinstance(entry, dict | str):
+    if not polygons or isinstance(entry, dict):
         problem = rle.check_rle(entry, *size)
     else:
         problem = rle.check_polygons(entry)
@@ -166,4 +163,6 @@ def _compact_entry(entry: object, size: list | None) -> object:
 
 
 def _is_compressed(entry: object) -> bool:
-    return type(entry) is dict and type(entry.get("counts")) is str and "size" in entry
+    return (
+        type(entry) is dict and type(entry.get("counts")) is str and type(entry.get("size")) is list
+    )
