@@ -14,6 +14,7 @@ from tiny_run import get_config
 
 from ovis_jax import command_line, main, train
 from ovis_jax.checkpoints.store import CheckpointStore, save_variables
+from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.training.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -33,20 +34,34 @@ def path_flags(folder):
     return [f"--config.data.{s}_{k}={v}" for s in ("train", "eval") for k, v in paths.items()]
 
 
+def zero_variables(system, key):
+    """Variables without the compilation that random ones need."""
+    shapes = jax.eval_shape(lambda k: init_variables(system, k), key)
+    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+
+
 @pytest.fixture
 def failure(monkeypatch, capsys):
     """Runs the program in this process: exit code and what it wrote to stderr."""
 
     def run(*arguments):
-        flags.FLAGS.unparse_flags()
+        forget_flags()
         monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])
         monkeypatch.setattr(command_line, "start_logging", lambda: None)
         monkeypatch.setattr(main, "keep_compiled_programs", lambda: None)
+        monkeypatch.setattr(train, "init_variables", zero_variables)
         with pytest.raises(SystemExit) as end:
             command_line.run(main.main)
         return end.value.code, capsys.readouterr().err.strip()
 
     return run
+
+
+def forget_flags():
+    """As if no command line had been read: a configuration defines a flag for each field."""
+    flags.FLAGS.unparse_flags()
+    for name in [name for name in flags.FLAGS if name.startswith("config.")]:
+        delattr(flags.FLAGS, name)
 
 
 def contents(folder):
@@ -79,16 +94,21 @@ def test_bad_input_is_one_line_with_exit_code_2_and_writes_nothing(
     failure, data_flags, tmp_path, arguments, words
 ):
     code, errors = failure(
-        f"--workdir={tmp_path / 'run'}", *data_flags, "--mode=train_and_evaluate", *arguments
+        *arguments[:1],  # the configuration comes before its fields
+        f"--workdir={tmp_path / 'run'}",
+        "--mode=train_and_evaluate",
+        *data_flags,
+        *arguments[1:],
     )
     assert code == 2 and "\n" not in errors, errors
     assert all(word in errors for word in words), errors
     assert not (tmp_path / "run").exists()
 
 
-def test_a_flag_that_is_missing_is_named(failure):
-    code, errors = failure("--workdir=", CONFIG)
-    assert (code, "workdir" in errors) == (2, True)
+@pytest.mark.parametrize("arguments", [[], ["--workdir="]])
+def test_a_workdir_that_is_missing_is_named(failure, data_flags, arguments):
+    code, errors = failure(CONFIG, *data_flags, *arguments)
+    assert (code, "--workdir" in errors) == (2, True), errors
 
 
 def test_malformed_annotations_and_truncated_frames_are_bad_input(failure, tmp_path):
@@ -125,8 +145,8 @@ def test_a_workdir_of_another_configuration_is_left_alone(failure, data_flags, t
 
 
 def test_a_checkpoint_of_another_model_is_bad_input(failure, data_flags, tmp_path):
-    _, variables = train.build_model(get_config())
-    variables["params"]["rpn"]["conv"]["bias"] = np.zeros(7, np.float32)
+    variables = zero_variables(build_system(get_config()), jax.random.key(0))
+    variables["params"]["rpn"]["hidden"]["bias"] = np.zeros(7, np.float32)
     save_variables(tmp_path / "other", variables, {})
     code, errors = failure(
         f"--workdir={tmp_path / 'run'}",
@@ -134,7 +154,7 @@ def test_a_checkpoint_of_another_model_is_bad_input(failure, data_flags, tmp_pat
         *data_flags,
         f"--config.train.init_checkpoint={tmp_path / 'other'}",
     )
-    assert code == 2 and "params/rpn/conv/bias" in errors and "(7,)" in errors
+    assert code == 2 and "params/rpn/hidden/bias" in errors and "(7,)" in errors
     assert not (tmp_path / "run").exists()
 
 
@@ -184,11 +204,10 @@ def test_a_killed_run_goes_on_and_ends_as_an_uninterrupted_one(data_flags, tmp_p
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     assert {"events", "overlays", "run.json"} <= {p.name for p in whole.iterdir()}
     assert finish(program(whole, data_flags, cache, "--mode=evaluate")) == table
-    assert finish(program(whole, data_flags, cache, "--mode=predict")) == ""
 
 
 def variables_of(workdir):
-    _, template = train.build_model(get_config())
+    template = zero_variables(build_system(get_config()), jax.random.key(0))
     with CheckpointStore(workdir / "checkpoints") as store:
         assert store.latest_step() == 6
         return store.restore_variables(template)

@@ -35,6 +35,8 @@ class Workdir:
         Raises:
           InputError: it is no folder, or holds a run of another configuration.
         """
+        if not str(path):
+            raise InputError("--workdir: expected a folder, is empty")
         self.path = pathlib.Path(path)
         self._config = config
         if self.path.exists() and not self.path.is_dir():
