@@ -12,6 +12,7 @@ from ovis_jax.formats.errors import InputError
 
 _CHUNK = 1 << 22  # characters
 _SPACE = " \t\n\r"
+_TAIL = 3  # a number cut off before its digits go on, as in 1e+, leaves fewer characters
 
 
 @contextlib.contextmanager
@@ -66,8 +67,8 @@ class JsonStream:
                     continue
                 self._position = getattr(error, "pos", self._position)
                 raise self._malformed(getattr(error, "msg", str(error))) from error
-            if end == len(self._buffer) and self._more():
-                continue  # a number may go on
+            if len(self._buffer) - end < _TAIL and self._more():
+                continue
             self._position = end
             return value
 
@@ -113,13 +114,18 @@ class JsonStream:
         return found
 
     def _more(self) -> bool:
-        """Forgets what was read and appends more of the file to the buffer; False at its end."""
+        """Forgets what was read and appends more of the file to the buffer.
+
+        At the end of the file nothing changes, and the result is False.
+        """
+        more = self._file.read(max(self._chunk, len(self._buffer) - self._position))
+        if not more:
+            return False
         read, rest = self._buffer[: self._position], self._buffer[self._position :]
-        more = self._file.read(max(self._chunk, len(rest)))
         self._characters += len(read)
         self._lines += read.count("\n")
         self._buffer, self._position = rest + more, 0
-        return bool(more)
+        return True
 
     def _malformed(self, problem: str) -> InputError:
         line = self._lines + self._buffer.count("\n", 0, self._position)

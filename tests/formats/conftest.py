@@ -1,4 +1,3 @@
-import copy
 import json
 
 import pytest
@@ -37,7 +36,7 @@ def contents():
     ]
     categories = [{"id": 5, "name": "Dog"}, {"id": 3, "name": "Cat"}]
     whole = {"videos": videos, "categories": categories, "annotations": annotations}
-    return copy.deepcopy(whole)
+    return json.loads(json.dumps(whole))  # no part is shared
 
 
 @pytest.fixture

@@ -1,0 +1,224 @@
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from ovis_jax.formats import rle
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.errors import InputError
+
+_CLIPS = pathlib.Path(
+    os.environ.get(
+        "OVIS_JAX_CLIPS", pathlib.Path(__file__).resolve().parents[3] / "shared/data/real_clips"
+    )
+)
+
+
+def _set(contents, path, value):
+    """Sets the value at a path such as "annotations 0 areas 2"; `...` removes it."""
+    *parents, last = [int(key) if key.isdigit() else key for key in path.split()]
+    for key in parents:
+        contents = contents[key]
+    if value is ...:
+        del contents[last]
+    else:
+        contents[last] = value
+
+
+def test_records_are_those_of_the_file(contents, write):
+    annotations = load_annotations(write(contents))
+    assert [(v.id, v.width, v.height, v.length) for v in annotations.videos] == [
+        (7, 6, 4, 3),
+        (2, 6, 4, 2),
+    ]
+    assert annotations.videos[1].file_names == ("b/0", "b/1")
+    assert [(c.id, c.name) for c in annotations.categories] == [(3, "Cat"), (5, "Dog")]
+    assert annotations.has_ground_truth
+    assert [i.id for i in annotations.instances] == [10, 11, 12]
+    assert [i.id for i in annotations.instances_of(7)] == [10, 12]
+    first = annotations.instances[0]
+    assert (first.video_id, first.category_id, first.iscrowd) == (7, 5, False)
+    np.testing.assert_array_equal(first.boxes[[0, 2]], [[1, 1, 2, 2]] * 2)
+    assert np.isnan(first.boxes[1]).all()
+    np.testing.assert_array_equal(first.areas, [4, 0, 4])
+    assert first.occlusion == ("no_occlusion", None, "no_occlusion")
+    assert first.rle(0) == contents["annotations"][0]["segmentations"][0]
+    assert first.mask(1) is None and first.rle(1) is None
+    np.testing.assert_array_equal(
+        first.mask(2), [[0] * 6, [0, 1, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0] * 6]
+    )
+
+
+def test_the_list_of_a_video_can_be_changed_without_harm(contents, write):
+    annotations = load_annotations(write(contents))
+    annotations.instances_of(7).clear()
+    assert len(annotations.instances_of(7)) == 2
+
+
+def test_annotations_null_means_no_ground_truth(contents, write):
+    contents["annotations"] = None
+    annotations = load_annotations(write(contents))
+    assert not annotations.has_ground_truth
+    assert len(annotations.instances) == 0
+    assert annotations.instances_of(7) == []
+
+
+def test_no_annotations_are_a_ground_truth_without_objects(contents, write):
+    contents["annotations"] = []
+    assert load_annotations(write(contents)).has_ground_truth
+
+
+def test_absent_fields_follow_from_the_masks(contents, write):
+    for field in ("iscrowd", "areas", "bboxes", "occlusion"):
+        _set(contents, f"annotations 0 {field}", ...)
+    instance = load_annotations(write(contents)).instances[0]
+    assert instance.iscrowd is False
+    assert instance.occlusion is None
+    np.testing.assert_array_equal(instance.areas, [4, 0, 4])
+    np.testing.assert_array_equal(instance.boxes, [[1, 1, 2, 2], [np.nan] * 4, [1, 1, 2, 2]])
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[1, 1, 3, 1, 3, 3, 1, 3]],
+        [[1, 1, 2, 1, 2, 3, 1, 3], [2, 1, 3, 1, 3, 3, 2, 3]],
+        {"size": [4, 6], "counts": [5, 2, 2, 2, 13]},
+        {"size": [4, 6], "counts": [5, 1, 0, 1, 2, 2, 0, 0, 13]},
+        {"size": [4, 6], "counts": "5220;"},
+    ],
+)
+def test_masks_may_be_polygons_or_runs(contents, write, segmentation):
+    expected = rle.decode(contents["annotations"][0]["segmentations"][0])
+    _set(contents, "annotations 0 segmentations 1", segmentation)
+    _set(contents, "annotations 0 areas", ...)
+    instance = load_annotations(write(contents)).instances[0]
+    np.testing.assert_array_equal(instance.mask(1), expected)
+    assert instance.areas[1] == 4
+    assert rle.check_rle(instance.rle(1), 4, 6) is None
+
+
+def test_an_empty_list_of_polygons_is_no_mask(contents, write):
+    _set(contents, "annotations 0 segmentations 0", [])
+    assert load_annotations(write(contents)).instances[0].rle(0) is None
+
+
+def test_compressed_runs_of_length_zero_are_joined(contents, write):
+    split = {"size": [4, 6], "counts": _compress([5, 1, 0, 1, 17])}
+    _set(contents, "annotations 0 segmentations 0", split)
+    found = load_annotations(write(contents)).instances[0].rle(0)
+    assert found == rle.from_uncompressed({"size": [4, 6], "counts": [5, 2, 17]})
+
+
+def _compress(runs):
+    """Compressed counts, every run written as it is (the definition, one number at a time)."""
+    text = ""
+    for i, run in enumerate(runs):
+        number = run - runs[i - 2] if i > 2 else run
+        more = True
+        while more:
+            digit, number = number & 31, number >> 5
+            more = number != (-1 if digit & 16 else 0)
+            text += chr(48 + digit + 32 * more)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("videos", ..., "videos: missing"),
+        ("categories", ..., "categories: missing"),
+        ("videos", {}, "videos: expected a list, is an object"),
+        ("annotations", {}, "annotations: expected a list or null"),
+        ("videos 0", 3, r"videos\[0\]: expected an object, is a number"),
+        ("videos 0 width", ..., r"videos\[0\] \(id 7\): width: missing"),
+        ("videos 0 height", 0, "height: expected at least 1, is 0"),
+        ("videos 0 length", "3", "length: expected a whole number, is '3'"),
+        ("videos 0 length", 4, r"file_names: 3 entries, expected 4"),
+        ("videos 0 file_names 1", 5, "file_names, frame 1: expected a string"),
+        ("videos 1 id", 7, r"videos\[0\] and videos\[1\]: both have the id 7"),
+        ("categories 1 id", 5, r"categories\[0\] and categories\[1\]: both have the id 5"),
+        ("categories 1 name", None, r"categories\[1\]: name: expected a string, is null"),
+        ("annotations 2 id", 10, r"annotations\[0\] and annotations\[2\]: both have the id 10"),
+        ("annotations 1", None, r"annotations\[1\]: expected an object, is null"),
+        ("annotations 1 id", ..., r"annotations\[1\]: id: missing"),
+        ("annotations 1 video_id", ..., r"\(id 11\): video_id: missing"),
+        ("annotations 1 video_id", 9, r"\(id 11\): video_id: 9 is not in the file"),
+        ("annotations 1 category_id", 1, r"\(id 11\): category_id: 1 is not in the file"),
+        ("annotations 1 iscrowd", 2, "iscrowd: expected 0 or 1, is 2"),
+        ("annotations 1 segmentations", ..., "segmentations: missing"),
+        ("annotations 1 segmentations", [None], "segmentations: 1 entries, expected 2"),
+        ("annotations 1 bboxes", [None], "bboxes: 1 entries, expected 2"),
+        ("annotations 1 areas", [1] * 3, "areas: 3 entries, expected 2"),
+        ("annotations 1 occlusion", [], "occlusion: 0 entries, expected 2"),
+        ("annotations 1 bboxes 1", [1, 2, 3], "bboxes, frame 1: expected a list of 4 numbers"),
+        ("annotations 1 areas 1", -1, "areas, frame 1: expected pixels from 0 on, is -1"),
+        ("annotations 1 areas 1", "4", "areas, frame 1: expected a number or null, is '4'"),
+        ("annotations 1 occlusion 1", "hidden", "occlusion, frame 1: expected one of .*'hidden'"),
+        ("annotations 1 segmentations 1 size", [6, 4], r"frame 1: size is \[6, 4\]"),
+        ("annotations 1 segmentations 0 size", [6, 4], r"frame 0: size is \[6, 4\]"),
+        ("annotations 1 segmentations 0 size", None, r"frame 0: size is None"),
+        ("annotations 1 segmentations 1 counts", "5", "frame 1: counts add up to 5 pixels"),
+        ("annotations 1 segmentations 1 counts", "", "frame 1: counts are empty"),
+        ("annotations 1 segmentations 1 counts", "~", "frame 1: counts have the character '~'"),
+        ("annotations 1 segmentations 1 counts", [24, -1, 1], "frame 1: counts hold a run length"),
+        ("annotations 1 segmentations 1", {}, "frame 1: run-length mask without size"),
+        ("annotations 1 segmentations 1", "06", "frame 1: run-length mask without size"),
+        ("annotations 1 segmentations 1", [[1, 2]], "frame 1: polygon 0 is not a list"),
+        ("annotations 1 segmentations 1", [[1e9] * 6], "frame 1: polygon 0 has a coordinate"),
+    ],
+)
+def test_an_error_names_file_entry_field_and_frame(contents, write, path, value, message):
+    _set(contents, path, value)
+    file = write(contents)
+    with pytest.raises(InputError, match=message) as error:
+        load_annotations(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"videos": [', '{"videos": []} x', "{", "{1: 2}"])
+def test_a_malformed_file_is_bad_input(write, text):
+    with pytest.raises(InputError, match="file.json"):
+        load_annotations(write(text))
+
+
+def test_a_file_that_is_not_there_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="none.json: No such file"):
+        load_annotations(tmp_path / "none.json")
+
+
+def test_missing_frames_are_counted_and_the_first_named(contents, write, tmp_path):
+    annotations = load_annotations(write(contents))
+    for name in ("a/0", "a/1", "a/2", "b/1"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).touch()
+    with pytest.raises(InputError, match="1 of 5 frames .* are missing: b/0$"):
+        annotations.check_frames(tmp_path / "images")
+    (tmp_path / "images/b/0").touch()
+    annotations.check_frames(tmp_path / "images")
+    with pytest.raises(InputError, match="no such folder"):
+        annotations.check_frames(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "annotations.json",
+        "annotations_extra_categories.json",
+        "annotations_ovis_recovered.json",
+        "annotations_sav_000001_no_frames.json",
+    ],
+)
+def test_areas_and_boxes_of_real_files_are_those_of_their_masks(name):
+    if not (_CLIPS / name).is_file():
+        pytest.skip(f"no {name}")
+    for instance in load_annotations(_CLIPS / name).instances:
+        np.testing.assert_array_equal(instance.areas, instance.segmentations.areas())
+        visible = instance.areas > 0
+        np.testing.assert_allclose(
+            instance.boxes[visible], instance.segmentations.boxes()[visible], atol=1
+        )
+        frame = int(np.argmax(instance.areas))
+        assert instance.mask(frame).sum() == instance.areas[frame]
