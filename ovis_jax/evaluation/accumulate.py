@@ -1,90 +1,100 @@
-"""Precision and recall of one category over all videos.
+"""Matches of all videos → precision and recall curves."""
 
-Letters: T IoU thresholds, R recall points, C groups, N results, M limits of results per video.
-"""
+from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from ovis_jax.evaluation.matching import IOU_THRESHOLDS, Matches
 
-RECALL_POINTS = np.linspace(0, 1, 101)  # not k/100: some lie one unit in the last place above
-RESULT_LIMITS = (1, 10, 100)
+RECALL_POINTS = np.linspace(0, 1, 101)
+MAX_DETECTIONS = (1, 10, 100)
 
 
-def accumulate(videos: Sequence[Matches], num_groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall of one category.
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """Precision where recall reaches each point, and the recall that is reached at all.
+
+    -1 where there is nothing to be found. The leading axes of all three are the same.
+
+    Attributes:
+      precision: [..., cells, limits, thresholds, recall points].
+      scores: [..., cells, limits, thresholds, recall points], of the track at that point.
+      recall: [..., cells, limits, thresholds].
+    """
+
+    precision: np.ndarray
+    scores: np.ndarray
+    recall: np.ndarray
+
+
+def accumulate(videos: Sequence[Matches], num_cells: int) -> Curves:
+    """Curves of one category.
 
     Args:
-      videos: matches of each video with results or ground truth, by ascending video id.
-      num_groups: C.
+      videos: its matches, in the order of the videos' ids; that order decides between equal scores.
+      num_cells: number of cells.
+    """
+    shape = (num_cells, len(MAX_DETECTIONS), len(IOU_THRESHOLDS))
+    curves = Curves(*(np.full(s, -1.0) for s in ((*shape, len(RECALL_POINTS)),) * 2 + (shape,)))
+    positives = sum((matches.num_positives for matches in videos), np.zeros(num_cells, np.int64))
+    cells = np.flatnonzero(positives)
+    if cells.size:
+        for position, limit in enumerate(MAX_DETECTIONS):
+            limited = _sorted_counts(videos, limit, cells)
+            precision, scores, recall = _curves(*limited, positives[cells])
+            curves.precision[cells, position] = precision
+            curves.scores[cells, position] = scores
+            curves.recall[cells, position] = recall
+    return curves
+
+
+def stack_curves(categories: Sequence[Curves]) -> Curves:
+    """Curves with a leading axis for categories."""
+    arrays = ((c.precision, c.scores, c.recall) for c in categories)
+    return Curves(*(np.stack(array) for array in zip(*arrays, strict=True)))
+
+
+def _sorted_counts(
+    videos: Sequence[Matches], limit: int, cells: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first `limit` tracks of each video, sorted by score over all videos.
 
     Returns:
-      precision [T, R, C, M] at each recall point and recall [T, C, M], in [0, 1]; -1 in groups
-      without ground truth.
+      Scores [N], and the running numbers of right and of wrong tracks, each [cells, thresholds, N].
     """
-    precision = np.full(
-        (len(IOU_THRESHOLDS), len(RECALL_POINTS), num_groups, len(RESULT_LIMITS)), -1.0
-    )
-    recall = np.full((len(IOU_THRESHOLDS), num_groups, len(RESULT_LIMITS)), -1.0)
-    num_truths = sum((video.num_truths for video in videos), np.zeros(num_groups, np.int64))
-    groups = np.flatnonzero(num_truths)
-    if groups.size:
-        for i, limit in enumerate(RESULT_LIMITS):
-            true, false = _ranked(videos, limit, groups)
-            precision[:, :, groups, i] = precision_at_recalls(true, false, num_truths[groups])
-            recall[:, groups, i] = true.sum(-1) / num_truths[groups]
-    return precision, recall
-
-
-def precision_at_recalls(true: np.ndarray, false: np.ndarray, num_truths: np.ndarray) -> np.ndarray:
-    """Highest precision at each recall point or beyond it.
-
-    Args:
-      true: [T, C, N] bool, true positives by descending score.
-      false: [T, C, N] bool, false positives.
-      num_truths: [C] int, above 0.
-
-    Returns:
-      [T, R, C] float64; 0 where the recall is never reached.
-    """
-    num_true, num_false = np.cumsum(true, axis=-1), np.cumsum(false, axis=-1)
-    precision = num_true / (num_true + num_false + np.spacing(1))
-    precision = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
-    precision = np.pad(precision, [(0, 0), (0, 0), (0, 1)])  # where a recall is never reached
-    positions = _first_positions(num_true, _needed(num_truths))  # [T, C, R]
-    return np.take_along_axis(precision, positions, -1).swapaxes(1, 2)
-
-
-def _ranked(
-    videos: Sequence[Matches], limit: int, groups: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives [T, C, N] of all videos by descending score, ties in given order."""
-    scores = np.concatenate([video.scores[:limit] for video in videos])
+    scores = np.concatenate([matches.scores[:limit] for matches in videos])
     order = np.argsort(-scores, kind="stable")
-    true = np.concatenate([video.true_positive[:, groups, :limit] for video in videos], axis=-1)
-    false = np.concatenate([video.false_positive[:, groups, :limit] for video in videos], axis=-1)
-    return true[..., order], false[..., order]
+    found = np.concatenate([m.truth[cells, :, :limit] >= 0 for m in videos], axis=-1)[..., order]
+    counts = ~np.concatenate([m.ignored[cells, :, :limit] for m in videos], axis=-1)[..., order]
+    right = np.cumsum(found & counts, axis=-1)
+    return scores[order], right, np.cumsum(~found & counts, axis=-1)
 
 
-def _needed(num_truths: np.ndarray) -> np.ndarray:
-    """[C, R] int, the fewest true positives that reach each recall point."""
-    return np.stack([np.searchsorted(np.arange(n + 1) / n, RECALL_POINTS) for n in num_truths])
+def _curves(
+    scores: np.ndarray, right: np.ndarray, wrong: np.ndarray, positives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision and scores [cells, thresholds, recall points], and recall [cells, thresholds]."""
+    precision = right / (right + wrong + np.spacing(1))
+    precision = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    first = _first_reaching(right, positives)
+    zero = np.zeros((*precision.shape[:2], 1))  # read where a recall is never reached
+    precision = np.take_along_axis(np.concatenate([precision, zero], axis=-1), first, axis=-1)
+    recall = np.concatenate([zero, right], axis=-1)[..., -1] / positives[:, None]
+    return precision, np.append(scores, 0)[first], recall
 
 
-def _first_positions(num_true: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """First result at which enough were found, or N if there is none.
+def _first_reaching(right: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """[cells, thresholds, recall points] int, the first track with each recall; N if there is none.
 
-    Args:
-      num_true: [T, C, N] int, not falling along the last axis.
-      needed: [C, R] int.
-
-    Returns:
-      [T, C, R] int in [0, N].
+    Compares whole numbers: the right tracks so far with those that a recall needs. The running
+    numbers of all cells and thresholds are joined to one ascending row and searched together.
     """
-    thresholds, groups, size = num_true.shape
-    rows = np.arange(thresholds * groups).reshape(thresholds, groups, 1)
-    ascending = (num_true + rows * (size + 2)).ravel()  # rows one above the other: one search
-    wanted = np.minimum(needed, size + 1) + rows * (size + 2)
-    return np.searchsorted(ascending, wanted) - rows * size
+    num_cells, num_thresholds, num_tracks = right.shape
+    needed = np.stack([np.searchsorted(np.arange(n + 1) / n, RECALL_POINTS) for n in positives])
+    step = max(num_tracks, positives.max()) + 2
+    rows = np.arange(num_cells * num_thresholds).reshape(num_cells, num_thresholds, 1)
+    places = np.searchsorted((right + rows * step).ravel(), needed[:, None] + rows * step)
+    return places - rows * num_tracks

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ovis_jax.evaluation.accumulate import accumulate
+from ovis_jax.evaluation.accumulate import RECALL_POINTS, RESULT_LIMITS, accumulate
 from ovis_jax.evaluation.groups import group_shape, ignored_truths, uncounted_results
 from ovis_jax.evaluation.iou import track_ious
-from ovis_jax.evaluation.matching import MAX_DETECTIONS, Matches, match
+from ovis_jax.evaluation.matching import IOU_THRESHOLDS, MAX_DETECTIONS, Matches, match
 from ovis_jax.evaluation.occlusion import instance_occlusion
 from ovis_jax.evaluation.summary import Metrics
 from ovis_jax.formats.annotations import Annotations, Instance
@@ -93,18 +93,17 @@ def _curves(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision [T, R, K, A, O, M] and recall [T, K, A, O, M]; `shape` is (A, O)."""
     truths, tracks = _positions(material.instances), _positions(material.results)
-    precisions, recalls = [], []
-    for category in annotations.categories:
-        pairs = ((video_id, category.id) for video_id in sorted(v.id for v in annotations.videos))
-        videos = [
-            material.match(truths[pair], tracks[pair])
-            for pair in pairs
-            if pair in truths or pair in tracks
-        ]
-        precision, recall = accumulate(videos, math.prod(shape))  # [T, R, C, M] and [T, C, M]
-        precisions.append(precision.reshape(*precision.shape[:2], *shape, -1))
-        recalls.append(recall.reshape(len(recall), *shape, -1))
-    return np.stack(precisions, axis=2), np.stack(recalls, axis=1)
+    kinds, limits = len(annotations.categories), len(RESULT_LIMITS)
+    precision = np.empty((len(IOU_THRESHOLDS), len(RECALL_POINTS), kinds, *shape, limits))
+    recall = np.empty((len(IOU_THRESHOLDS), kinds, *shape, limits))
+    video_ids = sorted(video.id for video in annotations.videos)
+    for k, category in enumerate(annotations.categories):
+        pairs = [(video_id, category.id) for video_id in video_ids]
+        videos = [material.match(truths[p], tracks[p]) for p in pairs if p in truths or p in tracks]
+        in_groups = accumulate(videos, math.prod(shape))  # [T, R, C, M] and [T, C, M]
+        precision[:, :, k] = in_groups[0].reshape(precision[:, :, k].shape)
+        recall[:, k] = in_groups[1].reshape(recall[:, k].shape)
+    return precision, recall
 
 
 def _positions(

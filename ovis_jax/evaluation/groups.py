@@ -1,52 +1,43 @@
-"""Which objects and tracks belong to which group: area range × occlusion range.
+"""Groups of objects that are scored apart: by size and by occlusion.
 
-C groups: area range a and occlusion range o are group a * O + o, with O 1 without occlusion.
+A *cell* is a pair of an area range and an occlusion range, areas varying slowest. The first range
+of each kind holds everything.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
 import numpy as np
 
-from ovis_jax.evaluation.areas import AREA_RANGES, in_area_ranges, mean_area
-from ovis_jax.evaluation.occlusion import OCCLUSION_RANGES, in_occlusion_ranges
-from ovis_jax.formats.annotations import Instance
-from ovis_jax.formats.results import TrackResult
+AREA_RANGES = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 128.0**2),
+    "medium": (128.0**2, 256.0**2),
+    "large": (256.0**2, 1e10),
+}
+"""Average pixels of an object; both ends belong to the range."""
+
+OCCLUSION_RANGES = {"all": (0.0, 1.0), "SO": (0.0, 0.25), "MO": (0.25, 0.5), "HO": (0.5, 1.0)}
+"""Occlusion score; both ends belong to the range, so an object may stand in two."""
 
 
-def group_shape(occlusion: bool) -> tuple[int, int]:
-    """(A, O), the numbers of area and of occlusion ranges."""
-    return len(AREA_RANGES), len(OCCLUSION_RANGES) if occlusion else 1
+def average_area(areas: np.ndarray) -> float:
+    """Mean over the frames where an object's area is not zero; 0 if there is none."""
+    visible = areas[areas != 0]
+    return float(visible.mean()) if visible.size else 0.0
 
 
-def ignored_truths(instances: Sequence[Instance], occlusion: np.ndarray | None) -> np.ndarray:
-    """Objects that a result may find in a group without counting: not of the group, or a crowd.
-
-    Args:
-      instances: N objects.
-      occlusion: [N] occlusion scores, NaN if unknown; None for groups by area alone.
-
-    Returns:
-      [C, N] bool.
-    """
-    crowd = np.array([instance.iscrowd for instance in instances], bool)
-    by_area = in_area_ranges(np.array([mean_area(instance.areas) for instance in instances]))
-    everywhere = np.ones((1, len(instances)), bool)
-    by_occlusion = everywhere if occlusion is None else in_occlusion_ranges(occlusion)
-    inside = by_area[:, None] & by_occlusion & ~crowd  # [A, O, N]
-    return ~inside.reshape(-1, len(instances))
+def within_area(areas: np.ndarray) -> np.ndarray:
+    """[area ranges, N] bool: the average areas [N] that are within each range."""
+    return _within(areas, AREA_RANGES)
 
 
-def uncounted_results(results: Sequence[TrackResult], occlusion: bool) -> np.ndarray:
-    """Results that do not count as wrong if they find nothing: those outside the area range.
+def within_occlusion(scores: np.ndarray) -> np.ndarray:
+    """[occlusion ranges, N] bool: the occlusion scores [N] within each range; NaN only in all."""
+    within = _within(scores, OCCLUSION_RANGES)
+    within[0] = True
+    return within
 
-    A result has no occlusion score, so it counts in all groups by occlusion alike.
 
-    Args:
-      results: N tracks.
-      occlusion: whether there are groups by occlusion.
-
-    Returns:
-      [C, N] bool.
-    """
-    areas = np.array([mean_area(result.segmentations.areas()) for result in results])
-    return np.repeat(~in_area_ranges(areas), group_shape(occlusion)[1], axis=0)
+def _within(values: np.ndarray, ranges: dict[str, tuple[float, float]]) -> np.ndarray:
+    low, high = np.array(list(ranges.values())).T[..., None]
+    return (values >= low) & (values <= high)

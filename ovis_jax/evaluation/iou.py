@@ -1,4 +1,6 @@
-"""Intersection over union of whole tracks."""
+"""Overlap of tracks in space and time."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -8,36 +10,36 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.segmentations import Segmentations
 
 
-def track_ious(results: Sequence[Segmentations], truths: Sequence[Segmentations]) -> np.ndarray:
-    """Pixels that two tracks share in all frames, over the pixels that either covers.
+def track_iou(tracks: Sequence[Segmentations], truth: Sequence[Segmentations]) -> np.ndarray:
+    """Intersection over union of mask tubes: both are summed over the frames, then divided.
 
-    Pixels are added up over the frames as integers and divided once, so the value is exact.
+    In a frame where only one of a pair has a mask, that mask adds to the union.
 
     Args:
-      results: D tracks of T frames.
-      truths: G tracks of the same video.
+      tracks: D tracks of one video.
+      truth: G objects of the same video.
 
     Returns:
-      [D, G] float64 in [0, 1]; 0 for two tracks without a pixel.
+      [D, G] float64, exact up to one rounding; 0 where the union is empty.
     """
-    if not results or not truths:
-        return np.zeros((len(results), len(truths)))
-    result_areas = np.stack([track.areas() for track in results])  # [D, T]
-    truth_areas = np.stack([track.areas() for track in truths])  # [G, T]
-    shared = np.zeros((len(results), len(truths)), np.int64)
-    for frame in range(result_areas.shape[1]):
-        rows, columns = (
-            np.flatnonzero(result_areas[:, frame]),
-            np.flatnonzero(truth_areas[:, frame]),
-        )
-        if rows.size and columns.size:
-            ious = rle.iou([results[d][frame] for d in rows], [truths[g][frame] for g in columns])
-            sums = result_areas[rows, frame][:, None] + truth_areas[columns, frame]
-            shared[np.ix_(rows, columns)] += _intersections(ious, sums)
-    union = result_areas.sum(1)[:, None] + truth_areas.sum(1) - shared
-    return shared / np.maximum(union, 1)
+    track_areas, truth_areas = _areas(tracks), _areas(truth)
+    shared = np.zeros((len(tracks), len(truth)))
+    in_frame = (track_areas > 0).any(axis=0) & (truth_areas > 0).any(axis=0)
+    for frame in np.flatnonzero(in_frame).tolist():
+        rows = np.flatnonzero(track_areas[:, frame])
+        columns = np.flatnonzero(truth_areas[:, frame])
+        iou = rle.iou([tracks[i][frame] for i in rows], [truth[j][frame] for j in columns])
+        total = track_areas[rows, frame, None] + truth_areas[columns, frame]
+        shared[np.ix_(rows, columns)] += _intersection(iou, total)
+    union = track_areas.sum(axis=1)[:, None] + truth_areas.sum(axis=1) - shared
+    return shared / np.where(union > 0, union, 1)
 
 
-def _intersections(ious: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Pixels shared by two masks, from their IoU and the sum of their areas; exact by rounding."""
-    return np.rint(ious * sums / (1 + ious)).astype(np.int64)
+def _intersection(iou: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Whole pixels of an intersection, from its quotient with the union and the sum of areas."""
+    return np.rint(iou * total / (1 + iou))
+
+
+def _areas(tracks: Sequence[Segmentations]) -> np.ndarray:
+    """[N, T] int64, pixels of each mask."""
+    return np.stack([track.areas() for track in tracks])

@@ -1,81 +1,72 @@
-"""Which result finds which ground truth, for all IoU thresholds and groups of objects at once.
+"""Assigns tracks to annotated objects within one video and category."""
 
-Letters: T IoU thresholds, C groups (area range × occlusion range), D results, G ground truths.
-"""
+from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-MAX_DETECTIONS = 100  # results that count, of one video and category
-_NEARLY_ONE = 1 - 1e-10
+_PERFECT = 1 - 1e-10
 
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """Results of one video and category against its ground truth.
+    """Assignment of D tracks of one video and category, by descending score.
 
     Attributes:
       scores: [D] float64, descending.
-      true_positive: [T, C, D] bool, found a ground truth of the group.
-      false_positive: [T, C, D] bool, found none; results in neither array count for nothing.
-      num_truths: [C] int, ground truths of the group.
+      truth: [cells, thresholds, D] int, position of the object that a track is matched to, or -1.
+      ignored: [cells, thresholds, D] bool: the track counts neither as right nor as wrong.
+      num_positives: [cells] int, objects to be found.
     """
 
     scores: np.ndarray
-    true_positive: np.ndarray
-    false_positive: np.ndarray
-    num_truths: np.ndarray
+    truth: np.ndarray
+    ignored: np.ndarray
+    num_positives: np.ndarray
 
 
-def match(
+def match_tracks(
     scores: np.ndarray,
-    ious: np.ndarray,
-    outside: np.ndarray,
-    ignored: np.ndarray,
-    crowd: np.ndarray,
+    iou: np.ndarray,
+    is_crowd: np.ndarray,
+    truth_ignored: np.ndarray,
+    unmatched_ignored: np.ndarray,
 ) -> Matches:
-    """Matches results to ground truths, the surest result first.
+    """Matches greedily by descending score, in all cells and at all thresholds at once.
+
+    A track takes the free object with the highest IoU that reaches the threshold, among equals the
+    last one. Objects to be ignored are looked at only if there is no other; a crowd stays free.
 
     Args:
-      scores: [D] float64, descending, D at most MAX_DETECTIONS.
-      ious: [D, G] of the tracks.
-      outside: [C, D] bool, results that count for nothing in a group if they find nothing.
-      ignored: [C, G] bool, ground truths that are not of the group.
-      crowd: [G] bool, ground truths that any number of results may find.
+      scores: [D], descending.
+      iou: [D, G] of tracks with objects.
+      is_crowd: [G] bool.
+      truth_ignored: [cells, G] bool: the object need not be found in the cell.
+      unmatched_ignored: [cells, D] bool: the track is ignored in the cell if it is not matched.
     """
-    found = find_truths(ious, ignored, crowd)
-    if ignored.shape[1]:
-        group = np.arange(len(ignored))[:, None]
-        found_ignored = (found >= 0) & ignored[group, found]  # [T, C, D]
-    else:
-        found_ignored = np.zeros(found.shape, bool)
-    return Matches(
-        scores=scores,
-        true_positive=(found >= 0) & ~found_ignored,
-        false_positive=(found < 0) & ~outside,
-        num_truths=np.sum(~ignored, axis=1),
-    )
+    num_cells, num_truth = truth_ignored.shape
+    shape = (num_cells, len(IOU_THRESHOLDS), len(scores))
+    matched = np.full(shape, -1)
+    matched_ignored = np.zeros(shape, bool)
+    free = np.ones((num_cells, len(IOU_THRESHOLDS), num_truth), bool)
+    wanted = ~truth_ignored[:, None]  # [cells, 1, G]
+    reached = iou[:, None] >= np.minimum(IOU_THRESHOLDS, _PERFECT)[:, None]  # [D, thresholds, G]
+    cells, thresholds = np.ogrid[:num_cells, : len(IOU_THRESHOLDS)]
+    for track in np.flatnonzero(reached.any(axis=(1, 2))):
+        possible = free & reached[track]
+        preferred = possible & wanted
+        candidates = np.where(preferred.any(axis=-1, keepdims=True), preferred, possible)
+        found = candidates.any(axis=-1)
+        best = _last_argmax(np.where(candidates, iou[track], -1.0))
+        matched[..., track] = np.where(found, best, -1)
+        matched_ignored[..., track] = found & truth_ignored[cells, best]
+        free[cells, thresholds, best] &= ~found | is_crowd[best]
+    ignored = np.where(matched >= 0, matched_ignored, unmatched_ignored[:, None])
+    return Matches(scores, matched, ignored, (~truth_ignored).sum(axis=1))
 
 
-def find_truths(ious: np.ndarray, ignored: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """[T, C, D] int, the ground truth that each result finds, or -1.
-
-    In turn, a result takes the free ground truth with the highest sufficient IoU, the later one
-    of equals; ignored ground truths only if no other is left. For the arguments see `match`.
-    """
-    num_results, num_truths = ious.shape
-    found = np.full((len(IOU_THRESHOLDS), len(ignored), num_results), -1)
-    free = np.ones((len(IOU_THRESHOLDS), len(ignored), num_truths), bool)
-    enough = ious >= np.minimum(IOU_THRESHOLDS, _NEARLY_ONE)[:, None, None]  # [T, D, G]
-    ranks = np.argsort(np.argsort(ious, axis=1, kind="stable"), axis=1)  # later of equals: higher
-    for d in np.flatnonzero(enough[0].any(axis=1)):
-        preference = ranks[d] + num_truths * ~ignored  # [C, G]
-        preference = np.where(free & enough[:, d, None], preference, -1)  # [T, C, G]
-        best = preference.argmax(axis=-1)[..., None]
-        taken = np.take_along_axis(preference, best, -1) >= 0
-        found[..., d] = np.where(taken, best, -1)[..., 0]
-        still = np.take_along_axis(free, best, -1) & (~taken | crowd[best])
-        np.put_along_axis(free, best, still, -1)
-    return found
+def _last_argmax(values: np.ndarray) -> np.ndarray:
+    """Position of the largest value along the last axis, the last one of equals."""
+    return values.shape[-1] - 1 - values[..., ::-1].argmax(axis=-1)

@@ -1,109 +1,104 @@
-"""The numbers that are published, from precision and recall."""
+"""Curves → the numbers that papers report."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from ovis_jax.evaluation.accumulate import RESULT_LIMITS
-from ovis_jax.evaluation.areas import AREA_RANGES
-from ovis_jax.evaluation.matching import IOU_THRESHOLDS
-from ovis_jax.evaluation.occlusion import OCCLUSION_RANGES
+from ovis_jax.evaluation.accumulate import MAX_DETECTIONS, Curves
+from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
 from ovis_jax.formats.annotations import Category
 
-_LAST = len(RESULT_LIMITS) - 1
-_AREAS, _OCCLUSIONS = list(AREA_RANGES)[1:], list(OCCLUSION_RANGES)[1:]
+DATASETS = ("ovis", "ytvis")
+_AREAS, _LEVELS = list(AREA_RANGES), list(OCCLUSION_RANGES)
+_AT = {50: 0, 75: 5}  # IoU in percent → position in IOU_THRESHOLDS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Metrics:
-    """Precision and recall, with -1 wherever there is no ground truth.
-
-    Letters: T IoU thresholds 0.5, 0.55, … 0.95; R recalls 0, 0.01, … 1; K categories; A areas all,
-    small, medium, large; O occlusion all, SO, MO, HO (or all alone); M at most 1, 10, 100 results
-    of a video and category.
+    """What an evaluation found; -1 stands for "no such ground truth".
 
     Attributes:
-      precision: [T, R, K, A, O, M] float64 in [0, 1].
-      recall: [T, K, A, O, M] float64 in [0, 1].
-      categories: K, sorted by id.
-      notes: what a reader of the numbers should know.
+      dataset: "ovis", or "ytvis", which has no occlusion groups.
+      values: name → number in [0, 1], in the order of the official evaluator.
+      categories: sorted by id.
+      category_values: category id → name → number.
+      curves: precision and scores [K, areas, occlusions, limits, thresholds, recall points], recall
+        [K, areas, occlusions, limits, thresholds]; for "ytvis" the axis of occlusions is 1 long.
+      notes: sentences on what is unusual in the input.
     """
 
-    precision: np.ndarray
-    recall: np.ndarray
+    dataset: str
+    values: dict[str, float]
     categories: tuple[Category, ...]
-    notes: tuple[str, ...] = ()
+    category_values: dict[int, dict[str, float]]
+    curves: Curves
+    notes: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, float | dict[str, float]]:
-        """The contents of metrics.json: AP … AR_HO in the published order, then per_category."""
-        return {**self._precisions(), **self._recalls(), "per_category": self.per_category()}
-
-    def per_category(self) -> dict[str, float]:
-        """AP by name of the category; the id is added to names that occur twice."""
+    def as_dict(self) -> dict:
+        """The contents of metrics.json: the numbers, and AP by category name."""
         names = [category.name for category in self.categories]
-        return {
-            c.name if names.count(c.name) == 1 else f"{c.name} ({c.id})": _mean(
-                self.precision[:, :, k, 0, 0, _LAST]
-            )
-            for k, c in enumerate(self.categories)
-        }
-
-    def _precisions(self) -> dict[str, float]:
-        best = self.precision[..., _LAST]  # [T, R, K, A, O]
-        at_50, at_75 = (int(np.abs(IOU_THRESHOLDS - t).argmin()) for t in (0.5, 0.75))
-        named = {
-            "AP": best[..., 0, 0],
-            "AP50": best[at_50, ..., 0, 0],
-            "AP75": best[at_75, ..., 0, 0],
-        }
-        return {name: _mean(values) for name, values in (named | _groups("AP", best)).items()}
-
-    def _recalls(self) -> dict[str, float]:
-        named = {f"AR{n}": self.recall[..., 0, 0, i] for i, n in enumerate(RESULT_LIMITS)}
-        named |= _groups("AR", self.recall[..., _LAST])
-        return {name: _mean(values) for name, values in named.items()}
+        labels = [
+            c.name if names.count(c.name) == 1 else f"{c.name} (id {c.id})" for c in self.categories
+        ]
+        values = [self.category_values[category.id]["AP"] for category in self.categories]
+        return self.values | {"per_category": dict(zip(labels, values, strict=True))}
 
 
-def format_table(metrics: Metrics, *, per_category: bool = False) -> str:
-    """Metrics for reading, in points from 0 to 100; a dash where there is no ground truth.
+def summarize(
+    curves: Curves, categories: Sequence[Category], dataset: str, notes: Sequence[str]
+) -> Metrics:
+    """Averages curves.
 
     Args:
-      metrics: to show.
-      per_category: adds the AP of every category.
+      curves: of all categories, with the axes of `Metrics.curves`.
+      categories: in the order of the curves.
+      dataset: one of DATASETS.
+      notes: as in `Metrics`.
     """
-    values = metrics.as_dict()
-    categories = values.pop("per_category")
-    recalls = {name: value for name, value in values.items() if name.startswith("AR")}
-    precisions = {name: value for name, value in values.items() if name not in recalls}
-    lines = _columns(precisions) + _columns(recalls)
-    if per_category:
-        width = max(map(len, categories), default=0)
-        lines += [f"{name:<{width}} {_points(value)}" for name, value in categories.items()]
-    return "\n".join(lines + [f"note: {note}" for note in metrics.notes])
-
-
-def _groups(prefix: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Splits [..., A, O] by area, and by occlusion if there are such groups."""
-    by_area = {f"{prefix}_{name}": values[..., i, 0] for i, name in enumerate(_AREAS, start=1)}
-    if values.shape[-1] == 1:
-        return by_area
-    return by_area | {
-        f"{prefix}_{name}": values[..., 0, i] for i, name in enumerate(_OCCLUSIONS, start=1)
+    own = {
+        category.id: _values(_category_curves(curves, k), dataset)
+        for k, category in enumerate(categories)
     }
+    return Metrics(dataset, _values(curves, dataset), tuple(categories), own, curves, tuple(notes))
+
+
+def _values(curves: Curves, dataset: str) -> dict[str, float]:
+    """All numbers, averaged over the categories of the curves."""
+    levels = _LEVELS[1:] if dataset == "ovis" else []
+    values = {"AP": _precision(curves)}
+    values |= {f"AP{percent}": _precision(curves, threshold=i) for percent, i in _AT.items()}
+    values |= {f"AP_{area}": _precision(curves, area=area) for area in _AREAS[1:]}
+    values |= {f"AP_{level}": _precision(curves, occlusion=level) for level in levels}
+    values |= {f"AR{limit}": _recall(curves, limit=limit) for limit in MAX_DETECTIONS}
+    values |= {f"AR_{area}": _recall(curves, area=area) for area in _AREAS[1:]}
+    return values | {f"AR_{level}": _recall(curves, occlusion=level) for level in levels}
+
+
+def _precision(
+    curves: Curves, *, threshold: int | None = None, area: str = "all", occlusion: str = "all"
+) -> float:
+    """Average precision, over all IoU thresholds or at one."""
+    chosen = curves.precision[:, _AREAS.index(area), _LEVELS.index(occlusion), -1]
+    return _mean(chosen if threshold is None else chosen[:, threshold])
+
+
+def _recall(
+    curves: Curves, *, limit: int = 100, area: str = "all", occlusion: str = "all"
+) -> float:
+    """Average recall over all IoU thresholds."""
+    position = MAX_DETECTIONS.index(limit)
+    return _mean(curves.recall[:, _AREAS.index(area), _LEVELS.index(occlusion), position])
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean over what has ground truth, or -1."""
-    known = values[values > -1]
-    return float(known.mean()) if known.size else -1.0
+    """Mean of what is not -1; -1 if nothing is left."""
+    values = values[values > -1]
+    return float(values.mean()) if values.size else -1.0
 
 
-def _columns(values: dict[str, float]) -> list[str]:
-    """Two lines: names above numbers."""
-    width = max(map(len, values)) + 1
-    names = "".join(f"{name:>{width}}" for name in values)
-    return [names, "".join(f"{_points(value):>{width}}" for value in values.values())]
-
-
-def _points(value: float) -> str:
-    return f"{'-' if value < 0 else format(100 * value, '.1f'):>5}"
+def _category_curves(curves: Curves, category: int) -> Curves:
+    one = slice(category, category + 1)
+    return Curves(curves.precision[one], curves.scores[one], curves.recall[one])

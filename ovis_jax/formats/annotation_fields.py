@@ -35,6 +35,8 @@ def parse_categories(parts: dict, path: str) -> tuple[Category, ...]:
         if not isinstance(name, str):
             raise InputError(f"{where}: name: expected a string, is {kind(name)}")
         categories.append(Category(whole_number(record, "id", where), name))
+    if not categories:
+        raise InputError(f"{path}: categories: expected at least one")
     check_unique([category.id for category in categories], "categories", path)
     return tuple(sorted(categories, key=lambda category: category.id))
 

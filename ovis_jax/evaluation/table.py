@@ -1,0 +1,58 @@
+"""Metrics as text."""
+
+from __future__ import annotations
+
+from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
+from ovis_jax.evaluation.summary import Metrics
+
+_AREA_WORDS = {
+    "small": "small, up to 128² pixels",
+    "medium": "medium, 128² to 256²",
+    "large": "large, from 256²",
+}
+_OCCLUSION_WORDS = {
+    "SO": "slightly occluded, SO",
+    "MO": "moderately occluded, MO",
+    "HO": "heavily occluded, HO",
+}
+_LABEL, _CELL = 28, 8
+
+
+def format_table(metrics: Metrics) -> str:
+    """The numbers in percent, "-" where there is no such ground truth; notes below."""
+    values = metrics.values
+    groups = [name for name in AREA_RANGES if name != "all"]
+    if metrics.dataset == "ovis":
+        groups += [name for name in OCCLUSION_RANGES if name != "all"]
+    words = _AREA_WORDS | _OCCLUSION_WORDS
+    head = ("AP", "AP50", "AP75", "AR1", "AR10", "AR100")
+    lines = [
+        _row("", head),
+        _row("all", [_percent(values[name]) for name in head]),
+        "",
+        _row("", ("AP", "AR100")),
+    ]
+    for name in groups:
+        cells = (_percent(values[f"AP_{name}"]), _percent(values[f"AR_{name}"]))
+        lines.append(_row(words[name], cells))
+    return "\n".join([*lines, *(f"\nNote: {note}" for note in metrics.notes)])
+
+
+def format_categories(metrics: Metrics) -> str:
+    """One row for each category, in percent."""
+    names = ["AP", "AP50", "AP75", "AR100"]
+    if metrics.dataset == "ovis":
+        names[3:3] = ["AP_SO", "AP_MO", "AP_HO"]
+    lines = [_row("category", names)]
+    for category in metrics.categories:
+        values = metrics.category_values[category.id]
+        lines.append(_row(category.name, [_percent(values[name]) for name in names]))
+    return "\n".join(lines)
+
+
+def _row(label: str, cells: list[str] | tuple[str, ...]) -> str:
+    return (label.ljust(_LABEL) + "".join(cell.rjust(_CELL) for cell in cells)).rstrip()
+
+
+def _percent(value: float) -> str:
+    return "-" if value < 0 else f"{100 * value:.1f}"
