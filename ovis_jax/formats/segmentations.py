@@ -131,7 +131,8 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
         raise InputError(f"{where}: {problem}")
     if isinstance(entry, list):
         return entry or None  # no polygon, no mask
-    return rle.from_uncompressed(entry)["counts"] if uncompressed else entry["counts"]
+    counts = rle.from_uncompressed(entry)["counts"] if uncompressed else entry["counts"]
+    return counts.decode("ascii") if isinstance(counts, bytes) else counts
 
 
 def _check_counts(names: list[str], tracks: list[Segmentations]) -> None:

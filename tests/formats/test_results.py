@@ -50,6 +50,15 @@ def test_reading_does_not_change_the_records(annotations, records):
     assert json.dumps(records) == before
 
 
+def test_records_in_memory_may_have_the_bytes_and_tuples_of_pycocotools(annotations, records):
+    expected = load_results(records, annotations)[0].segmentations
+    for mask in (records[0]["segmentations"][0], records[0]["segmentations"][2]):
+        mask["counts"], mask["size"] = mask["counts"].encode(), tuple(mask["size"])
+    found = load_results(records, annotations)[0].segmentations
+    assert [found[t] for t in range(3)] == [expected[t] for t in range(3)]
+    np.testing.assert_array_equal(found.areas(), expected.areas())
+
+
 def test_whole_floats_are_ids(annotations, records):
     records[0]["video_id"] = 7.0
     assert load_results(records, annotations)[0].video_id == 7
