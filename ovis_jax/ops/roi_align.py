@@ -69,10 +69,53 @@ def roi_align(
     end = 1.0 if inclusive else 0.0
     y, y_weight = axis(rois[:, 1], rois[:, 3] + end, heights)
     x, x_weight = axis(rois[:, 0], rois[:, 2] + end, widths)
-    first = jnp.asarray(starts)[levels][:, None, None, None, None]
-    index = first + y[..., None, None] * widths[:, None, None, None, None] + x[:, None, None]
-    y_weight, x_weight = y_weight.astype(cells.dtype), x_weight.astype(cells.dtype)
-    return jnp.einsum("ryi,rxj,ryixjc->ryxc", y_weight, x_weight, cells[index])
+    rows = jnp.asarray(starts)[levels][:, None, None] + y * widths[:, None, None]
+    return _pool(cells, rows, x, y_weight.astype(cells.dtype), x_weight.astype(cells.dtype))
+
+
+@jax.custom_vjp
+def _pool(cells, rows, columns, row_weights, column_weights):
+    """Weighted sum of the cells `rows + columns` of each bin; only `cells` has a gradient.
+
+    Args:
+      cells: [N, C].
+      rows: [R, S, J] int32, number of the first cell of each row.
+      columns: [R, S, J] int32, to be added to it.
+      row_weights: [R, S, J].
+      column_weights: [R, S, J].
+
+    Returns:
+      [R, S, S, C].
+    """
+    # One gather per pair of taps, so that the compiler fuses them into one pass; a single gather of
+    # all taps writes J * J times the output first (45 times slower on CPUs).
+    taps = range(rows.shape[-1])
+    total = 0
+    for i in taps:
+        for j in taps:
+            index = rows[:, :, None, i] + columns[:, None, :, j]
+            weights = row_weights[:, :, None, i] * column_weights[:, None, :, j]
+            total = total + weights[..., None] * cells[index]
+    return total
+
+
+def _pool_at_once(cells, rows, columns, row_weights, column_weights):
+    """The same as one gather and one product; its transpose, one scatter, is the faster one."""
+    index = rows[:, :, :, None, None] + columns[:, None, None]
+    return jnp.einsum("ryi,rxj,ryixjc->ryxc", row_weights, column_weights, cells[index])
+
+
+def _pool_forward(cells, *taps):
+    return _pool(cells, *taps), (cells, taps)
+
+
+def _pool_backward(saved, gradient):
+    cells, taps = saved
+    transpose = jax.linear_transpose(lambda x: _pool_at_once(x, *taps), cells)
+    return (*transpose(gradient), None, None, None, None)
+
+
+_pool.defvjp(_pool_forward, _pool_backward)
 
 
 def _axis_samples(start, end, length, size: int, samples: int, inclusive: bool):
