@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 a failure that is not the input's; 2 bad input.
 """
 
 import ast
+import pathlib
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -13,7 +14,7 @@ from absl import app, flags, logging
 from ovis_jax.formats.errors import InputError
 
 FAILURE, BAD_INPUT = 1, 2
-_NOISY = "orbax"  # logs every stage of every checkpoint
+_PACKAGE = pathlib.Path(__file__).parent
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -52,12 +53,16 @@ def parse_flags() -> None:
 
 
 def start_logging() -> None:
-    """Logs to stderr, without the details of checkpoint writing."""
+    """Logs to stderr: warnings of everybody, and what this package has to say."""
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().addFilter(
-        lambda record: _NOISY not in record.pathname or record.levelno > logging.converter.ABSL_INFO
+    logging.get_absl_handler().python_handler.addFilter(
+        lambda record: record.levelno >= logging.converter.STANDARD_WARNING or _is_ours(record)
     )
+
+
+def _is_ours(record) -> bool:
+    return _PACKAGE in pathlib.Path(record.pathname).parents
 
 
 def _unquoted(text: str) -> str:

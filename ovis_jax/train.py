@@ -27,6 +27,7 @@ from ovis_jax.training.sharding import (
     local_copy,
     replicate,
     replicated,
+    replicated_shapes,
     split_batch,
 )
 from ovis_jax.training.state import TrainState, initial_state
@@ -85,9 +86,8 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
     check_batch_size(config.train.batch_size, mesh)
     num_steps = run_length(config, data)
     schedule = make_schedule(config, num_steps)
-    system, variables = build_model(config)
-    variables = start_variables(config, variables)
-    trained = trained_parameters(variables["params"], config.train.frozen)
+    system, shapes = build_model(config)
+    trained = trained_parameters(shapes["params"], config.train.frozen)
     optimizer = make_optimizer(
         schedule,
         trained,
@@ -96,25 +96,29 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
         clip_norm=config.train.clip_norm,
         name=config.train.optimizer,
     )
-    state = replicate(initial_state(variables, optimizer), mesh)
     train_step = make_train_step(system, optimizer, schedule, trained, mesh)
     run = Run(config, data, num_steps, mesh, train_step, run_key(config, mesh))
-    return run, resume(state, store)
+    step = store.latest_step()
+    if step is None:
+        variables = start_variables(config, system, shapes)
+        return run, replicate(initial_state(variables, optimizer), mesh)
+    state_shapes = jax.eval_shape(lambda v: initial_state(v, optimizer), shapes)
+    return run, resume(replicated_shapes(state_shapes, mesh), store, step)
 
 
 def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
-    """The system of `config.model` and its fresh variables, in host memory.
+    """The system of `config.model` and the shapes of its variables.
 
     Raises:
       InputError: a part of the model does not take a value.
     """
     try:
         system = build_system(config)
-        variables = init_variables(system, jax.random.key(config.seed))
+        shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
     except (TypeError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
-    return system, local_copy(variables)
+    return system, shapes
 
 
 def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict]:
@@ -125,11 +129,11 @@ def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict
     Raises:
       InputError: there is neither, or it is of another model.
     """
-    system, variables = build_model(config)
+    system, shapes = build_model(config)
     with CheckpointStore(workdir.checkpoints) as store:
         if store.latest_step() is None and config.train.init_checkpoint:
-            return system, start_variables(config, variables)
-        return system, store.restore_variables(variables)
+            return system, start_variables(config, system, shapes)
+        return system, store.restore_variables(shapes)
 
 
 def run_length(config: ConfigDict, data: TrainingData) -> int:
@@ -151,12 +155,12 @@ def make_schedule(config: ConfigDict, num_steps: int):
     )
 
 
-def start_variables(config: ConfigDict, variables: dict) -> dict:
-    """Fresh variables, or those of `train.init_checkpoint`."""
+def start_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:
+    """Fresh variables, or those of `train.init_checkpoint`; in host memory."""
     if not config.train.init_checkpoint:
-        return variables
+        return local_copy(init_variables(system, jax.random.key(config.seed)))
     with CheckpointStore(config.train.init_checkpoint) as store:
-        return local_copy(store.restore_variables(variables))
+        return local_copy(store.restore_variables(shapes))
 
 
 def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:
@@ -177,15 +181,12 @@ def batches_from(step: int, run: Run) -> Iterator[FramePairs]:
     )
 
 
-def resume(state: TrainState, store: CheckpointStore) -> TrainState:
-    """The state of the newest checkpoint, if there is one."""
-    step = store.latest_step()
-    if step is None:
-        return state
-    progress = {"step": state.step, "opt_state": state.opt_state}
-    variables, progress, _ = store.restore(step, state.variables, progress)
+def resume(shapes: TrainState, store: CheckpointStore, step: int) -> TrainState:
+    """The state of a checkpoint, with the shapes and places of `shapes`."""
+    progress = {"step": shapes.step, "opt_state": shapes.opt_state}
+    variables, progress, _ = store.restore(step, shapes.variables, progress)
     constants = {name: value for name, value in variables.items() if name != "params"}
-    return state.replace(params=variables["params"], constants=constants, **progress)
+    return TrainState(params=variables["params"], constants=constants, **progress)
 
 
 def run_steps(

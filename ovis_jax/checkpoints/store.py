@@ -55,7 +55,12 @@ class CheckpointStore:
         self._manager().save(step, args=items)
 
     def restore(self, step: int, variables: dict, progress: Any) -> tuple[dict, Any, dict]:
-        """Reads a checkpoint into trees like those given, on the same devices.
+        """Reads a checkpoint into trees like those given.
+
+        Args:
+          step: number of the checkpoint.
+          variables: arrays or shapes; those with a sharding say where to restore to.
+          progress: as `variables`.
 
         Returns:
           variables, progress, meta.
@@ -75,7 +80,7 @@ class CheckpointStore:
         return found[_VARIABLES], found[_PROGRESS], found[_META]
 
     def restore_variables(self, variables: dict) -> dict:
-        """Reads the variables of the newest checkpoint into a tree like the one given.
+        """Reads the variables of the newest checkpoint into a tree like the arrays or shapes given.
 
         Raises:
           InputError: there is no checkpoint, it is of another model, or damaged.
@@ -165,12 +170,12 @@ def save_variables(folder: pathlib.Path | str, variables: dict, meta: dict) -> N
 
 
 def _targets(tree):
-    """Shapes, dtypes and places to restore to: those of jax arrays, else this process's device."""
+    """Shapes, dtypes and places to restore to: those of the leaves, else this process's device."""
+    here = SingleDeviceSharding(jax.local_devices()[0])
 
     def target(leaf):
-        here = SingleDeviceSharding(jax.local_devices()[0])
-        sharding = leaf.sharding if isinstance(leaf, jax.Array) else here
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        place = getattr(leaf, "sharding", None) or here
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
 
     return jax.tree.map(target, tree)
 

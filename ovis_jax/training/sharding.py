@@ -39,6 +39,12 @@ def replicate(tree, mesh: Mesh):
     return jax.device_put(local_copy(tree), replicated(mesh))
 
 
+def replicated_shapes(shapes, mesh: Mesh):
+    """Shapes and dtypes with their place: a whole copy on every device."""
+    place = replicated(mesh)
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
+
+
 def split_batch(batch, mesh: Mesh):
     """Puts this process's rows of a batch on its devices; the result is the batch of all."""
     sharding = by_batch(mesh)

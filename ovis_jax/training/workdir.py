@@ -38,7 +38,7 @@ class Workdir:
         if not str(path):
             raise InputError("--workdir: expected a folder, is empty")
         self.path = pathlib.Path(path)
-        self._config = config
+        self._config, self._claimed = config, False
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: expected a folder")
         saved = _read_json(self._config_file)
@@ -52,8 +52,9 @@ class Workdir:
 
     def claim(self) -> None:
         """Makes the folder, writes `config.json` once, and records this start in `run.json`."""
-        if jax.process_index() != 0:
+        if self._claimed or jax.process_index() != 0:
             return
+        self._claimed = True
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
