@@ -30,14 +30,14 @@ from ovis_jax.formats.results import TrackResult, load_results
 
 def evaluate(
     annotations: Annotations | pathlib.Path | str,
-    results: pathlib.Path | str | Iterable[dict],
+    results: pathlib.Path | str | Iterable[dict] | Iterable[TrackResult],
     dataset: str = "ovis",
 ) -> Metrics:
     """Scores predicted tracks.
 
     Args:
       annotations: ground truth, or the path of its file.
-      results: path of a results file, or its records.
+      results: path of a results file, its records, or tracks that `load_results` has checked.
       dataset: "ovis" for 18 numbers; "ytvis" for the 12 without occlusion groups.
 
     Raises:
@@ -51,11 +51,21 @@ def evaluate(
         raise InputError(
             f"{annotations.path}: annotations: null, so this file has no ground truth to score with"
         )
-    tracks = load_results(results, annotations)
+    tracks = _checked(results, annotations)
     occlusion_levels = len(OCCLUSION_RANGES) if dataset == "ovis" else 1
     curves = _curves(annotations, tracks, occlusion_levels)
     notes = _notes(annotations, tracks, dataset)
     return summarize(curves, annotations.categories, dataset, notes)
+
+
+def _checked(
+    results: pathlib.Path | str | Iterable[dict] | Iterable[TrackResult], annotations: Annotations
+) -> list[TrackResult]:
+    """Tracks as they are; a file or records are read and checked."""
+    results = results if isinstance(results, pathlib.Path | str) else list(results)
+    if results and all(isinstance(result, TrackResult) for result in results):
+        return results
+    return load_results(results, annotations)
 
 
 def _curves(
@@ -128,6 +138,8 @@ def _notes(annotations: Annotations, tracks: Sequence[TrackResult], dataset: str
         notes.append("The ground truth has no object, so there is nothing to find.")
     if not tracks:
         notes.append("The results have no track.")
+    if any(instance.id == 0 for instance in objects):
+        notes.append("An object has the id 0, whose matches the official evaluator does not count.")
     unlabelled = sum(np.isnan(occlusion_score(i.occlusion)) for i in objects)
     if dataset == "ovis" and unlabelled:
         notes.append(

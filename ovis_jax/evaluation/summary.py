@@ -37,6 +37,16 @@ class Metrics:
     curves: Curves
     notes: tuple[str, ...]
 
+    @property
+    def precision(self) -> np.ndarray:
+        """[thresholds, recall points, K, areas, occlusions, limits], the official order."""
+        return np.moveaxis(self.curves.precision, (-2, -1), (0, 1))
+
+    @property
+    def recall(self) -> np.ndarray:
+        """[thresholds, K, areas, occlusions, limits], the official order."""
+        return np.moveaxis(self.curves.recall, -1, 0)
+
     def as_dict(self) -> dict:
         """The contents of metrics.json: the numbers, and AP by category name."""
         names = [category.name for category in self.categories]

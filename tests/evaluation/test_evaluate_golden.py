@@ -40,6 +40,11 @@ def _precision(case: str) -> np.ndarray:
     return measured(case).precision.reshape(expected(case)["precision_shape"])
 
 
+def _scores(case: str) -> np.ndarray:
+    scores = np.moveaxis(measured(case).curves.scores, (-2, -1), (0, 1))
+    return scores.reshape(expected(case)["precision_shape"])
+
+
 def _recall(case: str) -> np.ndarray:
     return measured(case).recall.reshape(expected(case)["recall_shape"])
 
@@ -53,13 +58,16 @@ def test_summary_equals_the_official_one(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_ap_of_each_category_equals_the_official_one(case):
-    want = expected(case)["per_category"]
-    ids = [str(category.id) for category in measured(case).categories]
-    got = dict(zip(ids, measured(case).per_category().values(), strict=True))
-    assert set(got) == set(want)
+def test_numbers_of_each_category_equal_the_official_ones(case):
+    want, metrics = expected(case)["per_category"], measured(case)
+    assert set(want) == {str(category.id) for category in metrics.categories}
     for category_id, values in want.items():
-        np.testing.assert_allclose(got[category_id], values["AP"], **EXACT)
+        got = metrics.category_values[int(category_id)]
+        np.testing.assert_allclose([got[name] for name in values], [*values.values()], **EXACT)
+    written = metrics.as_dict()["per_category"]
+    assert len(written) == len(want)
+    for category in metrics.categories:
+        np.testing.assert_allclose(written[category.name], want[str(category.id)]["AP"], **EXACT)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -69,10 +77,13 @@ def test_precision_and_recall_equal_the_official_arrays(case):
     np.testing.assert_allclose(sample, want["precision_sample"], **SAMPLED)
     flat = precision.ravel()[:: want["precision_flat_stride"]]
     np.testing.assert_allclose(flat, want["precision_flat"], **SAMPLED)
+    sample = _scores(case).ravel()[:: want["sample_stride"]]
+    np.testing.assert_allclose(sample, want["scores_sample"], **SAMPLED)
     for kind in ("flat", "sample"):
         stride = want[f"recall_{'flat_' if kind == 'flat' else ''}stride"]
         np.testing.assert_allclose(recall.ravel()[::stride], want[f"recall_{kind}"], **SAMPLED)
-    for name, array in (("precision", precision), ("recall", recall)):
+    arrays = {"precision": precision, "recall": recall, "scores": _scores(case)}
+    for name, array in arrays.items():
         checksum = np.dot(array.ravel(), np.cos(np.arange(array.size)))
         np.testing.assert_allclose(checksum, want[f"{name}_checksum"], rtol=0, atol=1e-6)
         np.testing.assert_allclose(array.sum(), want[f"{name}_sum"], rtol=1e-12)
