@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _MAX_CHARACTERS = 6  # of a number: 30 bits, more than any frame has pixels
-_BATCH = 1 << 18  # characters read at once, so that intermediate arrays stay in the cache
+_BATCH = 1 << 17  # characters read at once, so that intermediate arrays stay in the cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,9 +101,10 @@ def _read_batch(counts: Sequence[str], lengths: np.ndarray, pixels: np.ndarray) 
         return None
     firsts = np.concatenate([[0], np.searchsorted(last, ends[:-1])])
     runs = _chained_runs(numbers, firsts)
-    if runs.min() < 0 or (np.add.reduceat(runs, firsts, dtype=np.int64) != pixels).any():
+    totals, areas = _totals_and_areas(runs.astype(np.int64), firsts)
+    if runs.min() < 0 or (totals != pixels).any():
         return None
-    return Runs(_areas(runs, firsts), {}, _with_empty_runs(runs, firsts))
+    return Runs(areas, {}, _with_empty_runs(runs, firsts))
 
 
 def _numbers(digits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -149,13 +150,12 @@ def _chained_runs(numbers: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     return runs
 
 
-def _areas(runs: np.ndarray, firsts: np.ndarray) -> np.ndarray:
-    """[N] int64, the sum of every second run of each mask."""
-    total = np.add.reduceat(runs, firsts, dtype=np.int64)
-    odd_minus_even = runs.copy()
-    np.negative(runs[0::2], out=odd_minus_even[0::2])
-    difference = np.add.reduceat(odd_minus_even, firsts, dtype=np.int64)
-    return (total + np.where(firsts % 2, -difference, difference)) // 2
+def _totals_and_areas(runs: np.ndarray, firsts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[N] sums of all runs of each mask, and of every second run; changes `runs`, int64."""
+    totals = np.add.reduceat(runs, firsts)
+    np.negative(runs[0::2], out=runs[0::2])
+    odd_minus_even = np.add.reduceat(runs, firsts)
+    return totals, (totals + np.where(firsts % 2, -odd_minus_even, odd_minus_even)) // 2
 
 
 def _with_empty_runs(runs: np.ndarray, firsts: np.ndarray) -> list[int]:
