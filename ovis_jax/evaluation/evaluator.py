@@ -62,7 +62,9 @@ def _checked(
     results: pathlib.Path | str | Iterable[dict] | Iterable[TrackResult], annotations: Annotations
 ) -> list[TrackResult]:
     """Tracks as they are; a file or records are read and checked."""
-    results = results if isinstance(results, pathlib.Path | str) else list(results)
+    if isinstance(results, pathlib.Path | str):
+        return load_results(results, annotations)
+    results = list(results)
     if results and all(isinstance(result, TrackResult) for result in results):
         return results
     return load_results(results, annotations)

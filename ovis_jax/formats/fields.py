@@ -9,7 +9,7 @@ import numpy as np
 
 from ovis_jax.formats.errors import InputError
 
-_LARGEST = 2**53  # from there on not every whole number is a float
+LARGEST = 2**53  # from there on not every whole number is a float
 
 
 def required(record: dict, field: str, where: str) -> object:
@@ -30,19 +30,23 @@ def as_record(value: object, where: str) -> dict:
     return value
 
 
-def whole_number(record: dict, field: str, where: str, *, minimum: int | None = None) -> int:
+def whole_number(
+    record: dict, field: str, where: str, *, minimum: int = -LARGEST, maximum: int = LARGEST
+) -> int:
     """A field that is an integer; 3.0 is one as well.
 
     Raises:
-      InputError: it is missing, something else, or smaller than `minimum`.
+      InputError: it is missing, something else, or not within `minimum` and `maximum`.
     """
     value = required(record, field, where)
     if type(value) is float and math.isfinite(value) and value.is_integer():
         value = int(value)
     if type(value) is not int:
         raise InputError(f"{where}: {field}: expected a whole number, is {shown(value)}")
-    if minimum is not None and value < minimum:
-        raise InputError(f"{where}: {field}: expected at least {minimum}, is {value}")
+    if value < minimum:
+        raise InputError(f"{where}: {field}: expected at least {minimum}, is {shown(value)}")
+    if value > maximum:
+        raise InputError(f"{where}: {field}: expected at most {maximum}, is {shown(value)}")
     return value
 
 
@@ -105,5 +109,5 @@ def _is_row(value: object, width: int) -> bool:
     return (
         isinstance(row, list)
         and len(row) == (width or 1)
-        and all(type(v) is float or (type(v) is int and abs(v) <= _LARGEST) for v in row)
+        and all(type(v) is float or (type(v) is int and abs(v) <= LARGEST) for v in row)
     )

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import pathlib
 import subprocess
 import sys
 
@@ -190,3 +192,16 @@ def test_evaluation_needs_neither_jax_nor_tensorflow():
         "sys.exit(bool({'jax', 'flax', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_paths_are_read_and_evaluated(tmp_path):
+    video = {"id": 1, "width": 2, "height": 2, "length": 1, "file_names": ["a.jpg"]}
+    track = {"video_id": 1, "category_id": 3, "score": 1.0}
+    track["segmentations"] = [{"size": [2, 2], "counts": "13"}]
+    truth = {"videos": [video], "categories": [{"id": 3, "name": "cat"}]}
+    truth["annotations"] = [track | {"id": 1}]
+    for name, content in (("gt.json", truth), ("results.json", [track])):
+        (tmp_path / name).write_text(json.dumps(content))
+    for kind in (str, pathlib.Path):
+        metrics = evaluate(kind(tmp_path / "gt.json"), kind(tmp_path / "results.json"))
+        assert metrics.as_dict()["AP"] == pytest.approx(1)
