@@ -38,6 +38,8 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
         indexing="ij",
     )
     taps = jnp.stack([grid[0] + grid[2], grid[1] + grid[3]], axis=-1)  # [H, W, kh, kw, (y, x)]
-    taps = taps + offsets.reshape(batch, height, width, rows, columns, 2).astype("float32")
+    # Offsets may be bfloat16, too coarse for positions.
+    offsets = offsets.astype(jnp.promote_types(offsets.dtype, jnp.float32))
+    taps = taps + offsets.reshape(batch, height, width, rows, columns, 2)
     samples = jax.vmap(bilinear_gather)(features, taps[..., ::-1])
     return jnp.einsum("bhwmnc,mncf->bhwf", samples, kernel)

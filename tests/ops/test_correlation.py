@@ -1,0 +1,88 @@
+"""Correlation over a square of displacements."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_folder import golden_arrays
+
+from ovis_jax.ops.correlation import correlation
+
+
+def naive_correlation(query, reference, displacements, dilation, kernel_size=1):
+    """The definition, position by position, in float64."""
+    batch, height, width, channels = query.shape
+    steps = [round((a - (displacements - 1) / 2) * dilation) for a in range(displacements)]
+    single = np.zeros((batch, height, width, displacements**2))
+    for b, y, x in np.ndindex(batch, height, width):
+        for k, (dy, dx) in enumerate((dy, dx) for dy in steps for dx in steps):
+            if 0 <= y + dy < height and 0 <= x + dx < width:
+                product = query[b, y, x] * reference[b, y + dy, x + dx]
+                single[b, y, x, k] = product.sum() / channels
+    half = kernel_size // 2
+    padded = np.pad(single, ((0, 0), (half, half), (half, half), (0, 0)))
+    patches = [
+        padded[:, i : i + height, j : j + width] for i, j in np.ndindex(kernel_size, kernel_size)
+    ]
+    return sum(patches) / kernel_size**2
+
+
+def random_maps(shape=(2, 5, 7, 3)):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=shape), rng.normal(size=shape)
+
+
+@pytest.mark.parametrize("displacements, dilation", [(4, 2), (3, 1), (5, 2), (16, 2), (1, 1)])
+def test_correlation_follows_its_definition(displacements, dilation):
+    query, reference = random_maps()
+    want = naive_correlation(query, reference, displacements, dilation)
+    got = correlation(jnp.asarray(query), jnp.asarray(reference), displacements, dilation)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_patches_are_averaged_over_the_kernel_window():
+    query, reference = random_maps()
+    want = naive_correlation(query, reference, 3, 1, kernel_size=3)
+    got = correlation(jnp.asarray(query), jnp.asarray(reference), 3, 1, kernel_size=3)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_correlation_equals_the_recorded_forward_and_true_gradient():
+    data = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    query, reference, cotangent, want = (
+        np.moveaxis(data[f"correlation/{name}"].reshape(1, -1, 9, 20), 1, -1)
+        for name in ("query", "reference", "cotangent", "out")
+    )
+    channels = query.shape[-1]
+    out, pullback = jax.vjp(correlation, jnp.asarray(query), jnp.asarray(reference))
+    sums = np.allclose(out * channels, want, atol=1e-4)
+    scale = channels if sums else 1  # the record holds sums, ours are means
+    np.testing.assert_allclose(out * scale, want, atol=1e-5 * np.abs(want).max())
+    gradients = pullback(jnp.asarray(cotangent) * scale)
+    for ours, name in zip(gradients, ("grad_query", "grad_reference"), strict=True):
+        recorded = np.moveaxis(data[f"correlation/{name}"], 1, -1)
+        np.testing.assert_allclose(ours, recorded, atol=1e-5 * np.abs(recorded).max())
+
+
+def test_the_gradient_equals_finite_differences_also_at_the_border():
+    with jax.enable_x64(True):
+        query, reference = (jnp.asarray(x) for x in random_maps((1, 4, 5, 2)))
+        weights = jnp.asarray(np.random.default_rng(1).normal(size=(1, 4, 5, 16)))
+
+        def score(q, r):
+            return (correlation(q, r, 4, 2) * weights).sum()
+
+        for argument in (0, 1):
+            gradient = jax.grad(score, argument)(query, reference)
+            for index in np.ndindex(1, 4, 5, 2):
+                step = jnp.zeros_like(query).at[index].set(1e-5)
+                shift = [step if argument == a else 0 for a in (0, 1)]
+                rise = score(query + shift[0], reference + shift[1])
+                fall = score(query - shift[0], reference - shift[1])
+                np.testing.assert_allclose(gradient[index], (rise - fall) / 2e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("arguments", [(4, 1, 1), (3, 2, 2)])
+def test_displacements_between_cells_and_even_kernels_are_refused(arguments):
+    with pytest.raises(ValueError):
+        correlation(*map(jnp.asarray, random_maps()), *arguments)

@@ -1,0 +1,84 @@
+"""Deformable convolution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_folder import golden_arrays
+
+from ovis_jax.ops.deform_conv import deform_conv
+
+
+def naive_deform_conv(features, offsets, kernel):
+    """The definition, tap by tap, in float64."""
+    batch, height, width, _ = features.shape
+    rows, columns = kernel.shape[:2]
+    out = np.zeros((batch, height, width, kernel.shape[-1]))
+    for b, i, j, m, n in np.ndindex(batch, height, width, rows, columns):
+        dy, dx = offsets[b, i, j].reshape(rows, columns, 2)[m, n]
+        y, x = i + m - rows // 2 + dy, j + n - columns // 2 + dx
+        for row in (int(np.floor(y)), int(np.floor(y)) + 1):
+            for column in (int(np.floor(x)), int(np.floor(x)) + 1):
+                if 0 <= row < height and 0 <= column < width:
+                    share = (1 - abs(y - row)) * (1 - abs(x - column))
+                    out[b, i, j] += share * features[b, row, column] @ kernel[m, n]
+    return out
+
+
+def random_inputs(height=5, width=6, spread=3.0):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2, height, width, 3))
+    offsets = rng.normal(scale=spread, size=(2, height, width, 18))
+    return features, offsets, rng.normal(size=(3, 3, 3, 4))
+
+
+@pytest.mark.parametrize("spread", [0.3, 3.0, 30.0])
+def test_deform_conv_follows_its_definition_also_beyond_the_border(spread):
+    inputs = random_inputs(spread=spread)
+    got = deform_conv(*map(jnp.asarray, inputs))
+    np.testing.assert_allclose(got, naive_deform_conv(*inputs), atol=1e-4)
+
+
+def test_without_offsets_it_is_a_convolution():
+    features, offsets, kernel = (jnp.asarray(x, jnp.float32) for x in random_inputs())
+    want = jax.lax.conv_general_dilated(
+        features, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    np.testing.assert_allclose(deform_conv(features, 0 * offsets, kernel), want, atol=1e-5)
+
+
+def test_deform_conv_equals_the_recorded_output():
+    data = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    features, offsets, want = (
+        jnp.moveaxis(data[f"deform_conv/{name}"], 1, -1) for name in ("x", "offsets", "out")
+    )
+    kernel = jnp.asarray(data["deform_conv/weight"].transpose(2, 3, 1, 0))
+    np.testing.assert_allclose(deform_conv(features, offsets, kernel), want, atol=2e-5)
+
+
+def test_the_gradient_equals_finite_differences_also_at_the_border():
+    with jax.enable_x64(True):
+        inputs = [jnp.asarray(x) for x in random_inputs(3, 4, spread=1.0)]
+        weights = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 4, 4)))
+
+        @jax.jit
+        def score(*arguments):
+            return (deform_conv(*arguments) * weights).sum()
+
+        gradients = jax.grad(score, (0, 1, 2))(*inputs)
+        rng = np.random.default_rng(2)
+        for argument, gradient in enumerate(gradients):
+            for flat in rng.choice(gradient.size, min(60, gradient.size), replace=False):
+                index = np.unravel_index(flat, gradient.shape)
+                ends = []
+                for step in (1e-6, -1e-6):
+                    moved = list(inputs)
+                    moved[argument] = moved[argument].at[index].add(step)
+                    ends.append(score(*moved))
+                np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / 2e-6, atol=1e-6)
+
+
+def test_offsets_of_another_kernel_are_refused():
+    features, offsets, kernel = map(jnp.asarray, random_inputs())
+    with pytest.raises(ValueError, match="offsets"):
+        deform_conv(features, offsets[..., :10], kernel)

@@ -1,0 +1,132 @@
+"""RoIAlign over a pyramid."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_folder import golden_arrays
+
+from ovis_jax.ops.roi_align import assign_levels, roi_align
+
+STRIDES = (4, 8)
+
+
+def naive_roi_align(features, stride, roi, size, inclusive):
+    """One RoI on one map, sample by sample, in float64; two samples a bin and axis."""
+    height, width, channels = features.shape
+    x1, y1, x2, y2 = roi + np.array([0, 0, 1, 1]) * inclusive
+    shift = 0.0 if inclusive else 0.5
+    out = np.zeros((size, size, channels))
+
+    def corners(position, length):
+        if position < -1 or position > length:
+            return []
+        position = min(max(position, 0), length - 1)
+        low = int(position)
+        high = min(low + 1, length - 1)
+        return [(low, 1 - position + low), (high, position - low)]
+
+    for i, j, s, t in np.ndindex(size, size, 2, 2):
+        y = y1 / stride - shift + (i + (s + 0.5) / 2) * max(y2 - y1, 0) / stride / size
+        x = x1 / stride - shift + (j + (t + 0.5) / 2) * max(x2 - x1, 0) / stride / size
+        for row, a in corners(y, height):
+            for column, b in corners(x, width):
+                out[i, j] += a * b * features[row, column] / 4
+    return out
+
+
+def random_pyramid():
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(24 // 2**i, 32 // 2**i, 3)).astype(np.float32) for i in range(2)]
+
+
+ROIS = np.array(
+    [
+        [3.0, 5.0, 40.5, 33.25],
+        [-30.0, -20.0, 10.0, 8.0],
+        [100.0, 60.0, 190.0, 170.0],
+        [0.0, 0.0, 127.0, 95.0],
+        [20.0, 20.0, 19.0, 19.0],
+        [500.0, 500.0, 520.0, 530.0],
+    ],
+    np.float32,
+)
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_roi_align_follows_its_definition_also_at_and_beyond_the_border(inclusive):
+    pyramid = random_pyramid()
+    got = roi_align([jnp.asarray(x) for x in pyramid], STRIDES, ROIS, 7, inclusive=inclusive)
+    levels = assign_levels(jnp.asarray(ROIS), 2, inclusive=inclusive)
+    for roi, level, ours in zip(ROIS, levels, got, strict=True):
+        want = naive_roi_align(pyramid[level], STRIDES[level], roi, 7, inclusive)
+        np.testing.assert_allclose(ours, want, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [7, 14])
+def test_roi_align_equals_the_recorded_legacy_output(size):
+    data = golden_arrays("cmasktrack_rcnn", "ops.npz")
+    features, rois = data["roi_align/features"], data["roi_align/rois"]
+    scale = golden_scale(data)
+    for roi, want in zip(rois, data[f"roi_align/out{size}"], strict=True):
+        level = jnp.asarray(np.moveaxis(features[int(roi[0])], 0, -1))
+        ours = roi_align([level], [scale], jnp.asarray(roi[None, 1:]), size, inclusive=True)[0]
+        np.testing.assert_allclose(np.moveaxis(ours, -1, 0), want, atol=1e-5)
+
+
+def golden_scale(data):
+    """Stride of the recorded map, the one of the model's that explains the first output."""
+    features = np.moveaxis(data["roi_align/features"], 1, -1).astype(np.float64)
+    roi, want = data["roi_align/rois"][0], np.moveaxis(data["roi_align/out7"][0], 0, -1)
+    fits = [
+        stride
+        for stride in (4, 8, 16, 32)
+        if np.allclose(
+            naive_roi_align(features[int(roi[0])], stride, roi[1:], 7, True), want, atol=1e-4
+        )
+    ]
+    assert len(fits) == 1
+    return fits[0]
+
+
+def test_areas_of_twice_the_finest_size_go_up_one_level():
+    sides = np.array([10, 111, 112, 223, 224, 447, 448, 5000], np.float32)
+    rois = np.stack([0 * sides, 0 * sides, sides - 1, sides - 1], -1)
+    levels = assign_levels(jnp.asarray(rois), 4, inclusive=True)
+    np.testing.assert_array_equal(levels, [0, 0, 1, 1, 2, 2, 3, 3])
+
+
+def test_the_gradient_is_the_transpose_of_the_forward_pass():
+    pyramid = [jnp.asarray(x) for x in random_pyramid()]
+    out, pullback = jax.vjp(lambda p: roi_align(p, STRIDES, ROIS, 7, inclusive=True), pyramid)
+    cotangent = jax.random.normal(jax.random.key(0), out.shape)
+    (gradient,) = pullback(cotangent)
+    for i, level in enumerate(pyramid):
+        probe = jax.random.normal(jax.random.key(i), level.shape)
+        probes = [probe if j == i else jnp.zeros_like(x) for j, x in enumerate(pyramid)]
+        change = roi_align(probes, STRIDES, ROIS, 7, inclusive=True)  # the op is linear in the maps
+        np.testing.assert_allclose(
+            (gradient[i] * probe).sum(), (change * cotangent).sum(), rtol=1e-4
+        )
+
+
+def test_a_roi_that_is_not_a_number_touches_neither_the_others_nor_the_gradient():
+    pyramid = [jnp.asarray(x) for x in random_pyramid()]
+    poisoned = ROIS.copy()
+    poisoned[1] = np.nan
+
+    def others(p, rois):
+        return jnp.delete(roi_align(p, STRIDES, rois, 7, inclusive=True), 1, axis=0)
+
+    for rois in (ROIS, poisoned):
+        assert np.isfinite(others(pyramid, rois)).all()
+    gradients = [
+        jax.grad(lambda p, rois=rois: (others(p, rois) ** 2).sum())(pyramid)
+        for rois in (ROIS, poisoned)
+    ]
+    jax.tree.map(np.testing.assert_array_equal, *gradients)
+
+
+def test_every_level_needs_its_stride():
+    with pytest.raises(ValueError, match="stride"):
+        roi_align([jnp.asarray(x) for x in random_pyramid()], (4,), ROIS, 7, inclusive=True)
