@@ -17,7 +17,7 @@ from ovis_jax.checkpoints.store import CheckpointStore
 
 PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
 ROOT = pathlib.Path(__file__).parents[2]
-LAST_STEP = 60
+LAST_STEP = 100
 
 
 def start(workdir, devices=1, cluster=None, **values):
@@ -87,63 +87,71 @@ def kill_at_a_random_moment(process, workdir, starts, rng):
     process.communicate()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Final variables of a run on one device."""
+    workdir = tmp_path_factory.mktemp("whole")
+    assert run(workdir, num_steps=LAST_STEP)[0] == 0
+    return final_variables(workdir, LAST_STEP)
+
+
+def assert_equal(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def assert_close(a, b):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), a, b)
+
+
 @pytest.mark.slow
-def test_a_run_killed_at_random_moments_ends_with_the_same_parameters_bit_for_bit(tmp_path):
+def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrupted, tmp_path):
     schedule = dict(num_steps=LAST_STEP, checkpoint_every=4, keep_checkpoints=2)
-    assert run(tmp_path / "whole", **schedule)[0] == 0
-    rng, interrupted, reached = random.Random(time.time_ns()), tmp_path / "killed", []
+    rng, reached = random.Random(time.time_ns()), []
     for starts in range(4):
-        process = start(interrupted, **schedule)
-        kill_at_a_random_moment(process, interrupted, starts, rng)
-        with CheckpointStore(interrupted / "checkpoints") as store:
+        process = start(tmp_path, **schedule)
+        kill_at_a_random_moment(process, tmp_path, starts, rng)
+        with CheckpointStore(tmp_path / "checkpoints") as store:
             reached.append(store.latest_step() or 0)
-    code, output, errors = run(interrupted, **schedule)
-    assert code == 0, errors
     print("newest checkpoints when killed:", reached)
     assert any(0 < step < LAST_STEP for step in reached), reached
-    whole, killed = (final_variables(d, LAST_STEP) for d in (tmp_path / "whole", interrupted))
-    jax.tree.map(np.testing.assert_array_equal, whole, killed)
+    code, _, errors = run(tmp_path, **schedule)
+    assert code == 0, errors
+    assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(tmp_path):
+def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(uninterrupted, tmp_path):
     schedule = dict(num_steps=LAST_STEP, checkpoint_every=1000)
-    process = start(tmp_path / "stopped", **schedule)
-    wait_for_first_step(process, tmp_path / "stopped", 0)
+    process = start(tmp_path, **schedule)
+    wait_for_first_step(process, tmp_path, 0)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output.strip()) == (0, "stopped"), errors
-    with CheckpointStore(tmp_path / "stopped" / "checkpoints") as store:
+    with CheckpointStore(tmp_path / "checkpoints") as store:
         assert 0 < store.latest_step() < LAST_STEP
-    assert run(tmp_path / "stopped", **schedule)[:2] == (0, "finished\n")
-    assert run(tmp_path / "whole", **schedule)[0] == 0
-    ends = [final_variables(tmp_path / name, LAST_STEP) for name in ("stopped", "whole")]
-    jax.tree.map(np.testing.assert_array_equal, *ends)
+    assert run(tmp_path, **schedule)[:2] == (0, "finished\n")
+    assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
 
 
 @pytest.mark.slow
-def test_eight_devices_end_with_the_parameters_of_one(tmp_path):
-    for devices in (1, 8):
-        code, _, errors = run(tmp_path / str(devices), devices=devices, num_steps=20)
-        assert code == 0, errors
-    ends = [final_variables(tmp_path / str(devices), 20) for devices in (1, 8)]
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *ends)
+def test_eight_devices_end_with_the_parameters_of_one(uninterrupted, tmp_path):
+    code, _, errors = run(tmp_path / "eight", devices=8, num_steps=LAST_STEP)
+    assert code == 0, errors
+    assert_close(final_variables(tmp_path / "eight", LAST_STEP), uninterrupted)
     code, _, errors = run(tmp_path / "odd", devices=8, batch_size=4)
-    assert code == 1 and "multiple of the 8 devices, is 4" in errors
+    assert code == 2 and "multiple of the 8 devices, is 4" in errors
 
 
 @pytest.mark.slow
-def test_two_processes_stop_together_resume_and_end_with_the_parameters_of_one(tmp_path):
-    processes = start_two(tmp_path / "two", num_steps=LAST_STEP)
-    wait_for_first_step(processes[0], tmp_path / "two", 0)
+def test_two_processes_stop_together_resume_and_end_as_one(uninterrupted, tmp_path):
+    processes = start_two(tmp_path, num_steps=LAST_STEP)
+    wait_for_first_step(processes[0], tmp_path, 0)
     time.sleep(1.0)
     processes[1].send_signal(signal.SIGTERM)
     assert outputs(processes) == ["stopped", "stopped"]
-    assert outputs(start_two(tmp_path / "two", num_steps=LAST_STEP)) == ["finished", "finished"]
-    assert run(tmp_path / "one", num_steps=LAST_STEP)[0] == 0
-    ends = [final_variables(tmp_path / name, LAST_STEP) for name in ("one", "two")]
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *ends)
+    assert outputs(start_two(tmp_path, num_steps=LAST_STEP)) == ["finished", "finished"]
+    assert_close(final_variables(tmp_path, LAST_STEP), uninterrupted)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import numpy as np
 from training import toy
 
 from ovis_jax import command_line, train
+from ovis_jax.formats.errors import InputError
 from ovis_jax.training.hooks import Diverged
 from ovis_jax.training.workdir import Workdir
 
@@ -44,6 +45,8 @@ def main():
     try:
         finished = train.train(config, Workdir(sys.argv[1], json.loads(config.to_json())))
         print("finished" if finished else "stopped")
+    except InputError as error:
+        command_line.end(error, command_line.BAD_INPUT)
     except Diverged as error:
         command_line.end(error, command_line.FAILURE)
 
