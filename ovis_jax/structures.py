@@ -4,7 +4,8 @@ Every per-item field has a fixed capacity and comes with `valid`. What stands in
 unspecified (it may be NaN) and reaches no result and no gradient.
 
 Boxes are `(x1, y1, x2, y2)`. Leading batch axes are allowed everywhere and written `...`.
-Axis letters: B batch, N instances, P proposals, D detections, M memory slots, K classes, E embedding.
+Axis letters: B batch, N instances, P proposals, D detections, M memory slots, K classes,
+E embedding.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class Instances:
     Attributes:
       boxes: [..., N, 4] float32.
       labels: [..., N] int32 in [0, K), without background.
-      masks: [..., N, H, W // 8] uint8: visible masks on the padded canvas, eight columns a byte, the
-        leftmost column in the highest bit (`np.packbits` along the width).
+      masks: [..., N, H, W // 8] uint8: visible masks on the padded canvas, eight columns a byte,
+        the leftmost column in the highest bit (`np.packbits` along the width).
       valid: [..., N] bool.
     """
 

@@ -12,7 +12,7 @@ _ROOT = pathlib.Path(__file__).resolve().parent
 
 
 def golden_folder(system: str) -> pathlib.Path:
-    """Folder of one system's golden data: `OVIS_JAX_GOLDEN`, `../shared/golden`, `tests/data/golden`."""
+    """One system's folder: in `OVIS_JAX_GOLDEN`, `../shared/golden` or `tests/data/golden`."""
     shared = _ROOT.parent.parent / "shared" / "golden"
     default = shared if shared.is_dir() else _ROOT / "data" / "golden"
     folder = pathlib.Path(os.environ.get("OVIS_JAX_GOLDEN", default)) / system
