@@ -111,7 +111,7 @@ def test_a_workdir_that_is_missing_is_named(failure, data_flags, arguments):
     assert (code, "--workdir" in errors) == (2, True), errors
 
 
-def test_malformed_annotations_and_truncated_frames_are_bad_input(failure, tmp_path):
+def test_malformed_annotations_and_missing_frames_are_bad_input(failure, tmp_path):
     tiny_ovis.write_tiny_ovis(tmp_path)
     workdir = f"--workdir={tmp_path / 'run'}"
     frame = tmp_path / "frames" / "clip1" / "00000.jpg"
@@ -124,6 +124,16 @@ def test_malformed_annotations_and_truncated_frames_are_bad_input(failure, tmp_p
     code, errors = failure(workdir, CONFIG, *path_flags(tmp_path))
     assert (code, "annotations.json" in errors, "\n" in errors) == (2, True, False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_truncated_frame_ends_training_with_its_name_and_no_checkpoint(failure, tmp_path):
+    tiny_ovis.write_tiny_ovis(tmp_path)
+    for frame in (tmp_path / "frames").rglob("*.jpg"):
+        frame.write_bytes(frame.read_bytes()[:200])
+    code, errors = failure(CONFIG, f"--workdir={tmp_path / 'run'}", *path_flags(tmp_path))
+    last = errors.splitlines()[-1]
+    assert code == 2 and ".jpg" in last and "Traceback" not in errors, errors
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
 
 
 def test_annotations_without_ground_truth_can_be_predicted_but_not_evaluated(failure, tmp_path):
