@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-FULL_SCHEDULE_BATCH = 16
+from ovis_jax.training.schedule import FULL_SCHEDULE_BATCH
 
 
 def masktrack_rcnn_r50() -> ConfigDict:

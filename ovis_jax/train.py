@@ -71,6 +71,7 @@ def train(config: ConfigDict, workdir: Workdir) -> bool:
       Diverged: a loss or a gradient is not finite.
     """
     data = TrainingData(config.data, config.capacity.instances)
+    check_classes(data, config)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
         workdir.claim()
@@ -78,6 +79,15 @@ def train(config: ConfigDict, workdir: Workdir) -> bool:
             batches = batches_from(int(state.step), run)
             state = run_steps(run, state, batches, store, workdir.path / "events")
         return int(state.step) >= run.num_steps
+
+
+def check_classes(data: TrainingData, config: ConfigDict) -> None:
+    """Raises InputError unless the annotations have as many categories as the model classes."""
+    if data.num_categories != config.model.num_classes:
+        raise InputError(
+            f"{config.data.train_annotations}: categories: {data.num_categories} entries, but the "
+            f"model has {config.model.num_classes} classes"
+        )
 
 
 def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tuple[Run, TrainState]:

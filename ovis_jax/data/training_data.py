@@ -87,6 +87,7 @@ class TrainingData:
                 "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
                 *(data.train_annotations, frames, capacity, self.num_dropped),
             )
+        self.num_categories = len(annotations.categories)
         self._labels = {category.id: k for k, category in enumerate(annotations.categories)}
         self._images = pathlib.Path(data.train_images)
         self._capacity = capacity

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from configs import common
 from ovis_jax.formats.errors import InputError
 from ovis_jax.training import schedule
 
@@ -34,7 +33,6 @@ def test_cosine_falls_to_zero_over_half_a_period():
 
 
 def test_the_rate_is_proportional_to_the_batch_and_configured_for_the_full_one():
-    assert schedule.FULL_SCHEDULE_BATCH == common.FULL_SCHEDULE_BATCH
     assert schedule.scaled_learning_rate(0.08, 4) == pytest.approx(0.02)
     assert schedule.scaled_learning_rate(0.08, schedule.FULL_SCHEDULE_BATCH) == 0.08
 
