@@ -1,0 +1,51 @@
+"""Resizing of feature maps."""
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ovis_jax.ops.resize import resize_bilinear, upsample_nearest_2x
+
+
+def naive_resize(x, height, width):
+    """The definition, cell by cell, in float64."""
+    old = np.array(x.shape[:2])
+    out = np.zeros((height, width, x.shape[2]))
+    for index in np.ndindex(height, width):
+        position = (np.array(index) + 0.5) * old / (height, width) - 0.5
+        position = np.clip(position, 0, old - 1)
+        low = np.floor(position).astype(int)
+        high = np.minimum(low + 1, old - 1)
+        y, x_share = position - low
+        top = (1 - x_share) * x[low[0], low[1]] + x_share * x[low[0], high[1]]
+        bottom = (1 - x_share) * x[high[0], low[1]] + x_share * x[high[0], high[1]]
+        out[index] = (1 - y) * top + y * bottom
+    return out
+
+
+SIZES = [(5, 7), (10, 14), (13, 9), (2, 3), (1, 1)]
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_bilinear_resize_follows_its_definition_and_opencv(height, width):
+    x = np.random.default_rng(0).normal(size=(5, 7, 3)).astype(np.float32)
+    got = resize_bilinear(jnp.asarray(x), height, width)
+    np.testing.assert_allclose(got, naive_resize(x.astype(np.float64), height, width), atol=1e-5)
+    opencv = cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(got, opencv, atol=1e-5)
+
+
+def test_a_constant_map_stays_constant_and_keeps_its_type():
+    got = resize_bilinear(jnp.full((2, 4, 6, 1), 3, jnp.bfloat16), 9, 5)
+    assert got.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(got.astype(np.float32), 3)
+
+
+def test_nearest_upsampling_repeats_every_cell_and_its_gradient_adds_them():
+    x = jnp.arange(12.0).reshape(1, 2, 3, 2)
+    up, pullback = jax.vjp(upsample_nearest_2x, x)
+    for row, column in np.ndindex(4, 6):
+        np.testing.assert_array_equal(up[:, row, column], x[:, row // 2, column // 2])
+    np.testing.assert_array_equal(pullback(jnp.ones_like(up))[0], 4)
