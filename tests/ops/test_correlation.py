@@ -32,7 +32,9 @@ def random_maps(shape=(2, 5, 7, 3)):
     return rng.normal(size=shape), rng.normal(size=shape)
 
 
-@pytest.mark.parametrize("displacements, dilation", [(4, 2), (3, 1), (5, 2), (16, 2), (1, 1)])
+@pytest.mark.parametrize(
+    "displacements, dilation", [(4, 2), (3, 1), (5, 2), (16, 2), (3, 3), (1, 1)]
+)
 def test_correlation_follows_its_definition(displacements, dilation):
     query, reference = random_maps()
     want = naive_correlation(query, reference, displacements, dilation)
@@ -86,3 +88,28 @@ def test_the_gradient_equals_finite_differences_also_at_the_border():
 def test_displacements_between_cells_and_even_kernels_are_refused(arguments):
     with pytest.raises(ValueError):
         correlation(*map(jnp.asarray, random_maps()), *arguments)
+
+
+def test_bfloat16_maps_are_summed_in_float32():
+    query, reference = (jnp.asarray(x, jnp.bfloat16) for x in random_maps((1, 4, 5, 256)))
+    got = correlation(query, reference, 4, 2)
+    want = naive_correlation(*(np.asarray(x, np.float64) for x in (query, reference)), 4, 2)
+    assert got.dtype == jnp.bfloat16
+    np.testing.assert_allclose(got.astype(np.float32), want, rtol=2**-8, atol=1e-6)
+
+
+def test_many_references_under_vmap_equal_one_at_a_time():
+    query, reference = (jnp.asarray(x, jnp.float32) for x in random_maps())
+    references = jnp.stack([reference, -reference, query])
+    got = jax.vmap(lambda r: correlation(query, r, 4, 2))(references)
+    for ours, one in zip(got, references, strict=True):
+        np.testing.assert_allclose(ours, correlation(query, one, 4, 2), atol=1e-6)
+
+
+def test_a_cell_that_is_not_a_number_stays_in_its_frame():
+    query, reference = (jnp.asarray(x, jnp.float32) for x in random_maps())
+    poisoned = correlation(query.at[0, 2, 3].set(jnp.nan), reference, 4, 2)
+    clean = correlation(query, reference, 4, 2)
+    np.testing.assert_array_equal(poisoned[1], clean[1])
+    elsewhere = jnp.ones((5, 7), bool).at[2, 3].set(False)
+    np.testing.assert_array_equal(poisoned[0][elsewhere], clean[0][elsewhere])

@@ -82,3 +82,49 @@ def test_offsets_of_another_kernel_are_refused():
     features, offsets, kernel = map(jnp.asarray, random_inputs())
     with pytest.raises(ValueError, match="offsets"):
         deform_conv(features, offsets[..., :10], kernel)
+
+
+def test_an_offset_that_is_not_a_number_reads_zero_and_touches_nothing_else():
+    features, offsets, kernel = (jnp.asarray(x, jnp.float32) for x in random_inputs(spread=1.0))
+    tap = (0, 2, 3, slice(8, 10))  # the middle tap of one position
+
+    def gradients(value):
+        def score(*inputs):
+            return (deform_conv(*inputs) ** 2).sum()
+
+        inputs = (features, offsets.at[tap].set(value), kernel)
+        return deform_conv(*inputs), jax.grad(score, (0, 1, 2))(*inputs)
+
+    far = gradients(1e4)  # outside the map, so zero as well
+    for value in (jnp.nan, jnp.inf, -jnp.inf):
+        jax.tree.map(np.testing.assert_array_equal, gradients(value), far)
+    assert all(np.isfinite(x).all() for x in far[1])
+    np.testing.assert_array_equal(far[1][1][tap], 0)
+
+
+def test_bfloat16_is_summed_in_float32_and_keeps_exact_positions():
+    inputs = [jnp.asarray(x, jnp.bfloat16) for x in random_inputs(height=40, spread=5.0)]
+    got, pullback = jax.vjp(deform_conv, *inputs)
+    want = naive_deform_conv(*(np.asarray(x, np.float64) for x in inputs))
+    assert got.dtype == jnp.bfloat16
+    np.testing.assert_allclose(got.astype(np.float32), want, atol=2**-7 * np.abs(want).max())
+    exact = [x.astype(jnp.float32) for x in inputs]
+    wanted = jax.vjp(deform_conv, *exact)[1](jnp.ones(got.shape))
+    for ours, theirs in zip(pullback(jnp.ones_like(got)), wanted, strict=True):
+        assert ours.dtype == jnp.bfloat16
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(ours.astype(np.float32), theirs, atol=2**-6 * scale)
+
+
+def test_many_maps_under_vmap_equal_one_at_a_time():
+    features, offsets, kernel = (jnp.asarray(x, jnp.float32) for x in random_inputs())
+    maps, shifts = jnp.stack([features, -features]), jnp.stack([offsets, 0.5 * offsets])
+
+    def score(f, o):
+        return (deform_conv(f, o, kernel) ** 2).sum()
+
+    together = jax.vmap(jax.value_and_grad(score, (0, 1)))(maps, shifts)
+    for i in range(2):
+        alone = jax.value_and_grad(score, (0, 1))(maps[i], shifts[i])
+        for ours, one in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(ours[i], one, rtol=1e-4, atol=1e-4)

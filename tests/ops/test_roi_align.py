@@ -130,3 +130,40 @@ def test_a_roi_that_is_not_a_number_touches_neither_the_others_nor_the_gradient(
 def test_every_level_needs_its_stride():
     with pytest.raises(ValueError, match="stride"):
         roi_align([jnp.asarray(x) for x in random_pyramid()], (4,), ROIS, 7, inclusive=True)
+
+
+def test_bfloat16_pyramids_are_summed_in_float32():
+    pyramid = [jnp.asarray(x, jnp.bfloat16) for x in random_pyramid()]
+
+    def run(levels):
+        return jax.vjp(lambda p: roi_align(p, STRIDES, ROIS, 7, inclusive=True), levels)
+
+    got, pullback = run(pyramid)
+    want, exact_pullback = run([x.astype(jnp.float32) for x in pyramid])
+    assert got.dtype == jnp.bfloat16
+    np.testing.assert_allclose(got.astype(np.float32), want, rtol=2**-8, atol=1e-6)
+    ours, theirs = pullback(jnp.ones_like(got))[0], exact_pullback(jnp.ones_like(want))[0]
+    for level, exact in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(level.astype(np.float32), exact, rtol=2**-8, atol=1e-6)
+
+
+def test_many_frames_under_vmap_equal_one_at_a_time():
+    frames = [jnp.stack([x, -2 * x]) for x in map(jnp.asarray, random_pyramid())]
+    rois = jnp.stack([jnp.asarray(ROIS), ROIS[::-1]])
+
+    def score(p, r):
+        return (roi_align(p, STRIDES, r, 7, inclusive=True) ** 2).sum()
+
+    together = jax.vmap(jax.value_and_grad(score))(frames, rois)
+    for i in range(2):
+        alone = jax.value_and_grad(score)([x[i] for x in frames], rois[i])
+        for ours, one in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(ours[i], one, rtol=1e-4, atol=1e-4)
+
+
+def test_boxes_receive_no_gradient():
+    pyramid = [jnp.asarray(x) for x in random_pyramid()]
+    gradient = jax.grad(lambda r: roi_align(pyramid, STRIDES, r, 7, inclusive=True).sum())(
+        jnp.asarray(ROIS)
+    )
+    np.testing.assert_array_equal(gradient, 0)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.sampling import bilinear_gather
+from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
 
@@ -37,3 +37,18 @@ def test_the_gradient_of_a_point_is_the_slope_of_the_map():
         moved = [points.at[i, axis].add(s) for s in (step, -step)]
         ends = [bilinear_gather(jnp.asarray(FEATURES), p).sum() for p in moved]
         np.testing.assert_allclose(slope[i, axis], (ends[0] - ends[1]) / (2 * step), atol=1e-3)
+
+
+def test_at_the_centre_of_a_cell_the_gradient_is_the_slope_to_the_next_one():
+    gradient = jax.jacrev(lambda p: bilinear_gather(jnp.asarray(FEATURES), p))(jnp.array([2.0, 1]))
+    want = [FEATURES[1, 3] - FEATURES[1, 2], FEATURES[2, 2] - FEATURES[1, 2]]
+    np.testing.assert_allclose(gradient, np.stack(want, -1), atol=1e-6)
+
+
+def test_scatter_is_the_transpose_of_gather():
+    rng = np.random.default_rng(1)
+    points = jnp.asarray(rng.uniform(-3, 8, size=(20, 2)), jnp.float32)
+    values = jnp.asarray(rng.normal(size=(20, 3)), jnp.float32)
+    read = (bilinear_gather(jnp.asarray(FEATURES), points) * values).sum()
+    written = (bilinear_scatter(values, points, FEATURES.shape) * FEATURES).sum()
+    np.testing.assert_allclose(read, written, rtol=1e-5)
