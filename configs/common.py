@@ -80,6 +80,7 @@ def calibration() -> ConfigDict:
             kernel_size=1,
             channels=256,
             num_convs=3,
+            init_scale=1.0,
         )
     )
 

@@ -7,8 +7,8 @@ def get_config():
     """Returns the locked configuration."""
     config = masktrack()
     config.model.calibration = common.calibration()
-    config.model.calibration.update(displacements=8, channels=64, num_convs=2)
-    config.predict.reference_window = 5  # frames on either side, outputs averaged
+    config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
+    config.predict.reference_window = 3  # frames on either side, outputs averaged
     return config.lock()
 
 
@@ -19,15 +19,15 @@ def masktrack():
     config.data.train_images = "data/occluded_shapes/train"
     config.data.eval_annotations = "data/occluded_shapes/annotations_valid.json"
     config.data.eval_images = "data/occluded_shapes/valid"
-    config.data.image_scale = (160, 96)
+    config.data.image_scale = (320, 192)
     config.capacity.update(
         instances=10, level_proposals=200, proposals=100, candidates=200, detections=20, tracks=100
     )
     model = config.model
     model.num_classes = 5
-    model.backbone.update(depth=18, norm="group", width=32, frozen_stages=-1)
-    model.neck.update(channels=64, norm="group")
-    model.rpn.update(channels=64, anchor_scale=4.0, num_samples=64)
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1)
+    model.neck.update(channels=32, norm="group")
+    model.rpn.update(channels=32, num_samples=64)
     model.box.update(channels=256, num_samples=32, max_positive=16)
     model.mask.update(channels=32, num_convs=2, norm="group")
     model.track.channels = 128

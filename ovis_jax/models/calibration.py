@@ -34,6 +34,9 @@ class TemporalCalibration(nn.Module):
         code.
       channels: of the offset convolutions.
       num_convs: how many 3x3 convolutions come before the offsets.
+      init_scale: of the deformable kernel's initial weights. 1 as published, where training starts
+        from a detector; 0 leaves the query untouched at first, which a detector that is itself
+        trained from scratch needs: an unaligned reference is noise to it.
       dtype: of the computation.
     """
 
@@ -43,6 +46,7 @@ class TemporalCalibration(nn.Module):
     kernel_size: int = 1
     channels: int = 256
     num_convs: int = 3
+    init_scale: float = 1.0
     dtype: str = "float32"
 
     def setup(self):
@@ -57,7 +61,7 @@ class TemporalCalibration(nn.Module):
         self.offset = nn.Conv(
             2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=_torch_uniform, dtype=self.dtype
         )
-        self.align = AlignmentKernel(dtype=self.dtype)
+        self.align = AlignmentKernel(self.init_scale, dtype=self.dtype)
 
     def __call__(
         self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
@@ -98,11 +102,16 @@ class TemporalCalibration(nn.Module):
 class AlignmentKernel(nn.Module):
     """Deformable 3x3 convolution without bias, as many channels out as in."""
 
+    init_scale: float = 1.0
     dtype: str = "float32"
 
     @nn.compact
     def __call__(self, features: jax.Array, offsets: jax.Array) -> jax.Array:
         """Maps features [B, h, w, C] and offsets [B, h, w, 18] to [B, h, w, C]."""
         channels = features.shape[-1]
-        kernel = self.param("kernel", _torch_uniform, (KERNEL, KERNEL, channels, channels))
+
+        def initial(*arguments):
+            return self.init_scale * _torch_uniform(*arguments)
+
+        kernel = self.param("kernel", initial, (KERNEL, KERNEL, channels, channels))
         return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))
