@@ -19,8 +19,9 @@ def tiny_config(calibrated: bool = True, reference_window: int = 2):
     config = quickstart.get_config().copy_and_resolve_references()
     config.unlock()
     config.model.backbone.width = 8
+    config.model.rpn.anchor_scale = 4.0
     config.model.neck.channels = 16
-    config.model.calibration.update(displacements=4, channels=16)
+    config.model.calibration.update(displacements=4, channels=16, init_scale=1.0)
     if not calibrated:
         config.model.calibration = None
     config.predict.reference_window = reference_window
