@@ -37,6 +37,7 @@ class ToyData:
     """Random frames; batch `i` is a function of the seed and `i`."""
 
     num_samples = 40
+    num_categories = 25
 
     def describe(self, sample):
         return f"video {sample // 4} (toy), frame {sample % 4}"
