@@ -41,10 +41,10 @@ def bilinear_scatter(values: jax.Array, points: jax.Array, shape: tuple[int, ...
       [H, W, C], summed in float32 or finer.
     """
     height, width, channels = shape
-    taps = [(cell, x * y) for cell, (x, _), (y, _) in _taps(points, height, width)]
-    cells, weights = (jnp.stack(x) for x in zip(*taps, strict=True))  # [4, ...]
-    parts = weights[..., None] * values
-    total = jnp.zeros((height * width, channels), parts.dtype).at[cells].add(parts)
+    exact = jnp.promote_types(values.dtype, points.dtype)
+    total = jnp.zeros((height * width, channels), exact)
+    for cell, (x, _), (y, _) in _taps(points, height, width):
+        total = total.at[cell].add((x * y)[..., None] * values)
     return total.reshape(shape)
 
 
