@@ -80,7 +80,6 @@ def _taps(points: jax.Array, height: int, width: int) -> Iterator[tuple]:
       Number of the cell [...] int32, then for x and for y its weight and the slope of the weight
       [...]. Outside the map the number is 0, and weights and slopes are zero.
     """
-    points = jnp.where(jnp.isfinite(points).all(-1, keepdims=True), points, -2.0)
     x, y = (list(_axis_taps(points[..., i], n)) for i, n in enumerate((width, height)))
     for row, *along_y in y:
         for column, *along_x in x:
