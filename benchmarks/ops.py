@@ -7,9 +7,7 @@ needs in memory beside its arguments and results.
 """
 
 import argparse
-import ctypes
 import dataclasses
-import sys
 import time
 from collections.abc import Callable
 
@@ -17,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
@@ -60,15 +59,6 @@ def main() -> None:
         ("RoIAlign 14x14", roi_inputs(size, size.mask_rois), roi_aligns(14)),
     ):
         print_table(title, inputs, ways, arguments.seconds)
-
-
-def keep_freed_memory() -> None:
-    """Otherwise the C library gives large blocks back, and page faults hide what is measured."""
-    if sys.platform == "linux":
-        c_library = ctypes.CDLL(None)
-        # One arena, no mapped blocks, no trimming (names and numbers: malloc.h).
-        for option, value in ((-8, 1), (-4, 0), (-1, -1)):
-            c_library.mallopt(option, value)
 
 
 def print_table(title: str, inputs: tuple, ways: dict[str, Callable], seconds: float) -> None:

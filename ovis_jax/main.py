@@ -13,6 +13,7 @@ from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.predict import check_categories, predict
 from ovis_jax.train import restore_model, train
 from ovis_jax.training.hooks import Diverged
@@ -32,6 +33,7 @@ flags.mark_flags_as_required(["config", "workdir"])
 def main() -> None:
     """Does what the flags say."""
     keep_compiled_programs()
+    keep_freed_memory()
     if _DISTRIBUTED.value:
         jax.distributed.initialize()
     config, mode = _CONFIG.value, _MODE.value
