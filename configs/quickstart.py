@@ -33,7 +33,7 @@ def masktrack():
     model.track.channels = 128
     config.train.update(
         batch_size=4,
-        num_steps=2000,
+        num_steps=1500,
         optimizer="adamw",
         learning_rate=0.008,
         warmup_steps=100,
