@@ -102,6 +102,7 @@ def train() -> ConfigDict:
             weight_decay=1e-4,
             clip_norm=35.0,
             frozen=("backbone/stem", "backbone/stage1"),  # parameter path prefixes without update
+            slowed=(),  # (parameter path prefix, factor on the learning rate) pairs
             log_every=50,
             checkpoint_every=1000,
             keep_checkpoints=3,

@@ -29,9 +29,10 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 
 def end(error: Exception, code: int) -> NoReturn:
-    """Exits with one line on stderr."""
+    """Exits with a line on stderr for each problem."""
     logging.flush()
-    print(" ".join(str(error).split()), file=sys.stderr)
+    for line in str(error).splitlines() or [type(error).__name__]:
+        print(" ".join(line.split()), file=sys.stderr)
     sys.exit(code)
 
 

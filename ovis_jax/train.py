@@ -18,7 +18,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
-from ovis_jax.training.optimizer import make_optimizer, trained_parameters
+from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
 from ovis_jax.training.overlay import draw_pair
 from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
 from ovis_jax.training.sharding import (
@@ -105,6 +105,7 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
         weight_decay=config.train.weight_decay,
         clip_norm=config.train.clip_norm,
         name=config.train.optimizer,
+        factors=rate_factors(shapes["params"], config.train.slowed),
     )
     train_step = make_train_step(system, optimizer, schedule, trained, mesh)
     run = Run(config, data, num_steps, mesh, train_step, run_key(config, mesh))

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.evaluation.matching import IOU_THRESHOLDS, Matches
+from ovis_jax.evaluation.overlaps import MAX_TRACKS
 
 RECALL_POINTS = np.linspace(0, 1, 101)
-MAX_DETECTIONS = (1, 10, 100)
+MAX_DETECTIONS = (1, 10, MAX_TRACKS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,23 +31,25 @@ class Curves:
     recall: np.ndarray
 
 
-def accumulate(videos: Sequence[Matches], num_cells: int) -> Curves:
-    """Curves of one category.
-
-    Args:
-      videos: its matches, in the order of the videos' ids; that order decides between equal scores.
-      num_cells: number of cells.
-    """
+def accumulate(matches: Matches) -> Curves:
+    """Curves of one category; between equal scores the lower video id comes first."""
+    num_cells = len(matches.wanted)
     shape = (num_cells, len(MAX_DETECTIONS), len(IOU_THRESHOLDS))
     curves = Curves(*(np.full(s, -1.0) for s in ((*shape, len(RECALL_POINTS)),) * 2 + (shape,)))
-    positives = sum((matches.num_positives for matches in videos), np.zeros(num_cells, np.int64))
+    positives = matches.wanted.sum(axis=1)
     cells = np.flatnonzero(positives)
     if cells.size:
+        order = np.argsort(-matches.scores, kind="stable")
+        scores, ranks = matches.scores[order], matches.ranks[order]
+        found = matches.truth[cells][..., order] >= 0
+        counted = ~matches.ignored[cells][..., order]
+        right, wrong = found & counted, ~found & counted
         for position, limit in enumerate(MAX_DETECTIONS):
-            limited = _sorted_counts(videos, limit, cells)
-            precision, scores, recall = _curves(*limited, positives[cells])
+            kept = ranks < limit
+            sums = (np.cumsum(x[..., kept], axis=-1, dtype=np.int32) for x in (right, wrong))
+            precision, at, recall = precision_curves(scores[kept], *sums, positives[cells])
             curves.precision[cells, position] = precision
-            curves.scores[cells, position] = scores
+            curves.scores[cells, position] = at
             curves.recall[cells, position] = recall
     return curves
 
@@ -57,26 +60,20 @@ def stack_curves(categories: Sequence[Curves]) -> Curves:
     return Curves(*(np.stack(array) for array in zip(*arrays, strict=True)))
 
 
-def _sorted_counts(
-    videos: Sequence[Matches], limit: int, cells: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first `limit` tracks of each video, sorted by score over all videos.
-
-    Returns:
-      Scores [N], and the running numbers of right and of wrong tracks, each [cells, thresholds, N].
-    """
-    scores = np.concatenate([matches.scores[:limit] for matches in videos])
-    order = np.argsort(-scores, kind="stable")
-    found = np.concatenate([m.truth[cells, :, :limit] >= 0 for m in videos], axis=-1)[..., order]
-    counts = ~np.concatenate([m.ignored[cells, :, :limit] for m in videos], axis=-1)[..., order]
-    right = np.cumsum(found & counts, axis=-1)
-    return scores[order], right, np.cumsum(~found & counts, axis=-1)
-
-
-def _curves(
+def precision_curves(
     scores: np.ndarray, right: np.ndarray, wrong: np.ndarray, positives: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision and scores [cells, thresholds, recall points], and recall [cells, thresholds]."""
+    """Reads running numbers of right and wrong tracks at the recall points.
+
+    Args:
+      scores: [N], descending.
+      right: [cells, thresholds, N] int.
+      wrong: [cells, thresholds, N] int.
+      positives: [cells] int, objects to be found, at least 1.
+
+    Returns:
+      Precision and scores [cells, thresholds, recall points], and recall [cells, thresholds].
+    """
     precision = right / (right + wrong + np.spacing(1))
     precision = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     first = _first_reaching(right, positives)

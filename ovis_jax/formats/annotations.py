@@ -70,6 +70,30 @@ class Annotations:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What an annotation file says before its objects; see `Annotations`."""
+
+    videos: tuple[Video, ...]
+    categories: tuple[Category, ...]
+
+
+def load_header(path: pathlib.Path | str) -> Header:
+    """Reads videos and categories, and no further than needed.
+
+    Raises:
+      InputError: as `load_annotations`.
+    """
+    path, parts = str(path), {}
+    with open_json(path) as stream:
+        for key in stream.members():
+            if key in ("videos", "categories"):
+                parts[key] = stream.value()
+            if len(parts) == 2:
+                break
+    return Header(parse_videos(parts, path), parse_categories(parts, path))
+
+
 def load_annotations(path: pathlib.Path | str) -> Annotations:
     """Reads and checks an annotation file.
 

@@ -1,5 +1,37 @@
 """The one error that bad input raises."""
 
+from __future__ import annotations
+
+MAX_PROBLEMS = 20
+
 
 class InputError(ValueError):
-    """Input that cannot be used; the message is one line: file, entry, field, what was expected."""
+    """Input that cannot be used.
+
+    The message has one line for each problem: file, entry, field, what was expected.
+    """
+
+
+class Problems:
+    """Collects problems of one file, so that a user learns of all of them at once."""
+
+    def __init__(self, limit: int = MAX_PROBLEMS):
+        """Nothing found so far; the problem number `limit` ends the search."""
+        self._limit, self._lines = limit, []
+
+    def add(self, problem: InputError | str) -> None:
+        """Takes a problem.
+
+        Raises:
+          InputError: enough were found.
+        """
+        self._lines.append(str(problem))
+        if len(self._lines) == self._limit:
+            if self._limit > 1:
+                self._lines.append(f"(stopped after {self._limit} problems)")
+            self.finish()
+
+    def finish(self) -> None:
+        """Raises InputError if there was a problem."""
+        if self._lines:
+            raise InputError("\n".join(self._lines))

@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
 from ovis_jax.formats.errors import InputError
 
 _CHUNK = 1 << 22  # characters
+_DAMAGED = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 _SPACE = " \t\n\r"
 _TAIL = 3  # a number cut off before its digits go on, as in 1e+, leaves fewer characters
 
 
 @contextlib.contextmanager
 def open_json(path: pathlib.Path | str) -> Iterator[JsonStream]:
-    """Opens a JSON file to be read from its start.
+    """Opens a JSON file to be read from its start; also one in gzip, or alone in a zip archive.
 
     Raises:
-      InputError: there is no such file, or (also while it is read) it is not valid JSON.
+      InputError: there is no such file, or (also while it is read) it is damaged or not valid JSON.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            yield JsonStream(file, str(path))
+        with open(path, "rb") as file, _expanded(file, path) as content:
+            yield JsonStream(io.TextIOWrapper(content, "utf-8-sig", newline=""), str(path))
+    except _DAMAGED as error:
+        raise InputError(f"{path}: damaged archive: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}, expected a JSON file") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: malformed JSON: not UTF-8 text") from error
+
+
+def _expanded(file: IO[bytes], path: pathlib.Path | str) -> IO[bytes]:
+    """The content of a file, whatever it is packed in."""
+    magic = file.read(4)
+    file.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.open(file)
+    if magic != b"PK\x03\x04":
+        return file
+    archive = zipfile.ZipFile(file)
+    names = [name for name in archive.namelist() if name.endswith(".json")]
+    names = [name for name in names if not name.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise InputError(f"{path}: {len(names)} JSON files in the archive, expected one")
+    try:
+        return archive.open(names[0])
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a rare way
+        raise InputError(f"{path}: {names[0]}: {error}") from error
 
 
 class JsonStream:
@@ -43,7 +69,7 @@ class JsonStream:
         self._file, self._name, self._chunk = file, name, chunk
         self._decode = json.JSONDecoder().raw_decode
         self._buffer, self._position = "", 0
-        self._characters, self._lines = 0, 1  # before the buffer
+        self._characters = 0  # before the buffer
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end of the file."""
@@ -81,6 +107,23 @@ class JsonStream:
             yield self.value()
             if self._take(",]") == "]":
                 return
+
+    def part(self, is_first: bool, is_last: bool) -> Iterator[object]:
+        """The values of an array of which the text is a part that is cut after a comma.
+
+        Args:
+          is_first: the text begins with the array; otherwise with one of its values.
+          is_last: the text ends with the array; otherwise after a comma.
+        """
+        if is_first:
+            self._take("[")
+        if is_first and is_last and self.peek() == "]":
+            self._take("]")
+            return self.end()
+        while is_last or self.peek():
+            yield self.value()
+            if self._take(",]" if is_last else ",") == "]":
+                return self.end()
 
     def members(self) -> Iterator[str]:
         """The keys of the object at the position, which is then at the value of the key."""
@@ -121,13 +164,20 @@ class JsonStream:
         more = self._file.read(max(self._chunk, len(self._buffer) - self._position))
         if not more:
             return False
-        read, rest = self._buffer[: self._position], self._buffer[self._position :]
-        self._characters += len(read)
-        self._lines += read.count("\n")
-        self._buffer, self._position = rest + more, 0
+        self._characters += self._position
+        self._buffer, self._position = self._buffer[self._position :] + more, 0
         return True
 
     def _malformed(self, problem: str) -> InputError:
-        line = self._lines + self._buffer.count("\n", 0, self._position)
-        where = f"character {self._characters + self._position}, line {line}"
+        position = self._characters + self._position
+        where = f"character {position}, line {self._line_at(position)}"
         return InputError(f"{self._name}: malformed JSON at {where}: {problem}")
+
+    def _line_at(self, position: int) -> int:
+        """Reads the file again, since counting lines on the way costs more than it is worth."""
+        self._file.seek(0)
+        lines = 1
+        while position > 0 and (text := self._file.read(min(position, self._chunk))):
+            position -= len(text)
+            lines += text.count("\n")
+        return lines

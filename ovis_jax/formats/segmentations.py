@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ovis_jax.formats import rle
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import InputError, Problems
 from ovis_jax.formats.rle_runs import joined_runs, read_runs, run_lengths
 
 Entry = str | list | None
@@ -23,7 +23,7 @@ class Segmentations:
       entries: for each frame the counts of a compressed mask, a list of polygons, or None.
     """
 
-    __slots__ = ("size", "entries", "_areas")
+    __slots__ = ("size", "entries", "_areas", "_polygons")
 
     def __init__(self, size: tuple[int, int], entries: list[Entry], areas: np.ndarray):
         """Takes entries that were checked; files are read with `check_segmentations`.
@@ -34,6 +34,7 @@ class Segmentations:
           areas: [T] int64, pixels of each compressed mask; 0 elsewhere.
         """
         self.size, self.entries, self._areas = size, entries, areas
+        self._polygons = [f for f, entry in enumerate(entries) if type(entry) is list]
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -51,9 +52,8 @@ class Segmentations:
     def areas(self) -> np.ndarray:
         """[T] int64, number of pixels in each frame; 0 where there is no mask."""
         areas = self._areas.copy()
-        for frame, entry in enumerate(self.entries):
-            if isinstance(entry, list):
-                areas[frame] = rle.area([self[frame]])[0]
+        if self._polygons:
+            areas[self._polygons] = rle.area([self[frame] for frame in self._polygons])
         return areas
 
     def boxes(self) -> np.ndarray:
@@ -81,7 +81,10 @@ def compact(raw: list) -> tuple[list | None, list]:
 
 
 def check_segmentations(
-    tracks: Iterable[tuple[str, tuple[int, int], tuple]], *, polygons: bool
+    tracks: Iterable[tuple[str, tuple[int, int], tuple]],
+    *,
+    polygons: bool,
+    problems: Problems | None = None,
 ) -> list[Segmentations]:
     """Checks the masks of many tracks at once.
 
@@ -89,32 +92,43 @@ def check_segmentations(
       tracks: for each track its name in messages (file and entry), the (height, width) of its
         video, and what `compact` gave for it.
       polygons: whether polygons and uncompressed masks are allowed.
+      problems: takes what is found, so that the search goes on; None to raise at once.
 
     Raises:
       InputError: a mask is malformed or has another size; names entry, field and frame.
     """
-    checked = [_check_entries(*track, polygons=polygons) for track in tracks]
-    _check_counts([where for where, _ in checked], [masks for _, masks in checked])
+    problems = problems or Problems(limit=1)
+    checked = [_check_entries(*track, polygons=polygons, problems=problems) for track in tracks]
+    _check_counts([where for where, _ in checked], [masks for _, masks in checked], problems)
     return [masks for _, masks in checked]
 
 
 def _check_entries(
-    where: str, size: tuple[int, int], compacted: tuple, *, polygons: bool
+    where: str,
+    size: tuple[int, int],
+    compacted: tuple,
+    *,
+    polygons: bool,
+    problems: Problems,
 ) -> tuple[str, Segmentations]:
-    """Everything about a track's masks but the counts of compressed ones."""
+    """Everything about a track's masks but the counts of compressed ones; None where it is bad."""
     found, entries = compacted
     where = f"{where}: segmentations"
     if found is not None and found != list(size):
-        frame = next(f for f, entry in enumerate(entries) if isinstance(entry, str))
+        frame = next(f for f, entry in enumerate(entries) if type(entry) is str)
         problem = rle.check_rle({"size": found, "counts": entries[frame]}, *size)
-        raise InputError(f"{where}, frame {frame}: {problem}")
+        problems.add(f"{where}, frame {frame}: {problem}")
+        entries = [None] * len(entries)
     if not all(entry is None or type(entry) is str for entry in entries):
-        entries = [
-            entry
-            if entry is None or type(entry) is str
-            else _check_other(f"{where}, frame {frame}", size, entry, polygons)
-            for frame, entry in enumerate(entries)
-        ]
+        entries = list(entries)
+        for frame, entry in enumerate(entries):
+            if entry is None or type(entry) is str:
+                continue
+            entries[frame] = None
+            try:
+                entries[frame] = _check_other(f"{where}, frame {frame}", size, entry, polygons)
+            except InputError as error:
+                problems.add(error)
     return where, Segmentations(size, entries, np.zeros(len(entries), np.int64))
 
 
@@ -135,7 +149,7 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
     return counts.decode("ascii") if isinstance(counts, bytes) else counts
 
 
-def _check_counts(names: list[str], tracks: list[Segmentations]) -> None:
+def _check_counts(names: list[str], tracks: list[Segmentations], problems: Problems) -> None:
     """Reads the counts of compressed masks: fills in areas, joins runs that are split."""
     places = [
         (number, frame)
@@ -148,7 +162,7 @@ def _check_counts(names: list[str], tracks: list[Segmentations]) -> None:
     runs = read_runs(counts, np.array(pixels))
     for place in sorted(runs.problems):
         number, frame = places[place]
-        raise InputError(f"{names[number]}, frame {frame}: {runs.problems[place]}")
+        problems.add(f"{names[number]}, frame {frame}: {runs.problems[place]}")
     for place in runs.empty_runs:
         whole = joined_runs(run_lengths(counts[place]).tolist())
         size = tracks[places[place][0]].size

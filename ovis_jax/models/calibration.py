@@ -34,9 +34,10 @@ class TemporalCalibration(nn.Module):
         code.
       channels: of the offset convolutions.
       num_convs: how many 3x3 convolutions come before the offsets.
-      init_scale: of the deformable kernel's initial weights. 1 as published, where training starts
-        from a detector; 0 leaves the query untouched at first, which a detector that is itself
-        trained from scratch needs: an unaligned reference is noise to it.
+      init_scale: of the initial weights of the offsets and of the deformable kernel. 1 as
+        published, where training starts from a detector; 0 leaves the query untouched at first,
+        which a detector that is itself trained from scratch needs: an unaligned reference is noise
+        to it.
       dtype: of the computation.
     """
 
@@ -59,9 +60,9 @@ class TemporalCalibration(nn.Module):
             for _ in range(self.num_convs)
         ]
         self.offset = nn.Conv(
-            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=_torch_uniform, dtype=self.dtype
+            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=self._initial, dtype=self.dtype
         )
-        self.align = AlignmentKernel(self.init_scale, dtype=self.dtype)
+        self.align = AlignmentKernel(self._initial, dtype=self.dtype)
 
     def __call__(
         self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
@@ -98,20 +99,19 @@ class TemporalCalibration(nn.Module):
         )
         return nn.leaky_relu(x, LEAKY_SLOPE)
 
+    def _initial(self, *arguments):
+        return self.init_scale * _torch_uniform(*arguments)
+
 
 class AlignmentKernel(nn.Module):
     """Deformable 3x3 convolution without bias, as many channels out as in."""
 
-    init_scale: float = 1.0
+    kernel_init: nn.initializers.Initializer = _torch_uniform
     dtype: str = "float32"
 
     @nn.compact
     def __call__(self, features: jax.Array, offsets: jax.Array) -> jax.Array:
         """Maps features [B, h, w, C] and offsets [B, h, w, 18] to [B, h, w, C]."""
         channels = features.shape[-1]
-
-        def initial(*arguments):
-            return self.init_scale * _torch_uniform(*arguments)
-
-        kernel = self.param("kernel", initial, (KERNEL, KERNEL, channels, channels))
+        kernel = self.param("kernel", self.kernel_init, (KERNEL, KERNEL, channels, channels))
         return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))

@@ -20,6 +20,7 @@ def make_optimizer(
     weight_decay: float,
     clip_norm: float,
     name: str = "sgd",
+    factors: dict | None = None,
 ) -> optax.GradientTransformation:
     """Descends on clipped gradients.
 
@@ -34,6 +35,8 @@ def make_optimizer(
       weight_decay: on every trained parameter, biases and norms too.
       clip_norm: greatest norm of the gradients of all trained parameters together.
       name: "sgd" or "adamw".
+      factors: tree of float like the parameters, of which each multiplies the learning rate of its
+        parameter; None for 1 throughout.
 
     Raises:
       InputError: there is no optimizer of that name.
@@ -46,7 +49,11 @@ def make_optimizer(
     else:
         raise InputError(f"config.train.optimizer: {name!r}, expected 'sgd' or 'adamw'")
     steps = (clip_by_norm(clip_norm), *descent, optax.scale_by_learning_rate(schedule))
-    return optax.partition({True: optax.chain(*steps), False: optax.set_to_zero()}, trained)
+    descend = optax.partition({True: optax.chain(*steps), False: optax.set_to_zero()}, trained)
+    if factors is None:
+        return descend
+    scale = optax.stateless(lambda updates, _: jax.tree.map(jnp.multiply, updates, factors))
+    return optax.chain(descend, scale)
 
 
 def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
@@ -59,12 +66,27 @@ def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
     Raises:
       InputError: a path holds no parameter.
     """
-    paths = list(traverse_util.flatten_dict(params, sep="/"))
-    for prefix in frozen:
-        if not any(_below(path, prefix) for path in paths):
-            raise InputError(f"config.train.frozen: {prefix!r} holds no parameter of the model")
+    paths = _paths(params, frozen, "frozen")
     trained = {path: not any(_below(path, prefix) for prefix in frozen) for path in paths}
     return traverse_util.unflatten_dict(trained, sep="/")
+
+
+def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | None:
+    """Tree of float like `params`: factors on the learning rate; None if all are 1.
+
+    Args:
+      params: tree of parameters.
+      slowed: (path, factor), each path standing for all parameters below it; the last one counts.
+
+    Raises:
+      InputError: a path holds no parameter.
+    """
+    if not slowed:
+        return None
+    factors = dict.fromkeys(_paths(params, [path for path, _ in slowed], "slowed"), 1.0)
+    for prefix, factor in slowed:
+        factors |= {path: float(factor) for path in factors if _below(path, prefix)}
+    return traverse_util.unflatten_dict(factors, sep="/")
 
 
 def trained_norm(gradients: dict, trained: dict) -> jax.Array:
@@ -82,6 +104,15 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda gradient: gradient * factor, gradients), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def _paths(params: dict, prefixes: Sequence[str], field: str) -> list[str]:
+    """Paths of all parameters; looks that each prefix stands for some."""
+    paths = list(traverse_util.flatten_dict(params, sep="/"))
+    for prefix in prefixes:
+        if not any(_below(path, prefix) for path in paths):
+            raise InputError(f"config.train.{field}: {prefix!r} holds no parameter of the model")
+    return paths
 
 
 def _below(path: str, prefix: str) -> bool:

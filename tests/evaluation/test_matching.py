@@ -2,9 +2,24 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.evaluation.matching import IOU_THRESHOLDS, match_tracks
+from ovis_jax.evaluation.groups import within_area
+from ovis_jax.evaluation.matching import IOU_THRESHOLDS, Matches, match_category
+from ovis_jax.evaluation.objects import Objects
+from ovis_jax.evaluation.overlaps import Overlaps
 
-OUTSIDE = np.zeros((1, 9), bool)
+CELLS = 4  # one for each area range
+
+
+def objects(videos, crowd, ignored) -> Objects:
+    zeros = np.zeros(len(videos))
+    return Objects((None,) * len(videos), np.array(videos), crowd, zeros, zeros, ignored)
+
+
+def overlaps(iou, areas=None) -> Overlaps:
+    """Tracks in the order of their scores."""
+    size = len(iou)
+    areas = np.zeros(size) if areas is None else areas
+    return Overlaps(np.arange(size), -np.arange(size, dtype=float), areas, iou)
 
 
 def match(iou, *, ignored=None, crowd=None) -> list[int]:
@@ -12,10 +27,9 @@ def match(iou, *, ignored=None, crowd=None) -> list[int]:
     iou = np.array(iou, float)
     none = np.zeros(iou.shape[1], bool)
     crowd = none if crowd is None else np.array(crowd)
-    ignored = none if ignored is None else np.array(ignored)
-    scores = -np.arange(len(iou), dtype=float)
-    matches = match_tracks(scores, iou, crowd, ignored[None], OUTSIDE[:, : len(iou)])
-    return matches.truth[0, 0].tolist()
+    ignored = np.broadcast_to(none if ignored is None else ignored, (CELLS, iou.shape[1]))
+    own = objects([1] * iou.shape[1], crowd, ignored)
+    return match_category([(1, overlaps(iou))], own).truth[0, 0].tolist()
 
 
 def test_the_surest_track_chooses_first():
@@ -59,20 +73,46 @@ def loop(iou, ignored, crowd, threshold) -> list[int]:
     return found
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.data(), st.integers(0, 6), st.integers(0, 5))
-def test_all_cells_and_thresholds_follow_the_rule(data, num_tracks, num_objects):
-    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    values = np.append(IOU_THRESHOLDS, [0.0, 0.97, 1.0])  # so that many are equal
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=3),
+    one_choice=st.booleans(),
+)
+def test_all_cells_and_thresholds_follow_the_rule(seed, sizes, one_choice):
+    random = np.random.default_rng(seed)
+    ious = [random_iou(random, *size, one_choice) for size in sizes]
+    areas = [random.choice([0, 150**2, 300**2], len(iou)) for iou in ious]
+    videos = [3 * k for k, iou in enumerate(ious) for _ in range(iou.shape[1])]
+    crowd = random.random(len(videos)) < 0.2
+    ignored = crowd | (random.random((CELLS, len(videos))) < 0.4)
+    groups = [(3 * k, overlaps(*pair)) for k, pair in enumerate(zip(ious, areas, strict=True))]
+    matches = match_category(groups, objects(videos, crowd, ignored))
+    first_track = first_object = 0
+    for k, iou in enumerate(ious):
+        tracks = slice(first_track, first_track + iou.shape[0])
+        own = slice(first_object, first_object + iou.shape[1])
+        check_video(matches, tracks, own, iou, areas[k], crowd[own], ignored[:, own])
+        assert (matches.videos[tracks] == 3 * k).all()
+        assert matches.ranks[tracks].tolist() == list(range(len(iou)))
+        first_track, first_object = tracks.stop, own.stop
+    np.testing.assert_array_equal(matches.wanted, ~ignored)
+
+
+def random_iou(random, num_tracks, num_objects, one_choice) -> np.ndarray:
+    """Overlaps of which many are equal; with `one_choice` a track overlaps with one object."""
+    values = np.append(IOU_THRESHOLDS, [0.0, 0.97, 1.0])
     iou = random.choice(values, (num_tracks, num_objects))
-    crowd = random.random(num_objects) < 0.2
-    ignored = crowd | (random.random((4, num_objects)) < 0.4)
-    outside = random.random((4, num_tracks)) < 0.5
-    scores = np.sort(random.random(num_tracks))[::-1]
-    matches = match_tracks(scores, iou, crowd, ignored, outside)
-    for cell, threshold in np.ndindex(4, len(IOU_THRESHOLDS)):
+    if one_choice and num_objects:
+        iou *= np.arange(num_objects) == random.integers(num_objects, size=(num_tracks, 1))
+    return iou
+
+
+def check_video(matches: Matches, tracks, own, iou, areas, crowd, ignored):
+    outside = ~within_area(areas)
+    for cell, threshold in np.ndindex(CELLS, len(IOU_THRESHOLDS)):
         want = loop(iou, ignored[cell], crowd, IOU_THRESHOLDS[threshold])
-        assert matches.truth[cell, threshold].tolist() == want
+        shifted = [g if g < 0 else g + own.start for g in want]
+        assert matches.truth[cell, threshold, tracks].tolist() == shifted
         dropped = [outside[cell, d] if g < 0 else ignored[cell, g] for d, g in enumerate(want)]
-        assert matches.ignored[cell, threshold].tolist() == dropped
-    np.testing.assert_array_equal(matches.num_positives, (~ignored).sum(1))
+        assert matches.ignored[cell, threshold, tracks].tolist() == dropped
