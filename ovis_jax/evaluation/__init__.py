@@ -1,7 +1,21 @@
 """Results to metrics. numpy and pycocotools only."""
 
-from ovis_jax.evaluation.evaluator import evaluate
+from ovis_jax.evaluation.comparison import Comparison, compare
+from ovis_jax.evaluation.details import match_details
+from ovis_jax.evaluation.evaluator import Matching, evaluate, match_results, score
 from ovis_jax.evaluation.summary import Metrics
-from ovis_jax.evaluation.table import format_categories, format_table
+from ovis_jax.evaluation.table import format_categories, format_comparison, format_table
 
-__all__ = ["Metrics", "evaluate", "format_categories", "format_table"]
+__all__ = [
+    "Comparison",
+    "Matching",
+    "Metrics",
+    "compare",
+    "evaluate",
+    "format_categories",
+    "format_comparison",
+    "format_table",
+    "match_details",
+    "match_results",
+    "score",
+]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovis_jax.evaluation.comparison import CONFIDENCE, Comparison
 from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
 from ovis_jax.evaluation.summary import Metrics
 
@@ -48,6 +53,32 @@ def format_categories(metrics: Metrics) -> str:
         values = metrics.category_values[category.id]
         lines.append(_row(category.name, [_percent(values[name]) for name in names]))
     return "\n".join(lines)
+
+
+def format_comparison(comparison: Comparison, labels: Sequence[str]) -> str:
+    """Systems side by side: numbers and differences to the first one, with intervals, in points."""
+    width = max(map(len, labels)) + 2
+    intervals, differences = comparison.intervals(), comparison.differences()
+    apart = comparison.difference_intervals()
+    lines = ["".ljust(width) + "".join(f"{name:<24}" for name in comparison.names)]
+    for number, label in enumerate(labels):
+        own = zip(comparison.values[number], intervals[number], strict=True)
+        lines.append(label.ljust(width) + "".join(f"{_with_interval(*c):<24}" for c in own))
+    percent = f"{100 * CONFIDENCE:.0f} %"
+    lines += ["", f"Difference to {labels[0]}, with {percent} intervals over draws of the videos:"]
+    for number, label in enumerate(labels[1:], start=1):
+        own = zip(differences[number], apart[number], strict=True)
+        cells = "".join(f"{_with_interval(*c, sign=True):<24}" for c in own)
+        lines.append(label.ljust(width) + cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _with_interval(value: float, ends: Sequence[float], *, sign: bool = False) -> str:
+    if np.isnan(value):
+        return "-"
+    form = "+.1f" if sign else ".1f"
+    low, high = (format(100 * end, form) for end in ends)
+    return f"{format(100 * value, form)} [{low}, {high}]"
 
 
 def _row(label: str, cells: list[str] | tuple[str, ...]) -> str:

@@ -170,7 +170,9 @@ class JsonStream:
 
     def _malformed(self, problem: str) -> InputError:
         position = self._characters + self._position
-        where = f"character {position}, line {self._line_at(position)}"
+        where = f"character {position}"
+        if self._file.seekable():
+            where += f", line {self._line_at(position)}"
         return InputError(f"{self._name}: malformed JSON at {where}: {problem}")
 
     def _line_at(self, position: int) -> int:

@@ -1,20 +1,30 @@
 """Command line that scores results of any model against OVIS or YouTube-VIS ground truth.
 
-    python -m ovis_jax.tools.evaluate_results --annotations GT.json --results RESULTS.json
-        [--dataset ovis|ytvis] [--output metrics.json] [--per-category]
-        [--require-occlusion] [--ignore-unknown-categories]
+    python -m ovis_jax.tools.evaluate_results --annotations GT.json --results RESULTS.json [...]
+        [--dataset ovis|ytvis] [--output metrics.json] [--details details.json] [--per-category]
+        [--workers N] [--require-occlusion] [--ignore-unknown-categories]
 
-Prints a table. Exit codes: 0 done, 2 bad input (one line on stderr).
+Prints a table. Several results files are compared with each other. Files may be packed (.gz, .zip).
+Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
 """
 
 import argparse
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from ovis_jax.evaluation import evaluate, format_categories, format_table
+from ovis_jax.evaluation import (
+    Matching,
+    compare,
+    format_categories,
+    format_comparison,
+    format_table,
+    match_details,
+    match_results,
+    score,
+)
 from ovis_jax.evaluation.summary import DATASETS
 from ovis_jax.formats.annotations import Annotations, Category, load_annotations
 from ovis_jax.formats.atomic import write_json
@@ -36,21 +46,57 @@ def main(arguments: list[str] | None = None) -> int:
     """Evaluates, prints, returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        annotations, results = load_annotations(options.annotations), options.results
-        if options.require_occlusion:
-            check_occlusion(annotations)
+        run(options)
+    except (InputError, OSError) as error:
+        for line in str(error).splitlines():
+            print(f"{_NAME}: {' '.join(line.split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: a file cannot be used, or the options do not fit together.
+    """
+    several = len(options.results) > 1
+    if several and (options.output or options.details):
+        raise InputError("--output and --details are about one results file; give one --results")
+    systems = match_all(options)
+    scores = [score(system) for system in systems]
+    if options.output:
+        write_json(options.output, scores[0].as_dict())
+    if options.details:
+        write_json(options.details, match_details(systems[0]))
+    labels = short_names(options.results)
+    for label, metrics in zip(labels, scores, strict=True):
+        print(("\n" + label + "\n" if several else "") + format_table(metrics))
+        if options.per_category:
+            print("\n" + format_categories(metrics))
+    if several:
+        comparison = compare(systems, num_samples=options.samples, progress=True)
+        print("\n" + format_comparison(comparison, labels))
+
+
+def match_all(options: argparse.Namespace) -> list[Matching]:
+    """Matches the tracks of each results file; the ground truth is read once."""
+    annotations = options.annotations
+    plain = not (options.require_occlusion or options.ignore_unknown_categories)
+    if len(options.results) > 1 or options.workers == 1 or not plain:
+        annotations = load_annotations(annotations)
+    if options.require_occlusion:
+        check_occlusion(annotations)
+    systems = []
+    for results in options.results:
         if options.ignore_unknown_categories:
             results = load_known_results(results, annotations)
-        metrics = evaluate(annotations, results, options.dataset)
-        if options.output is not None:
-            write_json(options.output, metrics.as_dict())
-    except (InputError, OSError) as error:
-        print(f"{_NAME}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    print(format_table(metrics))
-    if options.per_category:
-        print("\n" + format_categories(metrics))
-    return 0
+        systems.append(
+            match_results(
+                annotations, results, options.dataset, workers=options.workers, progress=True
+            )
+        )
+    return systems
 
 
 def check_occlusion(annotations: Annotations) -> None:
@@ -80,6 +126,16 @@ def load_known_results(path: pathlib.Path | str, annotations: Annotations) -> li
     return kept
 
 
+def short_names(paths: Sequence[str]) -> list[str]:
+    """The paths without the folders that all of them begin with, and without what all end with."""
+    parts = [pathlib.PurePath(path).parts for path in paths]
+    while len(paths) > 1 and len({own[0] for own in parts}) == 1 and min(map(len, parts)) > 1:
+        parts = [own[1:] for own in parts]
+    while len(paths) > 1 and len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 1:
+        parts = [own[:-1] for own in parts]
+    return ["/".join(own) for own in parts]
+
+
 def _category_ids(path: pathlib.Path | str) -> Iterator[object]:
     with open_json(path) as stream:
         if stream.peek() == "[":
@@ -91,8 +147,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=_NAME, description="Average precision and recall of tracked object masks."
     )
-    parser.add_argument("--annotations", required=True, help="ground truth, JSON")
-    parser.add_argument("--results", required=True, help="predicted tracks, JSON")
+    parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
+    parser.add_argument(
+        "--results",
+        required=True,
+        nargs="+",
+        help="predicted tracks: .json, .json.gz, .zip; several files are compared with the first",
+    )
     parser.add_argument(
         "--dataset",
         choices=DATASETS,
@@ -100,8 +161,18 @@ def _parser() -> argparse.ArgumentParser:
         help="ovis (default): 18 numbers; ytvis: the 12 without occlusion groups",
     )
     parser.add_argument("--output", help="file to write the numbers to, JSON")
+    parser.add_argument("--details", help="file to write all matches at an IoU of 0.5 to, JSON")
     parser.add_argument(
         "--per-category", action="store_true", help="also print the numbers of each category"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=1, help="processes for one results file (default 1)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=_positive,
+        default=1000,
+        help="draws of the videos for confidence intervals when comparing (default 1000)",
     )
     parser.add_argument(
         "--require-occlusion", action="store_true", help="fail where occlusion labels are missing"
@@ -112,6 +183,13 @@ def _parser() -> argparse.ArgumentParser:
         help="drop tracks of categories that the annotations lack, and say how many",
     )
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
+    return value
 
 
 if __name__ == "__main__":
