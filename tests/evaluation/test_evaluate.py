@@ -10,45 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.evaluation import evaluate, format_categories, format_table
+from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult
-from tests.evaluation.tracks import annotations, instance, random_masks, rectangle, result
-
-FRAMES = 3
-LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
-
-
-def random_scene(seed: int) -> tuple:
-    """Annotations, and results with scores that all differ."""
-    random = np.random.default_rng(seed)
-    objects = [
-        instance(
-            number,
-            random_masks(random, FRAMES) | rectangle(number % 9, 0, 2, 2, frames=FRAMES),
-            video=int(random.integers(1, 3)),
-            category=int(random.integers(1, 3)),
-            crowd=random.random() < 0.1,
-            occlusion=tuple(random.choice(LEVELS, FRAMES)),
-        )
-        for number in range(1, 9)
-    ]
-    scores = random.permutation(20) / 20
-    tracks = [
-        result(
-            random_masks(random, FRAMES) if random.random() < 0.5 else _masks(random, objects),
-            score,
-            video=int(random.integers(1, 3)),
-            category=int(random.integers(1, 3)),
-        )
-        for score in scores.tolist()
-    ]
-    return annotations(objects, FRAMES), tracks
-
-
-def _masks(random: np.random.Generator, objects: list) -> np.ndarray:
-    """Masks of some object."""
-    chosen = objects[random.integers(len(objects))]
-    return np.stack([chosen.mask(frame) for frame in range(FRAMES)]).astype(bool)
+from tests.evaluation.scenes import random_scene
+from tests.evaluation.tracks import annotations, instance, rectangle, result
 
 
 @settings(deadline=None, max_examples=25)
@@ -75,6 +41,48 @@ def test_the_order_of_results_does_not_matter_without_equal_scores(seed):
     one, other = evaluate(truth, tracks), evaluate(truth, shuffled)
     np.testing.assert_array_equal(one.precision, other.precision)
     np.testing.assert_array_equal(one.recall, other.recall)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_videos_and_categories_does_not_matter(seed):
+    truth, tracks = random_scene(seed)
+    names = {1: 7, 2: 3}  # also turns the order of the ids around
+    renamed = dataclasses.replace(
+        truth,
+        videos=tuple(dataclasses.replace(v, id=names[v.id]) for v in truth.videos),
+        categories=tuple(
+            sorted((Category(names[c.id], c.name) for c in truth.categories), key=lambda c: c.id)
+        ),
+        instances=[renumbered(i, names) for i in truth.instances],
+    )
+    one = evaluate(truth, tracks)
+    other = evaluate(renamed, [renumbered(track, names) for track in tracks])
+    assert one.values == pytest.approx(other.values, abs=1e-12)
+    assert one.as_dict()["per_category"] == pytest.approx(other.as_dict()["per_category"])
+
+
+def renumbered(record, names: dict[int, int]):
+    return dataclasses.replace(
+        record, video_id=names[record.video_id], category_id=names[record.category_id]
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_worthless_track_of_the_lowest_score_never_raises_ap(seed):
+    truth, tracks = random_scene(seed)
+    worthless = result(rectangle(15, 11, 1, 1, frames=3), -1.0, video=1, category=1)
+    before, after = evaluate(truth, tracks), evaluate(truth, [*tracks, worthless])
+    assert (after.precision <= before.precision).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_lower_threshold_never_lowers_ap(seed):
+    truth, tracks = random_scene(seed)
+    precision = evaluate(truth, tracks).precision[:, :, :, 0, 0, -1]  # [thresholds, points, K]
+    assert (np.diff(precision.mean(axis=1), axis=0) <= 1e-12).all()
 
 
 @settings(deadline=None, max_examples=25)
