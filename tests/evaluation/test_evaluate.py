@@ -13,8 +13,21 @@ from ovis_jax.evaluation import evaluate, format_categories, format_table
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult
+from tests.evaluation import naive
 from tests.evaluation.scenes import random_scene
 from tests.evaluation.tracks import annotations, instance, rectangle, result
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
+def test_curves_follow_the_rules(seed, ties):
+    truth, tracks = random_scene(seed)
+    if ties:
+        tracks = [dataclasses.replace(track, score=round(track.score, 1)) for track in tracks]
+    metrics = evaluate(truth, tracks)
+    precision, recall = naive.precision_and_recall(truth, tracks)
+    np.testing.assert_allclose(metrics.precision, precision, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(metrics.recall, recall, rtol=0, atol=1e-12)
 
 
 @settings(deadline=None, max_examples=25)
