@@ -1,0 +1,164 @@
+"""Damaged files end in a table or in exit code 2 and a message, and no number is from garbage."""
+
+import copy
+import json
+import random
+import sys
+
+import numpy as np
+import pytest
+
+from ovis_jax.evaluation import evaluate
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.results import load_results
+from ovis_jax.tools.evaluate_results import main
+from tests.evaluation import naive
+from tests.evaluation.scenes import random_scene
+
+VALUES = [
+    None, True, False, 0, 1, -1, 2, 3.0, 0.5, 1e308, 1e400, -1e400, float("nan"), 2**31, 2**32,
+    2**63, 10**30, "", "1", "person", "0", "\x00", "é", "[", [], [None], [[]], [0], ["1"], {},
+    {"id": 1},
+    [12, 16], [16, 12], [10, 10, 10, 10], [[0.0, 0, 4, 0, 4, 4]], [[1e9] * 6], "no_occlusion",
+    {"size": [12, 16], "counts": "0"}, {"size": [12, 16], "counts": [192]},
+    {"size": [12, 16], "counts": [0, 192]}, {"size": [12, 16], "counts": [96, 97]},
+    {"size": [12, 16], "counts": ""}, {"size": [0, 0], "counts": ""}, {"size": [12, 16]},
+]  # fmt: skip
+
+
+def as_json(truth, tracks) -> dict[str, object]:
+    def masks(segmentations):
+        return [segmentations[frame] for frame in range(len(segmentations))]
+
+    return {
+        "gt": {
+            "videos": [
+                vars(video) | {"file_names": list(video.file_names)} for video in truth.videos
+            ],
+            "categories": [vars(category) for category in truth.categories],
+            "annotations": [
+                {
+                    "id": i.id,
+                    "video_id": i.video_id,
+                    "category_id": i.category_id,
+                    "iscrowd": int(i.iscrowd),
+                    "segmentations": masks(i.segmentations),
+                    "areas": i.areas.tolist(),
+                    "bboxes": [None] * len(i.areas),
+                    "occlusion": list(i.occlusion),
+                }
+                for i in truth.instances
+            ],
+        },
+        "results": [
+            {
+                "video_id": t.video_id,
+                "category_id": t.category_id,
+                "score": t.score,
+                "segmentations": masks(t.segmentations),
+            }
+            for t in tracks
+        ],
+    }
+
+
+def places(value, path=()):
+    """Paths of all values within a JSON value."""
+    yield path
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from places(inner, (*path, key))
+
+
+def damage(rng: random.Random, files: dict) -> dict:
+    """A copy with one or two values replaced, removed, repeated or scrambled."""
+    files = copy.deepcopy(files)
+    for _ in range(rng.randint(1, 2)):
+        path = rng.choice([p for p in places(files) if len(p) > 1])
+        parent = files
+        for key in path[:-1]:
+            parent = parent[key]
+        last, kind = path[-1], rng.random()
+        if kind < 0.15:
+            del parent[last]
+        elif kind < 0.25 and isinstance(parent, list):
+            parent.append(copy.deepcopy(parent[last]))
+        elif isinstance(parent[last], str) and kind < 0.7:
+            text = list(parent[last]) or ["0"]
+            text[rng.randrange(len(text))] = chr(rng.choice([*range(40, 120), 0, 233]))
+            parent[last] = "".join(text[: rng.randint(0, len(text))] if kind < 0.4 else text)
+        elif type(parent[last]) in (int, float) and kind < 0.5:
+            parent[last] += rng.choice([-1, 1, 0.5])
+        else:
+            parent[last] = copy.deepcopy(rng.choice(VALUES))
+    return files
+
+
+def run(folder, capsys, **contents: bytes) -> int:
+    """The exit code; looks that messages are there when they should be, and nothing else is."""
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_bytes(content)
+    files = ["--annotations", f"{folder}/gt.json", "--results", f"{folder}/results.json"]
+    code = main(files)
+    out, err = capsys.readouterr()
+    assert code in (0, 2)
+    if code:
+        lines = err.splitlines()
+        assert not out and lines and all(line.startswith("evaluate_results: ") for line in lines)
+        assert "Traceback" not in err
+    else:
+        assert not err and "AP" in out
+    return code
+
+
+def check_numbers(folder):
+    """The numbers of accepted files are those of the rules, which look at pixels."""
+    truth = load_annotations(folder / "gt.json")
+    tracks = load_results(folder / "results.json", truth)
+    if any(all(level is None for level in i.occlusion or (None,)) for i in truth.instances):
+        return  # the rules say nothing of objects without labels
+    precision, recall = naive.precision_and_recall(truth, tracks)
+    metrics = evaluate(truth, tracks)
+    np.testing.assert_allclose(metrics.precision, precision, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(metrics.recall, recall, rtol=0, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_damaged_values(tmp_path, capsys):
+    rng, codes = random.Random(0), {0: 0, 2: 0}
+    scenes = [as_json(*random_scene(seed)) for seed in range(5)]
+    for number in range(3000):
+        files = damage(rng, scenes[number % len(scenes)])
+        dumped = {name: json.dumps(content).encode() for name, content in files.items()}
+        code = run(tmp_path, capsys, **dumped)
+        codes[code] += 1
+        if code == 0:
+            check_numbers(tmp_path)
+    assert min(codes.values()) > 50
+
+
+@pytest.mark.slow
+def test_damaged_bytes(tmp_path, capsys):
+    rng, codes = random.Random(1), {0: 0, 2: 0}
+    whole = {k: json.dumps(v).encode() for k, v in as_json(*random_scene(0)).items()}
+    for _ in range(1000):
+        name = rng.choice(["gt", "results"])
+        content = bytearray(whole[name])
+        place = rng.randrange(len(content))
+        kind = rng.random()
+        if kind < 0.3:
+            del content[place:]
+        elif kind < 0.5:
+            del content[place : place + rng.randint(1, 30)]
+        else:
+            content[place] = rng.randrange(256)
+        codes[run(tmp_path, capsys, **(whole | {name: bytes(content)}))] += 1
+    assert min(codes.values()) > 5
+
+
+def test_nesting_beyond_all_reason_is_bad_input(tmp_path, capsys):
+    deep = b"[" * (100 * sys.getrecursionlimit())
+    whole = {k: json.dumps(v).encode() for k, v in as_json(*random_scene(0)).items()}
+    assert run(tmp_path, capsys, **(whole | {"results": deep})) == 2
+    assert run(tmp_path, capsys, **(whole | {"gt": b'{"videos": ' + deep})) == 2
