@@ -1,5 +1,7 @@
+import gzip
 import json
 import pathlib
+import zipfile
 
 import pytest
 
@@ -92,3 +94,94 @@ def test_missing_files_and_unknown_options_exit_with_2(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([*files, "--dataset", "coco"])
     assert stopped.value.code == 2
+
+
+def test_all_problems_are_listed_up_to_a_limit(tmp_path, capsys):
+    bad = [record | {"score": "x"} for record in RESULTS[:3]]
+    bad[1] = RESULTS[1] | {"segmentations": []}
+    mask = {"size": [1, 1], "counts": "1"}
+    bad.append(RESULTS[3] | {"segmentations": [mask] + RESULTS[3]["segmentations"][1:]})
+    assert run(tmp_path, ANNOTATIONS, [*bad, *RESULTS[4:]]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    for number, field in enumerate(("score", "segmentations", "score", "segmentations, frame 0")):
+        assert f"results[{number}]" in lines[number] and field in lines[number]
+    assert len(lines) == 4
+    assert run(tmp_path, ANNOTATIONS, [record | {"score": "x"} for record in RESULTS]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21 and "stopped after 20" in lines[-1]
+
+
+def test_videos_counted_from_zero_are_named(tmp_path, capsys):
+    from_zero = [record | {"video_id": record["video_id"] - 1} for record in RESULTS]
+    assert run(tmp_path, ANNOTATIONS, from_zero) == 2
+    assert "are videos counted from 0 here?" in capsys.readouterr().err
+
+
+def test_the_same_track_twice_is_an_error(tmp_path, capsys):
+    first = next(i for i, record in enumerate(RESULTS) if any(record["segmentations"]))
+    assert run(tmp_path, ANNOTATIONS, [*RESULTS, RESULTS[first]]) == 2
+    assert f"results[{len(RESULTS)}]" in capsys.readouterr().err
+
+
+def test_packed_files_give_the_same_table(tmp_path, capsys):
+    assert run(tmp_path, ANNOTATIONS, RESULTS) == 0
+    want = capsys.readouterr().out
+    gz, packed = tmp_path / "gt.json.gz", tmp_path / "submission.zip"
+    gz.write_bytes(gzip.compress((tmp_path / "gt.json").read_bytes()))
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "results.json", "results.json")
+    for workers in ("1", "2"):
+        files = ["--annotations", str(gz), "--results", str(packed), "--workers", workers]
+        assert main(files) == 0
+        assert capsys.readouterr().out == want
+
+
+@pytest.mark.parametrize("kind", ["truncated gz", "truncated zip", "two files", "no file"])
+def test_damaged_archives_are_bad_input(tmp_path, capsys, kind):
+    run(tmp_path, ANNOTATIONS, RESULTS)
+    capsys.readouterr()
+    packed = tmp_path / "packed"
+    if kind == "truncated gz":
+        packed.write_bytes(gzip.compress((tmp_path / "results.json").read_bytes())[:-20])
+    else:
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name in {"two files": ["a.json", "b.json"], "no file": ["a.txt"]}.get(
+                kind, ["a.json"]
+            ):
+                archive.write(tmp_path / "results.json", name)
+    if kind == "truncated zip":
+        packed.write_bytes(packed.read_bytes()[:-40])
+    assert main(["--annotations", str(tmp_path / "gt.json"), "--results", str(packed)]) == 2
+    message = capsys.readouterr().err
+    assert str(packed) in message and len(message.splitlines()) == 1
+
+
+def test_details_are_written(tmp_path, capsys):
+    path = tmp_path / "details.json"
+    assert run(tmp_path, ANNOTATIONS, RESULTS, "--details", str(path)) == 0
+    details = json.loads(path.read_text())
+    assert len(details["objects"]) == len(ANNOTATIONS["annotations"])
+    assert {t["track"] for t in details["tracks"]} <= set(range(len(RESULTS)))
+
+
+def test_several_files_are_compared_with_the_first(tmp_path, capsys):
+    for name, records in (("one", RESULTS), ("half", RESULTS[::2])):
+        (tmp_path / name).mkdir()
+        assert run(tmp_path / name, ANNOTATIONS, records) == 0
+    capsys.readouterr()
+    files = [str(tmp_path / name / "results.json") for name in ("one", "half")]
+    truth = ["--annotations", str(tmp_path / "one" / "gt.json")]
+    assert main([*truth, "--results", *files, "--samples", "20"]) == 0
+    shown = capsys.readouterr().out
+    assert "Difference to one" in shown and shown.splitlines()[-1].startswith("half ")
+    assert shown.count("slightly occluded") == 2
+    assert main([*truth, "--results", *files, "--output", str(tmp_path / "m.json")]) == 2
+    assert "--output" in capsys.readouterr().err
+
+
+def test_workers_change_nothing(tmp_path, capsys):
+    shown = []
+    for workers in ("1", "2"):
+        assert run(tmp_path, ANNOTATIONS, RESULTS, "--workers", workers, "--per-category") == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]

@@ -133,7 +133,7 @@ def test_damaged_values(tmp_path, capsys):
         dumped = {name: json.dumps(content).encode() for name, content in files.items()}
         code = run(tmp_path, capsys, **dumped)
         codes[code] += 1
-        if code == 0:
+        if code == 0 and codes[0] % 4 == 0:
             check_numbers(tmp_path)
     assert min(codes.values()) > 50
 
