@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,11 +88,19 @@ def _first_reaching(right: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """[cells, thresholds, recall points] int, the first track with each recall; N if there is none.
 
     Compares whole numbers: the right tracks so far with those that a recall needs. The running
-    numbers of all cells and thresholds are joined to one ascending row and searched together.
+    numbers of all cells and thresholds are joined to one ascending row and searched together, for
+    each number once, since several recall points need the same.
     """
     num_cells, num_thresholds, num_tracks = right.shape
-    needed = np.stack([np.searchsorted(np.arange(n + 1) / n, RECALL_POINTS) for n in positives])
-    step = max(num_tracks, positives.max()) + 2
+    needed = np.stack([_needed(number) for number in positives.tolist()])
+    numbers, which = np.unique(needed, return_inverse=True)
+    step = max(num_tracks, int(positives.max())) + 2
     rows = np.arange(num_cells * num_thresholds).reshape(num_cells, num_thresholds, 1)
-    places = np.searchsorted((right + rows * step).ravel(), needed[:, None] + rows * step)
-    return places - rows * num_tracks
+    places = np.searchsorted((right + rows * step).ravel(), numbers + rows * step)
+    return np.take_along_axis(places - rows * num_tracks, which.reshape(num_cells, 1, -1), axis=-1)
+
+
+@functools.lru_cache(maxsize=1024)
+def _needed(positives: int) -> np.ndarray:
+    """[recall points] int, how many objects of `positives` each recall point asks for."""
+    return np.searchsorted(np.arange(positives + 1) / positives, RECALL_POINTS)
