@@ -15,7 +15,7 @@ from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.training_data import TrainingData
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
@@ -115,21 +115,6 @@ def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tup
         return run, replicate(initial_state(variables, optimizer), mesh)
     state_shapes = jax.eval_shape(lambda v: initial_state(v, optimizer), shapes)
     return run, resume(replicated_shapes(state_shapes, mesh), store, step)
-
-
-def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
-    """The system of `config.model` and the shapes of its variables.
-
-    Raises:
-      InputError: a part of the model does not take a value.
-    """
-    try:
-        system = build_system(config)
-        shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
-    except (TypeError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
-    return system, shapes
 
 
 def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict]:

@@ -1,7 +1,4 @@
-"""Training batches: loaded in parallel and ahead of the device by tf.data.
-
-TensorFlow is imported here only, and sees no accelerator.
-"""
+"""Training batches: loaded in parallel and ahead of the device by tf.data."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from collections.abc import Iterator
 
 import jax
 import numpy as np
-import tensorflow as tf
 
+from ovis_jax.data.quiet_tensorflow import tf
 from ovis_jax.data.training_data import TrainingData
 from ovis_jax.structures import FramePairs, Instances
 
@@ -61,7 +58,6 @@ def training_batches(
     """
     if batch_size < 1 or batch_size % host_count:
         raise ValueError(f"batch_size {batch_size} is no multiple of {host_count} hosts")
-    _hide_accelerators()
     rows = batch_size // host_count
     loader = _Loader(data, batch_size, seed, first_row=host_index * rows, rows=rows)
     pairs = tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
@@ -114,9 +110,3 @@ class _Loader:
         except Exception as error:
             self.errors[int(number)] = error
             return [number, *jax.tree.leaves(self._data.blank_pair(sample))]
-
-
-def _hide_accelerators() -> None:
-    """Keeps TensorFlow off the devices that JAX uses."""
-    for kind in ("GPU", "TPU"):
-        tf.config.set_visible_devices([], kind)

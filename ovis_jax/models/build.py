@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import ResNet
 from ovis_jax.models.calibration import TemporalCalibration
 from ovis_jax.models.heads.box import BoxHead
@@ -44,6 +45,21 @@ def build_system(config: ConfigDict) -> MaskTrackRCNN:
         reference_window=config.predict.reference_window,
         inclusive_boxes=model.inclusive_boxes,
     )
+
+
+def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
+    """The system of `config.model` and the shapes of its variables.
+
+    Raises:
+      InputError: a part of the model does not take a value.
+    """
+    try:
+        system = build_system(config)
+        shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
+    except (TypeError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
+    return system, shapes
 
 
 def init_variables(system: nn.Module, key: jax.Array) -> dict:

@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 import cv2
-import jax
 import numpy as np
 from absl import flags
 from flax import linen as nn
@@ -16,11 +15,13 @@ from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
 from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
-from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.models.build import build_model
 from ovis_jax.predict import check_categories, predict_images, report
 from ovis_jax.visualization.movie import movie_rate, read_movie
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
@@ -136,10 +137,10 @@ def restore(checkpoints: pathlib.Path, config: ConfigDict) -> tuple[nn.Module, d
     Raises:
       InputError: there is no checkpoint, or it is of another model.
     """
-    system = build_system(config)
+    system, shapes = build_model(config)
     inside = checkpoints / "checkpoints"
     with CheckpointStore(inside if inside.is_dir() else checkpoints) as store:
-        return system, store.restore_variables(init_variables(system, jax.random.key(0)))
+        return system, store.restore_variables(shapes)
 
 
 def define_flags() -> None:
@@ -155,6 +156,8 @@ def define_flags() -> None:
 
 def main() -> None:
     """Predicts what the flags say."""
+    keep_compiled_programs()
+    keep_freed_memory()
     values = flags.FLAGS
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)

@@ -5,7 +5,12 @@ import optax
 import pytest
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.training.optimizer import make_optimizer, trained_norm, trained_parameters
+from ovis_jax.training.optimizer import (
+    make_optimizer,
+    rate_factors,
+    trained_norm,
+    trained_parameters,
+)
 
 PARAMS = {"body": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([0.5])}, "stem": jnp.ones(2)}
 GRADIENTS = {
@@ -109,3 +114,24 @@ def test_an_unknown_optimizer_is_bad_input():
             clip_norm=1.0,
             name="lion",
         )
+
+
+def test_a_factor_slows_the_parameters_below_its_path():
+    factors = rate_factors(PARAMS, (("body", 0.5), ("body/bias", 0.1)))
+    assert factors == {"body": {"kernel": 0.5, "bias": 0.1}, "stem": 1.0}
+    trained = trained_parameters(PARAMS, ())
+    for name in ("sgd", "adamw"):
+        settings = dict(momentum=0.9, weight_decay=0.1, clip_norm=5.0, name=name)
+        slowed, usual = (
+            make_optimizer(lambda step: 0.3, trained, **settings, factors=f)
+            for f in (factors, None)
+        )
+        got, _ = slowed.update(GRADIENTS, slowed.init(PARAMS), PARAMS)
+        want, _ = usual.update(GRADIENTS, usual.init(PARAMS), PARAMS)
+        jax.tree.map(lambda g, w, f: np.testing.assert_allclose(g, w * f), got, want, factors)
+
+
+def test_a_factor_for_nothing_is_bad_input():
+    assert rate_factors(PARAMS, ()) is None
+    with pytest.raises(InputError, match="config.train.slowed: 'tail'"):
+        rate_factors(PARAMS, (("tail", 0.1),))

@@ -16,6 +16,7 @@ from training import toy
 
 from ovis_jax import command_line, train
 from ovis_jax.formats.errors import InputError
+from ovis_jax.models import build
 from ovis_jax.training.hooks import Diverged
 from ovis_jax.training.workdir import Workdir
 
@@ -39,8 +40,8 @@ def main():
 
     train.TrainingData = lambda data, capacity: toy.ToyData()
     train.training_batches = batches
-    train.build_system = lambda config: toy.ToyModel()
-    train.init_variables = toy.init_toy
+    build.build_system = lambda config: toy.ToyModel()
+    build.init_variables = train.init_variables = toy.init_toy
     config = toy.toy_config(**values)
     try:
         finished = train.train(config, Workdir(sys.argv[1], json.loads(config.to_json())))
