@@ -1,4 +1,9 @@
-"""CMaskTrack R-CNN small enough to train from scratch on a CPU, on Occluded Shapes."""
+"""CMaskTrack R-CNN small enough to train from scratch on a CPU, on Occluded Shapes.
+
+The calibration starts from doing nothing, and what computes its offsets learns slowly. Otherwise
+AdamW, whose steps do not shrink with the gradient, moves the offsets out of the frame long before
+the features are worth comparing, and from there no gradient leads back.
+"""
 
 from configs import common
 
@@ -8,7 +13,12 @@ def get_config():
     config = masktrack()
     config.model.calibration = common.calibration()
     config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
-    config.predict.reference_window = 3  # frames on either side, outputs averaged
+    config.train.slowed = (
+        ("calibration/offset_convs_0", 0.1),
+        ("calibration/offset_convs_1", 0.1),
+        ("calibration/offset", 0.02),
+    )
+    config.predict.reference_window = 1  # frames on either side, outputs averaged
     return config.lock()
 
 
