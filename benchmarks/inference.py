@@ -1,0 +1,253 @@
+"""Times inference of the full-size CMaskTrack R-CNN, stage by stage and end to end.
+
+    python -m benchmarks.inference [--frames 24] [--window 5] [--dtype float32] [--seconds 2]
+
+End to end means: JPEG frames of 1280x720 on disk → decoding → tracks with masks in run lengths of
+the original size. If PyTorch is installed, an equivalent model in eager PyTorch is timed beside it
+on the same kind of device. Weights are random; so that masks are pasted all the same, no score is
+too low, and every frame has 100 objects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import cmasktrack_rcnn_r50_ovis
+from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.inference.collect import HostThread, VideoTracks
+from ovis_jax.inference.paste import paste_mask, pixel_boxes
+from ovis_jax.inference.stream import VideoStream
+from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.structures import Window
+
+SIZE = (1280, 720)
+STAGES = ("encode", "calibrate", "propose", "classify", "decode, segment, embed", "whole frame")
+
+
+def main() -> None:
+    """Prints one row for each model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=24, help="of the clip, end to end")
+    parser.add_argument("--window", type=int, default=5, help="reference frames on either side")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--seconds", type=float, default=2.0, help="spent on each stage")
+    parser.add_argument("--chunk", type=int, default=4, help="frames encoded together")
+    parser.add_argument("--output", type=pathlib.Path, help="file for the numbers, JSON")
+    parser.add_argument("--skip-torch", action="store_true")
+    options = parser.parse_args()
+    keep_compiled_programs()
+    keep_freed_memory()
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_clip(pathlib.Path(folder), options.frames)
+        print(f"ours, {options.dtype}, on {jax.devices()[0].device_kind}", flush=True)
+        found["ours"] = time_ours(options, clip)
+        report(found["ours"])
+        if not options.skip_torch:
+            with contextlib.suppress(ModuleNotFoundError):
+                found["torch"] = time_torch(options, clip)
+                report(found["torch"])
+    if "torch" not in found:
+        print("PyTorch was not timed")
+    else:
+        ratio = found["ours"]["frames/s"] / found["torch"]["frames/s"]
+        print(f"end to end, ours does {ratio:.2f} times the frames of PyTorch")
+    if options.output:
+        options.output.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def write_clip(folder: pathlib.Path, length: int) -> list[pathlib.Path]:
+    """JPEG frames of drifting texture."""
+    random = np.random.default_rng(0)
+    texture = cv2.resize(
+        random.integers(0, 255, (100, 200, 3), np.uint8), (2 * SIZE[0], 2 * SIZE[1])
+    )
+    paths = []
+    for number in range(length):
+        y, x = 5 * number % SIZE[1], 9 * number % SIZE[0]
+        paths.append(folder / f"{number:05d}.jpg")
+        cv2.imwrite(str(paths[-1]), texture[y : y + SIZE[1], x : x + SIZE[0]])
+    return paths
+
+
+def report(found: dict[str, float]) -> None:
+    """One line for each number."""
+    for name, value in found.items():
+        unit = "" if name == "frames/s" else " ms"
+        print(f"  {name:24s} {value:10.2f}{unit}", flush=True)
+
+
+def best_time(function: Callable[[], object], seconds: float) -> float:
+    """Least milliseconds of a call that waits for its result; the first call is not counted."""
+    function()
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
+
+
+def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
+    """Milliseconds of every stage for one frame, and frames per second end to end."""
+    config = cmasktrack_rcnn_r50_ovis.get_config().unlock()
+    config.model.dtype, config.predict.reference_window = options.dtype, options.window
+    config.model.box.score_threshold = 0.0  # random weights: all detections are kept
+    system = build_system(config)
+    variables = init_variables(system, jax.random.key(0))
+    geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
+    mean, std = tuple(config.data.mean), tuple(config.data.std)
+
+    def canvases():
+        for path in clip:
+            image = read_frame(path, *SIZE)
+            yield transform_image(image, geometry, flip=False, mean=mean, std=std)
+
+    found = stages_of_ours(system, variables, next(canvases()), geometry, options)
+    stream = VideoStream(system, variables, chunk=options.chunk, tracks=config.capacity.tracks)
+
+    def end_to_end():
+        tracks = VideoTracks(*SIZE, geometry.scale)
+        with HostThread() as host:
+            for chunk in stream(canvases(), (geometry.height, geometry.width), geometry.scale):
+                host.submit(tracks.add, chunk)
+
+    end_to_end()  # compiles
+    start = time.perf_counter()
+    end_to_end()
+    return found | {"frames/s": len(clip) / (time.perf_counter() - start)}
+
+
+def stages_of_ours(system, variables, canvas, geometry, options) -> dict[str, float]:
+    """Milliseconds of each stage for one frame."""
+
+    def stage(method, *arguments):
+        program = jax.jit(lambda v, *a: system.apply(v, *a, method=method))
+        arguments = jax.device_put(arguments)
+        return lambda: jax.block_until_ready(program(variables, *arguments))
+
+    frames = np.stack([canvas] * options.chunk)
+    encode = stage("encode", frames)
+    pyramid = tuple(x[:1] for x in encode())
+    size = np.array([[geometry.height, geometry.width]], np.float32)
+    references = 2 * options.window
+    many = tuple(jnp.repeat(x, references, axis=0) for x in pyramid)
+    calibrate, propose = stage("calibrate", many, many), stage("propose", pyramid, size)
+    rois = jnp.repeat(propose().boxes, references, axis=0)
+    classify = stage("classify", calibrate(), rois)
+    window = Window(
+        pyramid=tuple(jnp.repeat(x, references + 1, axis=0) for x in pyramid),
+        valid=np.ones(references + 1, bool),
+        image_size=size[0],
+        scale=np.float32(geometry.scale),
+        is_first=np.array(True),
+    )
+    step = stage("step", system.apply(variables, 256, method="init_memory"), window)
+    times = {
+        "encode": best_time(encode, options.seconds) / options.chunk,
+        "calibrate": best_time(calibrate, options.seconds),
+        "propose": best_time(propose, options.seconds),
+        "classify": best_time(classify, options.seconds),
+    }
+    rest = best_time(step, options.seconds)
+    after = rest - sum(times[name] for name in ("calibrate", "propose", "classify"))
+    return times | {STAGES[4]: after, STAGES[5]: rest + times["encode"]}
+
+
+def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
+    """As `time_ours`, for the model of `benchmarks.torch_model`."""
+    import torch
+
+    from benchmarks.torch_model import ROI_LEVELS, TorchModel, vision
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = getattr(torch, options.dtype)
+    print(f"PyTorch {torch.__version__}, {options.dtype}, on {device}, torchvision: {bool(vision)}")
+    model = TorchModel(25).to(device)
+    config = cmasktrack_rcnn_r50_ovis.get_config()
+    geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
+    mean, std = tuple(config.data.mean), tuple(config.data.std)
+    size, references = (geometry.height, geometry.width), 2 * options.window
+
+    def timed(function):
+        def call():
+            with (
+                torch.inference_mode(),
+                torch.autocast(device, dtype, enabled=dtype != torch.float32),
+            ):
+                result = function()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            return result
+
+        return call
+
+    def canvas(path):
+        image = transform_image(read_frame(path, *SIZE), geometry, flip=False, mean=mean, std=std)
+        return torch.from_numpy(image).permute(2, 0, 1)[None].to(device)
+
+    def outputs(pyramid, window):
+        """Boxes, classes and masks of a frame from its pyramid and those around it."""
+        query = [x.expand(len(window), -1, -1, -1) for x in pyramid[:ROI_LEVELS]]
+        around = [torch.cat(levels) for levels in zip(*window, strict=True)][:ROI_LEVELS]
+        calibrated = model.calibrate(query, around)
+        rois = model.propose(pyramid, size)
+        logits, deltas = model.classify(calibrated, rois)
+        # Random scores pass no threshold: the surest proposals stand for the detections.
+        boxes, labels = rois[: model.detections], logits[: model.detections, 1:].argmax(-1)
+        model.detect(rois, logits, deltas, size)
+        return boxes, model.segment(calibrated, boxes, labels), model.embed(pyramid, boxes)
+
+    frame = canvas(clip[0])
+    batch = frame.expand(options.chunk, -1, -1, -1)
+    encode = timed(lambda: model.encode(batch))
+    pyramid = [x[:1] for x in encode()]
+    many = [x.expand(references, -1, -1, -1) for x in pyramid[:ROI_LEVELS]]
+    calibrate, propose = (
+        timed(lambda: model.calibrate(many, many)),
+        timed(lambda: model.propose(pyramid, size)),
+    )
+    calibrated, rois = calibrate(), propose()
+    classify = timed(lambda: model.classify(calibrated, rois))
+    whole = timed(lambda: outputs(pyramid, [pyramid] * references))
+    times = {
+        "encode": best_time(encode, options.seconds) / options.chunk,
+        "calibrate": best_time(calibrate, options.seconds),
+        "propose": best_time(propose, options.seconds),
+        "classify": best_time(classify, options.seconds),
+    }
+    rest = best_time(whole, options.seconds)
+    after = rest - sum(times[name] for name in ("calibrate", "propose", "classify"))
+    times |= {STAGES[4]: after, STAGES[5]: rest + times["encode"]}
+
+    def end_to_end():
+        pyramids = [model.encode(canvas(path)) for path in clip]
+        for number, own in enumerate(pyramids):
+            near = range(max(0, number - options.window), number + options.window + 1)
+            window = [pyramids[i] for i in near if i != number and i < len(pyramids)]
+            boxes, masks, _ = outputs(own, window or [own])
+            boxes = pixel_boxes(boxes.float().cpu().numpy() / geometry.scale, geometry.scale)
+            for logits, box in zip(masks.float().cpu().numpy(), boxes, strict=True):
+                paste_mask(logits, box, SIZE[1], SIZE[0])
+
+    start = time.perf_counter()
+    timed(end_to_end)()
+    return times | {"frames/s": len(clip) / (time.perf_counter() - start)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""AP of a trained model computed in float32 and in bfloat16, and where the two disagree.
+
+    python -m benchmarks.precision --workdir runs/quickstart
+
+The weights are those of the run's newest checkpoint; matrix products and convolutions take bfloat16
+numbers in the second pass, everything that decides (boxes, scores, suppression, matching of
+identities) stays in float32.
+"""
+
+import argparse
+import json
+import pathlib
+import tempfile
+
+from ml_collections import ConfigDict
+
+from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.evaluation import evaluate, match_details, match_results
+from ovis_jax.formats.annotations import Annotations, load_annotations
+from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.predict import predict
+from ovis_jax.train import restore_model
+from ovis_jax.training.workdir import Workdir
+
+COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO")
+
+
+def main() -> None:
+    """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    keep_compiled_programs()
+    keep_freed_memory()
+    values = json.loads((options.workdir / "config.json").read_text())
+    annotations = load_annotations(values["data"]["eval_annotations"])
+    found = {
+        dtype: predicted(options.workdir, values, dtype, annotations)
+        for dtype in ("float32", "bfloat16")
+    }
+    print(f"{'':10s}" + "".join(f"{name:>8s}" for name in (*COLUMNS, "tracks")))
+    for dtype, records in found.items():
+        metrics = evaluate(annotations, records).values
+        cells = "".join(f"{100 * metrics[name]:8.2f}" for name in COLUMNS)
+        print(f"{dtype:10s}{cells}{len(records):8d}")
+    same = [found_objects(annotations, records) for records in found.values()]
+    both, only_one = same[0] & same[1], same[0] ^ same[1]
+    print(f"objects found at an IoU of 0.5: {len(both)} by both, {len(only_one)} by one of them")
+
+
+def predicted(folder: pathlib.Path, values: dict, dtype: str, annotations: Annotations) -> list:
+    """The records of results.json in one precision."""
+    config = ConfigDict(json.loads(json.dumps(values)))
+    workdir = Workdir(folder, values)
+    config.model.dtype = dtype
+    system, variables = restore_model(config, workdir)
+    with tempfile.TemporaryDirectory() as output:
+        return predict(system, variables, annotations, config, pathlib.Path(output) / "r.json")
+
+
+def found_objects(annotations: Annotations, records: list) -> set:
+    """Ids of the objects that are matched."""
+    objects = match_details(match_results(annotations, records))["objects"]
+    return {own["id"] for own in objects if own["track"] is not None}
+
+
+if __name__ == "__main__":
+    main()
