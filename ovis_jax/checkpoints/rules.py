@@ -1,46 +1,19 @@
-"""Strict conversion of a PyTorch state dict by a table of names."""
+"""Strict conversion of a PyTorch state dict by a table of names.
+
+Nothing is dropped in silence: every tensor is used or named as unused, every variable of the model
+is filled or named as newly initialised.
+"""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import fnmatch
+import re
+from collections.abc import Mapping
 
 import numpy as np
 from flax import traverse_util
 
-from ovis_jax.formats.errors import InputError
-
-
-def same(x: np.ndarray) -> np.ndarray:
-    """Keeps an array as it is."""
-    return x
-
-
-def convolution(x: np.ndarray) -> np.ndarray:
-    """[out, in, h, w] to [h, w, in, out]."""
-    return x.transpose(2, 3, 1, 0)
-
-
-def pointwise(x: np.ndarray) -> np.ndarray:
-    """[out, in, 1, 1] to [in, out]."""
-    return x[:, :, 0, 0].T
-
-
-def transposed_convolution(x: np.ndarray) -> np.ndarray:
-    """[in, out, h, w] to [h, w, in, out]."""
-    return x.transpose(2, 3, 0, 1)
-
-
-def linear(x: np.ndarray) -> np.ndarray:
-    """[out, in] to [in, out]."""
-    return x.T
-
-
-def roi_linear(size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """[out, channel * y * x] to [y * x * channel, out], for RoI features of `size` cells a side."""
-
-    def convert(x: np.ndarray) -> np.ndarray:
-        return x.reshape(len(x), -1, size, size).transpose(2, 3, 1, 0).reshape(-1, len(x))
-
-    return convert
+from ovis_jax.checkpoints.layouts import Layout, same
+from ovis_jax.formats.errors import InputError, Problems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +26,80 @@ class Rule:
     """
 
     target: str
-    convert: Callable[[np.ndarray], np.ndarray] = same
+    convert: Layout = same
+
+
+@dataclasses.dataclass(frozen=True)
+class NameMap:
+    """What becomes of the tensors of one published model.
+
+    Attributes:
+      rules: by PyTorch name.
+      unused: patterns (`*` is anything) of tensors that are left out on purpose.
+      fresh: parts of the model, such as "box/logits", that the file cannot fill.
+      renames: (regular expression, replacement) pairs that turn other spellings of the same model
+        into the names of `rules`.
+    """
+
+    rules: Mapping[str, Rule]
+    unused: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    renames: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """What a state dict gives to a model.
+
+    Attributes:
+      values: float32 arrays by path of the variable.
+      unused: names of tensors by the pattern that names them.
+      fresh: paths of the variables that the state dict does not fill, by part of the model.
+    """
+
+    values: dict[str, np.ndarray]
+    unused: dict[str, list[str]]
+    fresh: dict[str, list[str]]
+
+    def complete(self, variables: dict) -> dict:
+        """The variables given, with the converted ones in their places."""
+        flat = traverse_util.flatten_dict(variables, sep="/")
+        return traverse_util.unflatten_dict(flat | self.values, sep="/")
+
+
+def convert_state(
+    state: Mapping[str, np.ndarray], name_map: NameMap, template: dict, source: str
+) -> Conversion:
+    """Sorts every tensor and every variable into what is used, left out and newly initialised.
+
+    Args:
+      state: arrays by PyTorch name.
+      name_map: of the published model.
+      template: variables of the model (arrays or shapes).
+      source: what the state dict was read from, for errors.
+
+    Raises:
+      InputError: a tensor that the map does not know or that is missing, a shape that differs, or a
+        variable that nothing fills; with one line for each.
+    """
+    problems = Problems()
+    wanted = traverse_util.flatten_dict(template, sep="/")
+    state = _renamed(state, name_map.renames, source)
+    unused = _unused(state, name_map, source, problems)
+    for name in sorted(set(name_map.rules) - set(state)):
+        problems.add(f"{source}: {name}: is missing, expected for {name_map.rules[name].target}")
+    values = {}
+    for name in sorted(set(state) & set(name_map.rules)):
+        rule = name_map.rules[name]
+        problem = _misfit(state[name], rule, wanted)
+        if problem:
+            problems.add(f"{source}: {name}: {problem}")
+        else:
+            values[rule.target] = np.asarray(rule.convert(np.asarray(state[name])), np.float32)
+    targets = {rule.target for rule in name_map.rules.values()}
+    fresh = _fresh(set(wanted) - targets, wanted, name_map, source, problems)
+    problems.finish()
+    return Conversion(values, unused, fresh)
 
 
 def apply_rules(
@@ -71,27 +117,72 @@ def apply_rules(
       Variables shaped like `template`, float32.
 
     Raises:
-      InputError: a tensor without a rule, a rule without a tensor, a shape that differs, or a
-      parameter that
-        nothing fills.
+      InputError: as `convert_state`.
     """
-    wanted = traverse_util.flatten_dict(template, sep="/")
-    unknown = sorted(set(state) - set(rules))
-    missing = sorted(set(rules) - set(state))
-    if unknown or missing:
-        raise InputError(f"{source}: tensors unknown {unknown[:5]}, missing {missing[:5]}")
-    filled = {}
-    for name, rule in rules.items():
-        value = np.asarray(rule.convert(np.asarray(state[name])), np.float32)
-        if rule.target not in wanted:
-            raise InputError(f"{source}: {name}: the model has no {rule.target}")
-        if value.shape != wanted[rule.target].shape:
-            raise InputError(
-                f"{source}: {name}: shape {value.shape}, but {rule.target} of the model has "
-                f"{wanted[rule.target].shape}"
-            )
-        filled[rule.target] = value
-    empty = sorted(set(wanted) - set(filled))
-    if empty:
-        raise InputError(f"{source}: nothing fills {empty[:5]} of the model")
-    return traverse_util.unflatten_dict(filled, sep="/")
+    values = convert_state(state, NameMap(rules), template, source).values
+    return traverse_util.unflatten_dict(values, sep="/")
+
+
+def to_state_dict(variables: dict, rules: Mapping[str, Rule]) -> dict[str, np.ndarray]:
+    """The inverse of `apply_rules`: arrays by PyTorch name, in PyTorch's layout.
+
+    Variables without a rule are left out.
+    """
+    flat = traverse_util.flatten_dict(variables, sep="/")
+    return {
+        name: rule.convert.theirs(np.asarray(flat[rule.target])) for name, rule in rules.items()
+    }
+
+
+def _renamed(
+    state: Mapping[str, np.ndarray], renames: tuple[tuple[str, str], ...], source: str
+) -> dict[str, np.ndarray]:
+    """The state dict under the names of the rules."""
+    renamed = {}
+    for name, value in state.items():
+        for expression, replacement in renames:
+            name = re.sub(expression, replacement, name)
+        if name in renamed:
+            raise InputError(f"{source}: {name}: stands there twice, under an old and a new name")
+        renamed[name] = value
+    return renamed
+
+
+def _unused(
+    state: dict[str, np.ndarray], name_map: NameMap, source: str, problems: Problems
+) -> dict[str, list[str]]:
+    """Tensors without a rule, by pattern; those without a pattern are problems."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(set(state) - set(name_map.rules)):
+        pattern = next((p for p in name_map.unused if fnmatch.fnmatchcase(name, p)), None)
+        if pattern is None:
+            problems.add(f"{source}: {name}: unknown tensor of shape {state[name].shape}")
+        else:
+            found.setdefault(pattern, []).append(name)
+    return found
+
+
+def _misfit(value: np.ndarray, rule: Rule, wanted: dict) -> str | None:
+    """Why a tensor cannot fill its variable, if so."""
+    if rule.target not in wanted:
+        return f"tensor of shape {value.shape}, but the model has no {rule.target}"
+    shape = tuple(wanted[rule.target].shape)
+    expected = rule.convert.their_shape(shape)
+    if value.shape == expected:
+        return None
+    return f"shape {value.shape}, expected {expected} for {rule.target} {shape} of the model"
+
+
+def _fresh(
+    empty: set[str], wanted: dict, name_map: NameMap, source: str, problems: Problems
+) -> dict[str, list[str]]:
+    """Variables without a rule, by part of the model; those of no such part are problems."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(empty):
+        inside = path.split("/", 1)[-1] + "/"  # without the collection
+        part = next((p for p in name_map.fresh if inside.startswith(p + "/")), None)
+        if part is None:
+            problems.add(f"{source}: nothing fills {path} {tuple(wanted[path].shape)} of the model")
+        else:
+            found.setdefault(part, []).append(path)
+    return found

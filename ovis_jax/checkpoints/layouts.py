@@ -1,0 +1,72 @@
+"""How PyTorch lays out a parameter, how this package does, and the way between them."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Convert = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """A change of layout that loses nothing.
+
+    Attributes:
+      ours: from PyTorch's layout to ours.
+      theirs: its inverse.
+    """
+
+    ours: Convert
+    theirs: Convert
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """PyTorch's layout to ours."""
+        return self.ours(x)
+
+    def their_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape that a tensor must have to become an array of `shape`; allocates nothing."""
+        return self.theirs(np.broadcast_to(np.float32(0), shape)).shape
+
+
+def roi_linear(size: int) -> Layout:
+    """[out, channel * y * x] to [y * x * channel, out], for RoI features of `size` cells a side."""
+
+    def ours(x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), -1, size, size).transpose(2, 3, 1, 0).reshape(-1, len(x))
+
+    def theirs(x: np.ndarray) -> np.ndarray:
+        x = x.reshape(size, size, -1, x.shape[-1])
+        return x.transpose(3, 2, 0, 1).reshape(x.shape[-1], -1)
+
+    return Layout(ours, theirs)
+
+
+def bgr_convolution(std: Sequence[float]) -> Layout:
+    """First convolution of a network whose input is BGR and not divided by the deviation.
+
+    [out, BGR, h, w] to [h, w, RGB, out], times the deviation that our input was divided by, so that
+    both give the same numbers.
+
+    Args:
+      std: of R, G, B.
+    """
+    factor = np.asarray(std, np.float32)[:, None]
+    return Layout(
+        lambda x: convolution.ours(x[:, ::-1]) * factor,
+        lambda x: convolution.theirs(x / factor)[:, ::-1],
+    )
+
+
+# Arrays that need no change.
+same = Layout(lambda x: x, lambda x: x)
+# [out, in, h, w] to [h, w, in, out].
+convolution = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
+# [out, in, 1, 1] to [in, out].
+pointwise = Layout(lambda x: x[:, :, 0, 0].T, lambda x: x.T[:, :, None, None])
+# [in, out, h, w] to [h, w, in, out].
+transposed_convolution = Layout(
+    lambda x: x.transpose(2, 3, 0, 1), lambda x: x.transpose(2, 3, 0, 1)
+)
+# [out, in] to [in, out].
+linear = Layout(lambda x: x.T, lambda x: x.T)

@@ -1,0 +1,96 @@
+"""Names of Mask R-CNN R50-FPN on COCO of detectron2's model zoo.
+
+An initialisation, not the same detector. Order of anchors and of flattened RoI features (channel,
+y, x) and box codec weights (RPN 1; boxes 10, 10, 5, 5, which are deviations 0.1, 0.1, 0.2, 0.2) are
+as here. Its input is BGR minus the mean, not divided by a deviation; the first convolution takes
+that up exactly, given the mean and the deviation of the configurations here. Different: the stride
+is in the 1x1 convolutions of the first blocks (MSRA's ResNet; 3x3 here), sizes are exclusive and
+RoIAlign is shifted by half a pixel (`model.inclusive_boxes=False` computes both so), anchors are
+not rounded and centred on the corner of a cell. Background is the last of 81 classes and has
+neither box nor mask channel; these last layers are left out.
+"""
+
+from ovis_jax.checkpoints.layouts import (
+    bgr_convolution,
+    convolution,
+    linear,
+    pointwise,
+    roi_linear,
+    transposed_convolution,
+)
+from ovis_jax.checkpoints.maps.parts import (
+    CLASS_PARTS,
+    COUNTERS,
+    affine,
+    block_convolutions,
+    conv_batch_norm,
+    residual_blocks,
+)
+from ovis_jax.checkpoints.rules import NameMap, Rule
+
+RGB_STD = (58.395, 57.12, 57.375)
+# Constants that older versions saved with the weights.
+BUFFERS = ("proposal_generator.anchor_generator.cell_anchors.*", "pixel_mean", "pixel_std")
+
+
+def name_map(depth: int = 50) -> NameMap:
+    """Everything that does not depend on the classes."""
+    return NameMap(
+        _resnet(depth) | _fpn() | _rpn() | _head_bodies(),
+        unused=(COUNTERS, *BUFFERS, *class_layers()),
+        fresh=(*CLASS_PARTS, "track", "calibration"),
+    )
+
+
+def class_layers() -> dict[str, Rule]:
+    """The last layers of box and mask head."""
+    return (
+        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
+        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
+        | affine("roi_heads.mask_head.predictor", "mask/logits", pointwise)
+    )
+
+
+def _resnet(depth: int) -> dict[str, Rule]:
+    stem = "backbone.bottom_up.stem.conv1"
+    table = _conv_norm(stem, "backbone/stem", bgr_convolution(RGB_STD))
+    for stage, block, has_shortcut in residual_blocks(depth):
+        theirs = f"backbone.bottom_up.res{stage + 1}.{block}"
+        ours = f"backbone/stage{stage}/block{block}"
+        for i in block_convolutions(depth):
+            table |= _conv_norm(f"{theirs}.conv{i}", f"{ours}/conv{i}")
+        if has_shortcut:
+            table |= _conv_norm(f"{theirs}.shortcut", f"{ours}/shortcut")
+    return table
+
+
+def _conv_norm(theirs: str, ours: str, layout=convolution) -> dict[str, Rule]:
+    return conv_batch_norm(theirs, f"{theirs}.norm", ours, layout)
+
+
+def _fpn() -> dict[str, Rule]:
+    table = {}
+    for i in range(2, 6):
+        table |= affine(f"backbone.fpn_lateral{i}", f"neck/lateral{i}/conv", convolution)
+        table |= affine(f"backbone.fpn_output{i}", f"neck/output{i}/conv", convolution)
+    return table
+
+
+def _rpn() -> dict[str, Rule]:
+    head = "proposal_generator.rpn_head"
+    return (
+        affine(f"{head}.conv", "rpn/hidden", convolution)
+        | affine(f"{head}.objectness_logits", "rpn/logits", convolution)
+        | affine(f"{head}.anchor_deltas", "rpn/deltas", convolution)
+    )
+
+
+def _head_bodies() -> dict[str, Rule]:
+    table = (
+        affine("roi_heads.box_head.fc1", "box/fc0", roi_linear(7))
+        | affine("roi_heads.box_head.fc2", "box/fc1", linear)
+        | affine("roi_heads.mask_head.deconv", "mask/upsample", transposed_convolution)
+    )
+    for i in range(4):
+        table |= affine(f"roi_heads.mask_head.mask_fcn{i + 1}", f"mask/conv{i}/conv", convolution)
+    return table

@@ -1,0 +1,15 @@
+"""Names of the published MaskTrack R-CNN (mmdetection 0.6 with a track head).
+
+Exact: this package computes what the file was trained for, with `model.inclusive_boxes`. The file
+for YouTube-VIS has 40 classes: `model.num_classes` must say so.
+"""
+
+from ovis_jax.checkpoints.maps import mmdet
+from ovis_jax.checkpoints.maps.parts import COUNTERS
+from ovis_jax.checkpoints.rules import NameMap
+
+
+def name_map(depth: int = 50) -> NameMap:
+    """The whole file; nothing is newly initialised."""
+    rules = mmdet.detector(depth) | mmdet.class_layers() | mmdet.track_head()
+    return NameMap(rules, unused=(COUNTERS,))

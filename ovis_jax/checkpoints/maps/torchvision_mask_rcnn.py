@@ -1,0 +1,82 @@
+"""Names of torchvision's `maskrcnn_resnet50_fpn` on COCO, in both of its spellings.
+
+The published file has the names of older versions (`mask_head.mask_fcn1`); models that newer
+versions save have those of their layer blocks (`mask_head.0.0`).
+
+An initialisation, not the same detector: same network (stride in the 3x3 convolutions), RGB input,
+normalisation, order of anchors and of flattened RoI features (channel, y, x), box codec weights
+(RPN 1; boxes 10, 10, 5, 5, which are deviations 0.1, 0.1, 0.2, 0.2) as here. Different: sizes are
+exclusive, RoIAlign is not shifted by half a pixel, anchors are centred on the corner of a cell, and
+the published file was trained with a batch norm epsilon of 0 (1e-5 here), which matters only for
+channels of tiny variance. Background is class 0 of 91 and the classes are COCO's; these last
+layers are left out.
+"""
+
+from ovis_jax.checkpoints.layouts import (
+    convolution,
+    linear,
+    pointwise,
+    roi_linear,
+    transposed_convolution,
+)
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, affine, resnet
+from ovis_jax.checkpoints.rules import NameMap, Rule
+
+RENAMES = (
+    (r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d)\.0\.", r"\1."),
+    (r"^rpn\.head\.conv\.0\.0\.", "rpn.head.conv."),
+    (r"^roi_heads\.mask_head\.0\.0\.", "roi_heads.mask_head.mask_fcn1."),
+    (r"^roi_heads\.mask_head\.1\.0\.", "roi_heads.mask_head.mask_fcn2."),
+    (r"^roi_heads\.mask_head\.2\.0\.", "roi_heads.mask_head.mask_fcn3."),
+    (r"^roi_heads\.mask_head\.3\.0\.", "roi_heads.mask_head.mask_fcn4."),
+)
+
+
+def name_map(depth: int = 50) -> NameMap:
+    """Everything that does not depend on the classes."""
+    return NameMap(
+        resnet("backbone.body.", depth) | _fpn() | _rpn() | _head_bodies(),
+        unused=(COUNTERS, *class_layers()),
+        fresh=(*CLASS_PARTS, "track", "calibration"),
+        renames=RENAMES,
+    )
+
+
+def class_layers() -> dict[str, Rule]:
+    """The last layers of box and mask head."""
+    box, mask = "roi_heads.box_predictor", "roi_heads.mask_predictor"
+    return (
+        affine(f"{box}.cls_score", "box/logits", linear)
+        | affine(f"{box}.bbox_pred", "box/deltas", linear)
+        | affine(f"{mask}.mask_fcn_logits", "mask/logits", pointwise)
+    )
+
+
+def _fpn() -> dict[str, Rule]:
+    table = {}
+    for i in range(4):
+        inner, layer = f"backbone.fpn.inner_blocks.{i}", f"backbone.fpn.layer_blocks.{i}"
+        table |= affine(inner, f"neck/lateral{i + 2}/conv", convolution)
+        table |= affine(layer, f"neck/output{i + 2}/conv", convolution)
+    return table
+
+
+def _rpn() -> dict[str, Rule]:
+    return (
+        affine("rpn.head.conv", "rpn/hidden", convolution)
+        | affine("rpn.head.cls_logits", "rpn/logits", convolution)
+        | affine("rpn.head.bbox_pred", "rpn/deltas", convolution)
+    )
+
+
+def _head_bodies() -> dict[str, Rule]:
+    upsample = "roi_heads.mask_predictor.conv5_mask"
+    table = (
+        affine("roi_heads.box_head.fc6", "box/fc0", roi_linear(7))
+        | affine("roi_heads.box_head.fc7", "box/fc1", linear)
+        | affine(upsample, "mask/upsample", transposed_convolution)
+    )
+    for i in range(4):
+        theirs = f"roi_heads.mask_head.mask_fcn{i + 1}"
+        table |= affine(theirs, f"mask/conv{i}/conv", convolution)
+    return table
