@@ -1,0 +1,113 @@
+"""Turns a published PyTorch file into a checkpoint to train or predict from.
+
+`--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn), a
+COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x and 3.x,
+torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
+timm_resnet). What such a file cannot give is newly initialised. The checkpoint fits the model of
+`--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
+`--checkpoint` of predict_video.
+"""
+
+import pathlib
+
+import jax
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from ovis_jax import command_line
+from ovis_jax.checkpoints.name_maps import NAME_MAPS
+from ovis_jax.checkpoints.rules import Conversion, convert_state
+from ovis_jax.checkpoints.store import save_variables
+from ovis_jax.checkpoints.weight_files import read_state_dict
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
+from ovis_jax.models.build import build_model, init_variables
+
+_CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
+_DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis.py"
+_DEFAULT_CONFIGS = {"masktrack_rcnn": "masktrack_rcnn_r50_ovis.py"}
+
+
+def import_weights(
+    source: pathlib.Path | str, model: str, config: ConfigDict, output: pathlib.Path | str
+) -> Conversion:
+    """Writes the checkpoint; nothing is written unless everything fits.
+
+    Args:
+      source: published file.
+      model: what it is, a key of `NAME_MAPS`.
+      config: whole configuration of the model that is filled.
+      output: new folder.
+
+    Raises:
+      InputError: the file cannot be read or does not fit the model, or the folder cannot be used.
+    """
+    if pathlib.Path(output).exists() and not pathlib.Path(output).is_dir():
+        raise InputError(f"{output}: expected a new folder, is a file")
+    system, shapes = build_model(config)
+    name_map = NAME_MAPS[model](_depth(config))
+    conversion = convert_state(read_state_dict(source), name_map, shapes, str(source))
+    initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
+    meta = {"source": str(source), "model": model, "seed": config.seed}
+    try:
+        save_variables(output, conversion.complete(initial), meta)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror}") from error
+    return conversion
+
+
+def summary(conversion: Conversion) -> str:
+    """Three lines: how many tensors were used and left out, what is newly initialised."""
+    return "\n".join(
+        (
+            f"used: {len(conversion.values)} tensors",
+            f"unused: {_groups(conversion.unused, 'tensors')}",
+            f"newly initialised: {_groups(conversion.fresh, 'variables')}",
+        )
+    )
+
+
+def default_config(model: str) -> pathlib.Path:
+    """Configuration file of the model that a published file is for."""
+    return _CONFIGS / _DEFAULT_CONFIGS.get(model, _DEFAULT_CONFIG)
+
+
+def define_flags() -> None:
+    """Defines the flags that `main` reads."""
+    config_flags.DEFINE_config_file(
+        "config", None, "Configuration of the model to fill; by default the one of the paper."
+    )
+    flags.DEFINE_string("source", None, "File of torch.save, safetensors, npz, or detectron2 .pkl.")
+    flags.DEFINE_enum("model", None, list(NAME_MAPS), "What the file is.")
+    flags.DEFINE_string("output", None, "New folder for the checkpoint.")
+    flags.mark_flags_as_required(["source", "model", "output"])
+
+
+def main() -> None:
+    """Imports what the flags say."""
+    values = flags.FLAGS
+    if values.config is None:
+        values["config"].parse(str(default_config(values.model)))
+    conversion = import_weights(values.source, values.model, values.config, values.output)
+    print(summary(conversion))
+
+
+def _depth(config: ConfigDict) -> int:
+    depth = config.model.backbone.depth
+    if depth not in STAGE_BLOCKS:
+        raise InputError(
+            f"config.model.backbone.depth: {depth}, expected one of {list(STAGE_BLOCKS)}"
+        )
+    return depth
+
+
+def _groups(groups: dict[str, list[str]], what: str) -> str:
+    """How many there are, in all and by group."""
+    total = f"{sum(map(len, groups.values()))} {what}"
+    parts = ", ".join(f"{len(names)} {group}" for group, names in groups.items())
+    return f"{total} ({parts})" if parts else total
+
+
+if __name__ == "__main__":
+    define_flags()
+    command_line.run(main)
