@@ -88,6 +88,11 @@ def _encode(text, encoding):
     return text.encode("latin1")
 
 
+def _no_bytes():
+    """Stands for `bytes`, by which Python 3 writes empty ones in protocols 0 to 2."""
+    return b""
+
+
 _CORES = ("numpy.core", "numpy._core")  # before numpy 2, and since
 _NAMES = (
     PLAIN_NAMES
@@ -97,6 +102,7 @@ _NAMES = (
         ("numpy", "ndarray"): "ndarray",
         ("numpy", "dtype"): Constructor(PickledDtype),
         ("_codecs", "encode"): Constructor(_encode),
+        ("__builtin__", "bytes"): Constructor(_no_bytes),
     }
 )
 

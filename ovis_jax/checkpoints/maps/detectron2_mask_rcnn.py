@@ -14,7 +14,6 @@ from ovis_jax.checkpoints.layouts import (
     bgr_convolution,
     convolution,
     linear,
-    pointwise,
     roi_linear,
     transposed_convolution,
 )
@@ -29,6 +28,11 @@ from ovis_jax.checkpoints.maps.parts import (
 from ovis_jax.checkpoints.rules import NameMap, Rule
 
 RGB_STD = (58.395, 57.12, 57.375)
+CLASS_LAYERS = (
+    "roi_heads.box_predictor.cls_score.*",
+    "roi_heads.box_predictor.bbox_pred.*",
+    "roi_heads.mask_head.predictor.*",
+)
 # Constants that older versions saved with the weights.
 BUFFERS = ("proposal_generator.anchor_generator.cell_anchors.*", "pixel_mean", "pixel_std")
 
@@ -37,17 +41,8 @@ def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
         _resnet(depth) | _fpn() | _rpn() | _head_bodies(),
-        unused=(COUNTERS, *BUFFERS, *class_layers()),
+        unused=(COUNTERS, *BUFFERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
-    )
-
-
-def class_layers() -> dict[str, Rule]:
-    """The last layers of box and mask head."""
-    return (
-        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
-        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
-        | affine("roi_heads.mask_head.predictor", "mask/logits", pointwise)
     )
 
 

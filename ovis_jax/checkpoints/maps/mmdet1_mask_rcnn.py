@@ -13,11 +13,13 @@ from ovis_jax.checkpoints.maps import mmdet
 from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS
 from ovis_jax.checkpoints.rules import NameMap
 
+CLASS_LAYERS = ("bbox_head.fc_cls.*", "bbox_head.fc_reg.*", "mask_head.conv_logits.*")
+
 
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
         mmdet.detector(depth),
-        unused=(COUNTERS, *mmdet.class_layers()),
+        unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
     )

@@ -16,12 +16,17 @@ from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS
 from ovis_jax.checkpoints.rules import NameMap
 
 HEADS = "roi_head."
+CLASS_LAYERS = (
+    f"{HEADS}bbox_head.fc_cls.*",
+    f"{HEADS}bbox_head.fc_reg.*",
+    f"{HEADS}mask_head.conv_logits.*",
+)
 
 
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
         mmdet.detector(depth, HEADS),
-        unused=(COUNTERS, *mmdet.class_layers(HEADS)),
+        unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
     )

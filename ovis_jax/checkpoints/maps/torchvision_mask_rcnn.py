@@ -15,13 +15,17 @@ layers are left out.
 from ovis_jax.checkpoints.layouts import (
     convolution,
     linear,
-    pointwise,
     roi_linear,
     transposed_convolution,
 )
 from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, affine, resnet
 from ovis_jax.checkpoints.rules import NameMap, Rule
 
+CLASS_LAYERS = (
+    "roi_heads.box_predictor.cls_score.*",
+    "roi_heads.box_predictor.bbox_pred.*",
+    "roi_heads.mask_predictor.mask_fcn_logits.*",
+)
 RENAMES = (
     (r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d)\.0\.", r"\1."),
     (r"^rpn\.head\.conv\.0\.0\.", "rpn.head.conv."),
@@ -36,19 +40,9 @@ def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
         resnet("backbone.body.", depth) | _fpn() | _rpn() | _head_bodies(),
-        unused=(COUNTERS, *class_layers()),
+        unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         renames=RENAMES,
-    )
-
-
-def class_layers() -> dict[str, Rule]:
-    """The last layers of box and mask head."""
-    box, mask = "roi_heads.box_predictor", "roi_heads.mask_predictor"
-    return (
-        affine(f"{box}.cls_score", "box/logits", linear)
-        | affine(f"{box}.bbox_pred", "box/deltas", linear)
-        | affine(f"{mask}.mask_fcn_logits", "mask/logits", pointwise)
     )
 
 

@@ -12,4 +12,4 @@ FRESH = ("neck", "rpn", "box", "mask", "track", "calibration")
 
 def name_map(depth: int = 50) -> NameMap:
     """The backbone."""
-    return NameMap(resnet("", depth), unused=(COUNTERS, "fc.weight", "fc.bias"), fresh=FRESH)
+    return NameMap(resnet("", depth), unused=(COUNTERS, "fc.*"), fresh=FRESH)
