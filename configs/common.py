@@ -108,6 +108,7 @@ def train() -> ConfigDict:
             keep_checkpoints=3,
             overlay_every=0,  # steps between image overlays in TensorBoard; 0: none
             init_checkpoint="",  # parameters to start from
+            fresh=(),  # parts of the model, such as "calibration", that it does not hold
         )
     )
 

@@ -26,7 +26,8 @@ class Run:
     Attributes:
       label: first column, and the run's folder.
       config: name of a file in `configs/`.
-      overrides: values by dotted configuration field.
+      overrides: values by dotted configuration field; {workdir} and {seed} in a text stand for
+        those of the experiment, so that a run can start from what another one left.
     """
 
     label: str
@@ -58,6 +59,7 @@ def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) ->
     """Metrics of one run; a run whose metrics are on disk is not repeated."""
     folder = workdir / f"{run.label}-seed{seed}"
     overrides = run.overrides | common | {"seed": seed}
+    overrides = {k: _filled(value, workdir=workdir, seed=seed) for k, value in overrides.items()}
     command = [sys.executable, "-m", "ovis_jax.main", f"--config=configs/{run.config}.py"]
     command += [f"--workdir={folder}"]
     command += [f"--config.{field}={value}" for field, value in overrides.items()]
@@ -69,6 +71,10 @@ def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) ->
             sys.exit(done.returncode)
     values = {k: v for k, v in json.loads(metrics.read_text()).items() if not isinstance(v, dict)}
     return {"run": run.label, "config": run.config, "seed": seed, "commit": _commit()} | values
+
+
+def _filled(value: Any, **names: Any) -> Any:
+    return value.format(**names) if isinstance(value, str) else value
 
 
 def markdown_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 from flax import linen as nn
@@ -152,11 +152,38 @@ def make_schedule(config: ConfigDict, num_steps: int):
 
 
 def start_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:
-    """Fresh variables, or those of `train.init_checkpoint`; in host memory."""
-    if not config.train.init_checkpoint:
-        return local_copy(init_variables(system, jax.random.key(config.seed)))
-    with CheckpointStore(config.train.init_checkpoint) as store:
-        return local_copy(store.restore_variables(shapes))
+    """Fresh variables, or those of `train.init_checkpoint`; in host memory.
+
+    The parts of the model that `train.fresh` names are not in the checkpoint and start anew.
+    """
+    settings = config.train
+    if settings.init_checkpoint and not settings.fresh:
+        return local_copy(restore_start(settings.init_checkpoint, shapes))
+    variables = init_variables(system, jax.random.key(config.seed))
+    if settings.init_checkpoint:
+        _, known = split_parts(shapes["params"], settings.fresh)
+        restored = restore_start(settings.init_checkpoint, shapes | {"params": known})
+        new, _ = split_parts(variables["params"], settings.fresh)
+        variables = restored | {"params": restored["params"] | new}
+    return local_copy(variables)
+
+
+def split_parts(params: dict, parts: Sequence[str]) -> tuple[dict, dict]:
+    """Some parts of the model, and all others.
+
+    Raises:
+      InputError: the model has no such part.
+    """
+    for part in parts:
+        if part not in params:
+            raise InputError(f"config.train.fresh: {part!r} is no part of the model")
+    return {p: params[p] for p in parts}, {p: v for p, v in params.items() if p not in parts}
+
+
+def restore_start(folder: str, shapes: dict) -> dict:
+    """The variables of a checkpoint to start from."""
+    with CheckpointStore(folder) as store:
+        return store.restore_variables(shapes)
 
 
 def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:

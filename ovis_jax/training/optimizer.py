@@ -66,7 +66,10 @@ def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
     Raises:
       InputError: a path holds no parameter.
     """
-    paths = _paths(params, frozen, "frozen")
+    paths = list(traverse_util.flatten_dict(params, sep="/"))
+    for prefix in frozen:
+        if not any(_below(path, prefix) for path in paths):
+            raise InputError(f"config.train.frozen: {prefix!r} holds no parameter of the model")
     trained = {path: not any(_below(path, prefix) for prefix in frozen) for path in paths}
     return traverse_util.unflatten_dict(trained, sep="/")
 
@@ -77,15 +80,13 @@ def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | No
     Args:
       params: tree of parameters.
       slowed: (path, factor), each path standing for all parameters below it; the last one counts.
-
-    Raises:
-      InputError: a path holds no parameter.
+        Paths that the model lacks mean nothing, so that variants of it share a configuration.
     """
-    if not slowed:
-        return None
-    factors = dict.fromkeys(_paths(params, [path for path, _ in slowed], "slowed"), 1.0)
+    factors = dict.fromkeys(traverse_util.flatten_dict(params, sep="/"), 1.0)
     for prefix, factor in slowed:
         factors |= {path: float(factor) for path in factors if _below(path, prefix)}
+    if set(factors.values()) == {1.0}:
+        return None
     return traverse_util.unflatten_dict(factors, sep="/")
 
 
@@ -104,15 +105,6 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda gradient: gradient * factor, gradients), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def _paths(params: dict, prefixes: Sequence[str], field: str) -> list[str]:
-    """Paths of all parameters; looks that each prefix stands for some."""
-    paths = list(traverse_util.flatten_dict(params, sep="/"))
-    for prefix in prefixes:
-        if not any(_below(path, prefix) for path in paths):
-            raise InputError(f"config.train.{field}: {prefix!r} holds no parameter of the model")
-    return paths
 
 
 def _below(path: str, prefix: str) -> bool:

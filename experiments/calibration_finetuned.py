@@ -1,0 +1,23 @@
+"""Does calibration help a detector that is trained already? (paper, Table 2: they start from COCO).
+
+A detector is trained without calibration; then it is trained further, once as it is and once with
+calibration added, for equally many steps.
+"""
+
+from experiments.runner import Run, main
+
+QUESTION = "Training a MaskTrack R-CNN further, with and without calibration, on Occluded Shapes."
+FURTHER = {
+    "train.init_checkpoint": "{workdir}/detector-seed{seed}/checkpoints",
+    "train.num_steps": 1000,
+    "train.learning_rate": 0.004,
+}
+RUNS = [
+    Run("detector", "quickstart_masktrack"),
+    Run("masktrack", "quickstart_masktrack", FURTHER),
+    Run("cmasktrack", "quickstart", FURTHER | {"train.fresh": "('calibration',)"}),
+]
+COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR10")
+
+if __name__ == "__main__":
+    main(QUESTION, RUNS, COLUMNS)
