@@ -47,7 +47,9 @@ def import_weights(
     system, shapes = build_model(config)
     name_map = NAME_MAPS[model](_depth(config))
     conversion = convert_state(read_state_dict(source), name_map, shapes, str(source))
-    initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
+    initial = shapes
+    if conversion.fresh:
+        initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
     meta = {"source": str(source), "model": model, "seed": config.seed}
     try:
         save_variables(output, conversion.complete(initial), meta)

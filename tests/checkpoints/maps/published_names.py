@@ -1,0 +1,148 @@
+"""Names and shapes of the tensors that the libraries themselves save, for ResNet-50.
+
+torchvision and timm: as `state_dict()` of torchvision 0.28 and timm 1.0.31 gives them. mmdetection
+and detectron2: from their sources and the names that their users report.
+"""
+
+Shapes = dict[str, tuple[int, ...]]
+
+STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))
+
+
+def conv(name: str, out: int, inside: int, size: int, bias: bool = True) -> Shapes:
+    shapes = {f"{name}.weight": (out, inside, size, size)}
+    return shapes | ({f"{name}.bias": (out,)} if bias else {})
+
+
+def linear(name: str, out: int, inside: int) -> Shapes:
+    return {f"{name}.weight": (out, inside), f"{name}.bias": (out,)}
+
+
+def batch_norm(name: str, channels: int, counter: bool) -> Shapes:
+    arrays = ("weight", "bias", "running_mean", "running_var")
+    shapes = {f"{name}.{array}": (channels,) for array in arrays}
+    return shapes | ({f"{name}.num_batches_tracked": ()} if counter else {})
+
+
+def resnet50(prefix: str = "", counters: bool = True) -> Shapes:
+    """With torchvision's names."""
+    shapes = conv(f"{prefix}conv1", 64, 3, 7, False) | batch_norm(f"{prefix}bn1", 64, counters)
+    inside = 64
+    for stage, (width, blocks) in enumerate(STAGES, start=1):
+        for block in range(blocks):
+            name = f"{prefix}layer{stage}.{block}"
+            sizes = ((width, inside, 1), (width, width, 3), (4 * width, width, 1))
+            for i, (out, before, size) in enumerate(sizes, start=1):
+                shapes |= conv(f"{name}.conv{i}", out, before, size, False)
+                shapes |= batch_norm(f"{name}.bn{i}", out, counters)
+            if block == 0:
+                shapes |= conv(f"{name}.downsample.0", 4 * width, inside, 1, False)
+                shapes |= batch_norm(f"{name}.downsample.1", 4 * width, counters)
+            inside = 4 * width
+    return shapes
+
+
+def imagenet() -> Shapes:
+    return resnet50() | linear("fc", 1000, 2048)
+
+
+def mmdet(heads: str, box_classes: int, delta_classes: int, mask_classes: int) -> Shapes:
+    """Mask R-CNN of mmdetection; `heads` is "roi_head." since version 2."""
+    shapes = resnet50("backbone.")
+    for i in range(4):
+        shapes |= conv(f"neck.lateral_convs.{i}.conv", 256, 256 * 2**i, 1)
+        shapes |= conv(f"neck.fpn_convs.{i}.conv", 256, 256, 3)
+        shapes |= conv(f"{heads}mask_head.convs.{i}.conv", 256, 256, 3)
+    return (
+        shapes
+        | conv("rpn_head.rpn_conv", 256, 256, 3)
+        | conv("rpn_head.rpn_cls", 3, 256, 1)
+        | conv("rpn_head.rpn_reg", 12, 256, 1)
+        | linear(f"{heads}bbox_head.shared_fcs.0", 1024, 12544)
+        | linear(f"{heads}bbox_head.shared_fcs.1", 1024, 1024)
+        | linear(f"{heads}bbox_head.fc_cls", box_classes, 1024)
+        | linear(f"{heads}bbox_head.fc_reg", 4 * delta_classes, 1024)
+        | conv(f"{heads}mask_head.upsample", 256, 256, 2)
+        | conv(f"{heads}mask_head.conv_logits", mask_classes, 256, 1)
+    )
+
+
+def masktrack(classes: int) -> Shapes:
+    track = linear("track_head.fcs.0", 1024, 12544) | linear("track_head.fcs.1", 1024, 1024)
+    return mmdet("", classes + 1, classes + 1, classes + 1) | track
+
+
+def cmasktrack() -> Shapes:
+    shapes = masktrack(25) | conv("track_head.conv_offset", 18, 256, 3)
+    for i in range(3):
+        shapes |= conv(f"track_head.offset_convs.{i}.conv", 256, 256, 3)
+    return shapes | conv("track_head.dconv_featureflow", 256, 256, 3, bias=False)
+
+
+def torchvision(layer: str = "", rpn: str = "conv") -> Shapes:
+    """Mask R-CNN of torchvision.
+
+    Args:
+      layer: what stands after the number of a pyramid convolution.
+      rpn: name of the first convolution of the RPN.
+    """
+    shapes = resnet50("backbone.body.", counters=False)  # FrozenBatchNorm2d has no counter
+    for i in range(4):
+        shapes |= conv(f"backbone.fpn.inner_blocks.{i}{layer}", 256, 256 * 2**i, 1)
+        shapes |= conv(f"backbone.fpn.layer_blocks.{i}{layer}", 256, 256, 3)
+        shapes |= conv(f"roi_heads.mask_head.mask_fcn{i + 1}", 256, 256, 3)
+    return (
+        shapes
+        | conv(f"rpn.head.{rpn}", 256, 256, 3)
+        | conv("rpn.head.cls_logits", 3, 256, 1)
+        | conv("rpn.head.bbox_pred", 12, 256, 1)
+        | linear("roi_heads.box_head.fc6", 1024, 12544)
+        | linear("roi_heads.box_head.fc7", 1024, 1024)
+        | linear("roi_heads.box_predictor.cls_score", 91, 1024)
+        | linear("roi_heads.box_predictor.bbox_pred", 364, 1024)
+        | conv("roi_heads.mask_predictor.conv5_mask", 256, 256, 2)
+        | conv("roi_heads.mask_predictor.mask_fcn_logits", 91, 256, 1)
+    )
+
+
+def newer_torchvision() -> Shapes:
+    """Mask R-CNN of torchvision since its heads are made of layer blocks."""
+    shapes = torchvision(layer=".0", rpn="conv.0.0")
+    old = [name for name in shapes if ".mask_fcn" in name and "logits" not in name]
+    for name in old:
+        head, number, array = name.replace("mask_fcn", "").rsplit(".", 2)
+        shapes[f"{head}.{int(number) - 1}.0.{array}"] = shapes.pop(name)
+    return shapes
+
+
+def detectron2(older: bool = False) -> Shapes:
+    """Mask R-CNN of detectron2; `older` versions saved their anchors too."""
+    shapes = {}
+    for name, shape in resnet50("backbone.bottom_up.", counters=False).items():
+        for stage in range(1, 5):
+            name = name.replace(f".layer{stage}.", f".res{stage + 1}.")
+        name = name.replace("bottom_up.conv1", "bottom_up.stem.conv1")
+        name = name.replace("bottom_up.bn1", "bottom_up.stem.conv1.norm")
+        for i in range(1, 4):
+            name = name.replace(f".bn{i}.", f".conv{i}.norm.")
+        name = name.replace("downsample.0", "shortcut").replace("downsample.1", "shortcut.norm")
+        shapes[name] = shape
+    for i in range(4):
+        shapes |= conv(f"backbone.fpn_lateral{i + 2}", 256, 256 * 2**i, 1)
+        shapes |= conv(f"backbone.fpn_output{i + 2}", 256, 256, 3)
+        shapes |= conv(f"roi_heads.mask_head.mask_fcn{i + 1}", 256, 256, 3)
+    if older:
+        anchors = "proposal_generator.anchor_generator.cell_anchors"
+        shapes |= {f"{anchors}.{i}": (3, 4) for i in range(5)}
+    return (
+        shapes
+        | conv("proposal_generator.rpn_head.conv", 256, 256, 3)
+        | conv("proposal_generator.rpn_head.objectness_logits", 3, 256, 1)
+        | conv("proposal_generator.rpn_head.anchor_deltas", 12, 256, 1)
+        | linear("roi_heads.box_head.fc1", 1024, 12544)
+        | linear("roi_heads.box_head.fc2", 1024, 1024)
+        | linear("roi_heads.box_predictor.cls_score", 81, 1024)
+        | linear("roi_heads.box_predictor.bbox_pred", 320, 1024)
+        | conv("roi_heads.mask_head.deconv", 256, 256, 2)
+        | conv("roi_heads.mask_head.predictor", 80, 256, 1)
+    )

@@ -1,0 +1,115 @@
+"""The tables against the names and shapes that the libraries save, and there and back."""
+
+import functools
+
+import numpy as np
+import pytest
+from checkpoints.maps import published_names as published
+from checkpoints.small_model import random_variables, small_shapes
+from flax import traverse_util
+from golden_folder import golden_json
+
+from configs import cmasktrack_rcnn_r50_ovis, masktrack_rcnn_r50_ovis
+from ovis_jax.checkpoints.name_maps import NAME_MAPS
+from ovis_jax.checkpoints.rules import convert_state, to_state_dict
+from ovis_jax.checkpoints.weight_files import read_state_dict
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.build import build_model
+
+WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn")
+COCO = {"box/logits": 2, "box/deltas": 2, "mask/logits": 2, "track": 4, "calibration": 9}
+IMAGENET = {"neck": 16, "rpn": 6, "box": 8, "mask": 12, "track": 4, "calibration": 9}
+FILES = {
+    # name: (model, tensors, number of unused ones, newly initialised variables by part)
+    "mmdetection 1": ("mmdet1_mask_rcnn", published.mmdet("", 81, 81, 81), 53 + 6, COCO),
+    "mmdetection 2": ("mmdet2_mask_rcnn", published.mmdet("roi_head.", 81, 80, 80), 53 + 6, COCO),
+    "torchvision": ("torchvision_mask_rcnn", published.torchvision(), 6, COCO),
+    "newer torchvision": ("torchvision_mask_rcnn", published.newer_torchvision(), 6, COCO),
+    "detectron2": ("detectron2_mask_rcnn", published.detectron2(), 6, COCO),
+    "older detectron2": ("detectron2_mask_rcnn", published.detectron2(older=True), 6 + 5, COCO),
+    "ImageNet": ("torchvision_resnet", published.imagenet(), 53 + 2, IMAGENET),
+    "timm": ("timm_resnet", published.imagenet(), 53 + 2, IMAGENET),
+    "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
+}
+
+
+@functools.cache
+def paper_shapes() -> dict:
+    """Variables of the paper's model."""
+    return build_model(cmasktrack_rcnn_r50_ovis.get_config())[1]
+
+
+def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
+    """Tensors that take no memory."""
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_tensor_and_every_variable_has_its_place(file):
+    model, tensors, num_unused, fresh = FILES[file]
+    got = convert_state(zeros(tensors), NAME_MAPS[model](50), paper_shapes(), file)
+    assert sum(map(len, got.unused.values())) == num_unused
+    assert len(got.values) == len(tensors) - num_unused
+    assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
+
+
+def test_masktrack_rcnn_of_youtube_vis_needs_its_number_of_classes():
+    name_map, tensors = NAME_MAPS["masktrack_rcnn"](50), zeros(published.masktrack(40))
+    config = masktrack_rcnn_r50_ovis.get_config()
+    with pytest.raises(InputError, match=r"fc_cls.bias: shape \(41,\), expected \(26,\)"):
+        convert_state(tensors, name_map, build_model(config)[1], "file")
+    config.model.num_classes = 40
+    got = convert_state(tensors, name_map, build_model(config)[1], "file")
+    assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
+
+
+def test_the_tables_of_whole_models_are_the_recorded_names():
+    recorded = golden_json("cmasktrack_rcnn", "params.json")["params"]
+    names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
+    listed = {name: shape for name, shape in published.cmasktrack().items() if shape}
+    assert names == listed
+    assert set(NAME_MAPS["cmasktrack_rcnn"](50).rules) == set(names)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_is_refused_under_the_name_of_another_model(file):
+    model, tensors, _, _ = FILES[file]
+    same_names = {"torchvision_resnet", "timm_resnet"}
+    for other in set(NAME_MAPS) - ({model} | (same_names if model in same_names else set())):
+        with pytest.raises(InputError, match="file: "):
+            convert_state(zeros(tensors), NAME_MAPS[other](50), paper_shapes(), "file")
+
+
+def test_variants_of_timm_with_other_stems_are_refused():
+    tensors = published.imagenet()
+    tensors["conv1.0.weight"] = tensors.pop("conv1.weight")
+    with pytest.raises(InputError, match="conv1.0.weight: unknown tensor"):
+        convert_state(zeros(tensors), NAME_MAPS["timm_resnet"](50), paper_shapes(), "file")
+
+
+@pytest.mark.parametrize("model", NAME_MAPS)
+def test_no_variable_is_both_filled_and_new(model):
+    name_map = NAME_MAPS[model](50)
+    targets = [rule.target for rule in name_map.rules.values()]
+    assert len(set(targets)) == len(targets)
+    for target in targets:
+        inside = target.split("/", 1)[1]
+        assert not any(inside.startswith(part + "/") for part in name_map.fresh)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("model", NAME_MAPS)
+def test_parameters_written_under_their_names_come_back(model, depth, tmp_path):
+    shapes = small_shapes(depth, calibrated=model != "masktrack_rcnn")
+    ours, others = random_variables(shapes, 1), random_variables(shapes, 2)
+    name_map = NAME_MAPS[model](depth)
+    np.savez(tmp_path / "x.npz", **to_state_dict(ours, name_map.rules))
+    state = read_state_dict(tmp_path / "x.npz")
+    converted = convert_state(state, name_map, shapes, "file")
+    got = traverse_util.flatten_dict(converted.complete(others), sep="/")
+    new = {path for paths in converted.fresh.values() for path in paths}
+    assert bool(new) == (model not in WHOLE)
+    ours, others = (traverse_util.flatten_dict(x, sep="/") for x in (ours, others))
+    for path, value in got.items():
+        want = others[path] if path in new else ours[path]
+        np.testing.assert_allclose(value, want, rtol=1e-6, err_msg=path)

@@ -1,0 +1,35 @@
+"""The published architecture with few channels, and random numbers for it."""
+
+import functools
+
+import jax
+import numpy as np
+
+from configs import common
+from ovis_jax.models.build import build_model
+
+
+def small_config(depth: int = 18, calibrated: bool = True, num_classes: int = 3):
+    config = common.masktrack_rcnn_r50()
+    config.model.num_classes = num_classes
+    config.model.backbone.update(depth=depth, width=4)
+    config.model.neck.channels = 8
+    for part in ("rpn", "mask"):
+        config.model[part].channels = 8
+    for part in ("box", "track"):
+        config.model[part].channels = 16
+    if calibrated:
+        config.model.calibration = common.calibration()
+        config.model.calibration.update(displacements=2, channels=8)
+    return config.lock()
+
+
+@functools.cache
+def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
+    """Shapes of the variables."""
+    return build_model(small_config(depth, calibrated))[1]
+
+
+def random_variables(shapes: dict, seed: int = 0) -> dict:
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), shapes)

@@ -1,0 +1,130 @@
+"""Published files become checkpoints that training starts from and prediction reads."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from checkpoints.small_model import random_variables, small_config, small_shapes
+from flax import traverse_util
+
+from ovis_jax.checkpoints.name_maps import NAME_MAPS
+from ovis_jax.checkpoints.rules import to_state_dict
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.build import build_model
+from ovis_jax.tools.import_weights import default_config, import_weights, summary
+from ovis_jax.tools.predict_video import restore
+from ovis_jax.train import start_variables
+
+CONFIG_FILE = """
+import sys
+sys.path[:0] = ["tests"]
+from checkpoints.small_model import small_config
+
+def get_config():
+    return small_config()
+"""
+
+
+def published_file(path, model="cmasktrack_rcnn", **more):
+    """A file of the small model under the names of a published one; returns its variables too."""
+    variables = random_variables(small_shapes())
+    state = to_state_dict(variables, NAME_MAPS[model](18).rules) | more
+    np.savez(path, **state)
+    return path, variables
+
+
+def flat(variables):
+    return traverse_util.flatten_dict(variables, sep="/")
+
+
+def test_a_whole_model_is_what_prediction_reads(tmp_path):
+    source, want = published_file(tmp_path / "x.npz", **{"bn.num_batches_tracked": np.int64(7)})
+    conversion = import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+    assert summary(conversion).splitlines() == [
+        f"used: {len(flat(want))} tensors",
+        "unused: 1 tensors (1 *.num_batches_tracked)",
+        "newly initialised: 0 variables",
+    ]
+    _, got = restore(tmp_path / "out", small_config())
+    assert flat(got).keys() == flat(want).keys()
+    for path, value in flat(got).items():
+        np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
+
+
+def test_training_starts_from_the_parts_of_a_detector_and_fresh_ones(tmp_path):
+    model, config = "torchvision_mask_rcnn", small_config(calibrated=False).unlock()
+    classes = {"roi_heads.box_predictor.cls_score.weight": np.zeros((91, 16), np.float32)}
+    source, want = published_file(tmp_path / "x.npz", model, **classes)
+    conversion = import_weights(source, model, config, tmp_path / "out")
+    assert summary(conversion).splitlines()[1:] == [
+        "unused: 1 tensors (1 roi_heads.box_predictor.cls_score.*)",
+        "newly initialised: 10 variables (2 box/deltas, 2 box/logits, 2 mask/logits, 4 track)",
+    ]
+    config.train.init_checkpoint = str(tmp_path / "out")
+    started = flat(start_variables(config, *build_model(config)))
+    new = {path for paths in conversion.fresh.values() for path in paths}
+    for path, value in started.items():
+        if path not in new:
+            np.testing.assert_allclose(value, flat(want)[path], rtol=1e-6, err_msg=path)
+    assert not np.any(started["params/box/logits/bias"])
+    assert 0.005 < np.std(started["params/box/logits/kernel"]) < 0.015  # as the head begins
+
+
+def test_nothing_is_written_unless_everything_fits(tmp_path):
+    source, _ = published_file(tmp_path / "x.npz", **{"fc.weight": np.zeros(3)})
+    with pytest.raises(InputError, match=r"x.npz: fc.weight: unknown tensor of shape \(3,\)"):
+        import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+    source, _ = published_file(tmp_path / "x.npz")
+    with pytest.raises(InputError, match=r"fc_cls.weight: shape \(4, 16\), expected \(6, 16\)"):
+        import_weights(source, "cmasktrack_rcnn", small_config(num_classes=5), tmp_path / "out")
+    with pytest.raises(InputError, match="the model has no params/calibration"):
+        import_weights(source, "cmasktrack_rcnn", small_config(calibrated=False), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_cannot_be_used_is_bad_input(tmp_path):
+    source, _ = published_file(tmp_path / "x.npz")
+    with pytest.raises(InputError, match="is a file"):
+        import_weights(source, "cmasktrack_rcnn", small_config(), source)
+    with pytest.raises(InputError, match="cannot be written"):
+        import_weights(source, "cmasktrack_rcnn", small_config(), source / "below")
+    import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+    with pytest.raises(InputError, match="holds a checkpoint already"):
+        import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+
+
+def test_every_model_has_a_configuration():
+    assert all(default_config(model).is_file() for model in NAME_MAPS)
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "ovis_jax.tools.import_weights", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command_writes_a_checkpoint_and_says_what_it_used(tmp_path):
+    source, _ = published_file(tmp_path / "x.npz")
+    (tmp_path / "config.py").write_text(CONFIG_FILE)
+    arguments = [f"--source={source}", "--model=cmasktrack_rcnn", f"--output={tmp_path}/out"]
+    done = run(*arguments, f"--config={tmp_path}/config.py")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "used",
+        "unused",
+        "newly initialised",
+    ]
+    restore(tmp_path / "out", small_config())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=cmasktrack_rcnn"], "missing.pth: expected a file of weights"),
+        (["--model=unknown_model"], "unknown_model"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_exit_code_2(arguments, message, tmp_path):
+    done = run(f"--source={tmp_path}/missing.pth", f"--output={tmp_path}/out", *arguments)
+    assert done.returncode == 2 and not done.stdout and not (tmp_path / "out").exists()
+    assert len(done.stderr.splitlines()) == 1 and message in done.stderr
