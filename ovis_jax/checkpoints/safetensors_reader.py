@@ -29,8 +29,11 @@ _DTYPES = {
 
 
 def is_safetensors(data: bytes) -> bool:
-    """Whether a file begins like one."""
-    return data[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{"
+    """Whether a file begins like one: with the length of a header below 4 GiB, and the header.
+
+    The first bytes of the length may look like those of any other kind; the zeros do not.
+    """
+    return data[4:_LENGTH_BYTES] == bytes(4) and data[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{"
 
 
 def read_safetensors(data: bytes) -> dict[str, np.ndarray]:

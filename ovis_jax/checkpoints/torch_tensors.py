@@ -76,11 +76,8 @@ class StoredTensor(Sealed):
         storage = self._storage
         if not isinstance(storage, Storage):
             raise InputError(f"a tensor of a {type(storage).__name__}, expected one of a storage")
-        offset, size, stride = (
-            _naturals((self._offset,))[0],
-            _naturals(self._size),
-            _naturals(self._stride),
-        )
+        (offset,) = _naturals((self._offset,))
+        size, stride = _naturals(self._size), _naturals(self._stride)
         if len(size) != len(stride) or len(size) > _MOST_AXES:
             raise InputError(f"a tensor of size {size} with strides {stride}")
         if 0 in size:
@@ -124,7 +121,7 @@ class Storages:
             raise InputError("expected the id of a storage in the pickle")
         if view not in ([], [None]):
             raise InputError(f"storage {key!r}: a view of another one, as PyTorch before 0.4 wrote")
-        dtype, length = _STORAGE_DTYPES[type_name], _naturals((length,))[0]
+        dtype, (length,) = _STORAGE_DTYPES[type_name], _naturals((length,))
         storage = self.by_key.setdefault(key, Storage(key, dtype, length))
         if (storage.dtype, storage.length) != (dtype, length):
             raise InputError(f"storage {key!r}: two different lengths or types")

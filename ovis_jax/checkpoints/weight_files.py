@@ -41,14 +41,14 @@ def read_state_dict(path: pathlib.Path | str) -> dict[str, np.ndarray]:
 
 def _read(data: bytes) -> object:
     """What a file holds."""
+    if safetensors_reader.is_safetensors(data):
+        return safetensors_reader.read_safetensors(data)
     if torch_reader.is_stream(data):
         return torch_reader.read_stream(data)
     if data[:1] == b"\x80":  # how pickles of protocol 2 and newer begin
         return read_numpy_pickle(data)
     if data[:4] == b"PK\x03\x04":
         return _read_zip(data)
-    if safetensors_reader.is_safetensors(data):
-        return safetensors_reader.read_safetensors(data)
     raise InputError(_KINDS)
 
 
