@@ -1,5 +1,7 @@
 """Files of torch.save: those that PyTorch wrote, cut, damaged and hostile ones."""
 
+import copyreg
+import pickle
 import zipfile
 
 import ml_dtypes
@@ -98,9 +100,15 @@ def test_a_name_built_from_strings_is_refused_as_well(write, tmp_path):
 
 
 @pytest.mark.parametrize("write", WRITERS)
-@pytest.mark.parametrize("opcodes", [b"\x82\x01", b"\x83\x01\x00", b"\x84\x01\x00\x00\x00"])
-def test_extension_codes_are_refused(write, opcodes, tmp_path):
-    assert_bad_input(write(tmp_path / "x", opcodes), "extension")
+@pytest.mark.parametrize("opcodes", [b"\x82\xf0", b"\x83\xf0\x00", b"\x84\xf0\x00\x00\x00"])
+def test_extension_codes_are_refused_even_if_the_interpreter_knows_them(write, opcodes, tmp_path):
+    copyreg.add_extension("builtins", "len", 0xF0)
+    try:
+        assert pickle.loads(pickle.dumps(len, 2)) is len  # from now on without a look-up
+        assert_bad_input(write(tmp_path / "x", opcodes), "needs an extension code")
+    finally:
+        copyreg.remove_extension("builtins", "len", 0xF0)
+        copyreg.clear_extension_cache()
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -153,6 +161,12 @@ def test_an_object_with_a_huge_number_is_refused_before_room_is_made_for_it(writ
 )
 def test_a_view_that_leaves_its_storage_is_bad_input(write, size, stride, offset, tmp_path):
     assert_bad_input(write(tmp_path / "x", tensor(size, stride, offset)))
+
+
+def test_a_view_that_is_too_long_is_named_with_its_storage(tmp_path):
+    line = assert_bad_input(archive(tmp_path / "x", tensor((2, 2), (3, 1), 0)))
+    assert "weight: a tensor of size (2, 2), strides (3, 1) and offset 0" in line
+    assert line.endswith("reaches number 4 of storage '0', which has 4")
 
 
 @pytest.mark.parametrize(
@@ -215,10 +229,10 @@ def test_a_storage_that_is_not_as_the_file_has_it_is_bad_input(write, stored, tm
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_storage_of_two_types_is_bad_input(write, tmp_path):
-    halves = tensor((2,), (1,), stored=storage("0", 8, "HalfStorage"))
-    opcodes = b"(" + tensor((2,), (1,)) + halves + b"t"
-    assert_bad_input(write(tmp_path / "x", opcodes), "two different")
+def test_a_storage_of_two_types_or_lengths_is_bad_input(write, tmp_path):
+    for other in (storage("0", 4, "IntStorage"), storage("0", 3), storage("0", 8, "HalfStorage")):
+        opcodes = b"(" + tensor((2,), (1,)) + tensor((2,), (1,), stored=other) + b"t"
+        assert_bad_input(write(tmp_path / "x", opcodes), "two different")
 
 
 @pytest.mark.parametrize(
