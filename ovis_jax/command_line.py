@@ -45,10 +45,12 @@ def parse_flags() -> None:
     app.define_help_flags()
     try:
         rest = flags.FLAGS(sys.argv)[1:]
+        if "config" in flags.FLAGS and flags.FLAGS.config is not None:
+            flags.FLAGS.config.keys()  # a file that cannot be loaded says so when it is first read
     except AttributeError as error:  # as ml_collections reports a field that does not exist
         raise InputError(f"--config: unknown field {_unquoted(str(error))}") from error
     except (flags.Error, OSError, SyntaxError, ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(" ".join(str(error).split())) from error
     if rest:
         raise InputError(f"{rest[0]}: expected --flag=value")
 
