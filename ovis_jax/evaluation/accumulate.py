@@ -46,6 +46,10 @@ def accumulate(matches: Matches) -> Curves:
         counted = ~matches.ignored[cells][..., order]
         right, wrong = found & counted, ~found & counted
         for position, limit in enumerate(MAX_DETECTIONS):
+            if position and ranks.max(initial=0) < MAX_DETECTIONS[position - 1]:
+                for array in (curves.precision, curves.scores, curves.recall):
+                    array[:, position] = array[:, position - 1]  # no track is added
+                continue
             kept = ranks < limit
             sums = (np.cumsum(x[..., kept], axis=-1, dtype=np.int32) for x in (right, wrong))
             precision, at, recall = precision_curves(scores[kept], *sums, positives[cells])

@@ -27,7 +27,7 @@ class Matches:
       scores: [N] float64.
       ranks: [N] int, how many tracks of the video are surer.
       videos: [N] int64, ids.
-      truth: [cells, thresholds, N] int, index of the object that a track is matched to, or -1.
+      truth: [cells, thresholds, N] int32, index of the object that a track is matched to, or -1.
       ignored: [cells, thresholds, N] bool: the track counts neither as right nor as wrong.
       object_videos: [G] int64, ids.
       wanted: [cells, G] bool, objects to be found.
@@ -55,7 +55,7 @@ def match_category(groups: Sequence[tuple[int, Overlaps]], objects: Objects) -> 
     sizes = [len(overlaps.scores) for _, overlaps in groups]
     starts = np.cumsum([0, *sizes])
     shape = (len(objects.ignored), len(IOU_THRESHOLDS), int(starts[-1]))
-    truth = np.full(shape, -1)
+    truth = np.full(shape, -1, np.int32)
     own, own_iou = np.full(shape[-1], -1), np.zeros(shape[-1])
     for (video, overlaps), start in zip(groups, starts.tolist(), strict=False):
         if not overlaps.iou.size:
