@@ -32,7 +32,7 @@ def end(error: Exception, code: int) -> NoReturn:
     """Exits with a line on stderr for each problem."""
     logging.flush()
     for line in str(error).splitlines() or [type(error).__name__]:
-        print(" ".join(line.split()), file=sys.stderr)
+        print(_in_one_line(line), file=sys.stderr)
     sys.exit(code)
 
 
@@ -48,9 +48,9 @@ def parse_flags() -> None:
         if "config" in flags.FLAGS and flags.FLAGS.config is not None:
             flags.FLAGS.config.keys()  # a file that cannot be loaded says so when it is first read
     except AttributeError as error:  # as ml_collections reports a field that does not exist
-        raise InputError(f"--config: unknown field {_unquoted(str(error))}") from error
+        raise InputError(f"--config: unknown field {_in_one_line(_unquoted(str(error)))}") from error
     except (flags.Error, OSError, SyntaxError, ValueError, TypeError) as error:
-        raise InputError(" ".join(str(error).split())) from error
+        raise InputError(_in_one_line(str(error))) from error
     if rest:
         raise InputError(f"{rest[0]}: expected --flag=value")
 
@@ -66,6 +66,10 @@ def start_logging() -> None:
 
 def _is_ours(record) -> bool:
     return _PACKAGE in pathlib.Path(record.pathname).parents
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _unquoted(text: str) -> str:
