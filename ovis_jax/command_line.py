@@ -48,7 +48,8 @@ def parse_flags() -> None:
         if "config" in flags.FLAGS and flags.FLAGS.config is not None:
             flags.FLAGS.config.keys()  # a file that cannot be loaded says so when it is first read
     except AttributeError as error:  # as ml_collections reports a field that does not exist
-        raise InputError(f"--config: unknown field {_in_one_line(_unquoted(str(error)))}") from error
+        message = _in_one_line(_unquoted(str(error)))
+        raise InputError(f"--config: unknown field {message}") from error
     except (flags.Error, OSError, SyntaxError, ValueError, TypeError) as error:
         raise InputError(_in_one_line(str(error))) from error
     if rest:
