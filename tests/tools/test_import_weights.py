@@ -93,9 +93,9 @@ def test_classes_begin_with_those_of_coco_when_the_data_set_is_named(tmp_path, m
     source, _ = published_file(tmp_path / "x.npz", model, **classes)
     conversion = import_weights(source, model, config, tmp_path / "out", "ovis")
     assert set(conversion.fresh) == {"track", "calibration"} and not conversion.unused
-    bias = flat(restore(tmp_path / "out", config)[1])["params/box/logits/bias"]
-    # background, Person, ..., Lizard, ..., Vehical from car (2), bus (5) and truck (7)
-    np.testing.assert_allclose([bias[0], bias[1], bias[14], bias[25]], [80, 0, 0, 14 / 3])
+    bias = np.asarray(flat(restore(tmp_path / "out", config)[1])["params/box/logits/bias"])
+    # background, Person, Vehical from car (2), bus (5) and truck (7)
+    np.testing.assert_allclose(bias[[0, 1, 25]], [80, 0, 14 / 3], rtol=1e-6)
     assert category_summary("ovis") == (
         "classes: 19 of 25 begin with those of COCO; "
         "newly initialised: Lizard, Monkey, Rabbit, Tiger, Fish, Turtle"
