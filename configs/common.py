@@ -57,7 +57,9 @@ def model() -> ConfigDict:
             num_classes=25,
             inclusive_boxes=True,
             dtype="float32",
-            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            backbone=dict(
+                depth=50, norm="frozen_batch", width=64, frozen_stages=1, rematerialise=False
+            ),
             neck=dict(channels=256, norm="none"),
             rpn=dict(
                 channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256
@@ -90,6 +92,7 @@ def train() -> ConfigDict:
     return ConfigDict(
         dict(
             batch_size=FULL_SCHEDULE_BATCH,
+            microbatches=1,  # parts of a batch that go through the model one after the other
             num_epochs=12,
             num_steps=0,  # 0: from num_epochs
             optimizer="sgd",  # or "adamw"
@@ -103,7 +106,9 @@ def train() -> ConfigDict:
             clip_norm=35.0,
             frozen=("backbone/stem", "backbone/stage1"),  # parameter path prefixes without update
             slowed=(),  # (parameter path prefix, factor on the learning rate) pairs
+            average_decay=0.0,  # of an average of the parameters that predicts; 0: none
             log_every=50,
+            evaluate_every=0,  # steps between evaluations during training; 0: none
             checkpoint_every=1000,
             keep_checkpoints=3,
             overlay_every=0,  # steps between image overlays in TensorBoard; 0: none

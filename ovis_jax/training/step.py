@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax.sharding import Mesh
@@ -23,6 +24,9 @@ def make_train_step(
     schedule: optax.Schedule,
     trained: dict,
     mesh: Mesh,
+    *,
+    microbatches: int = 1,
+    average_decay: float = 0.0,
 ) -> TrainStep:
     """Compiles `train_step(state, batch, key)` for a mesh.
 
@@ -32,31 +36,60 @@ def make_train_step(
       schedule: its learning rate, to be reported.
       trained: tree of bool like the parameters, whether the optimizer changes them.
       mesh: devices; the state is replicated, the batch is split along its first axis.
+      microbatches: parts that a batch goes through the model in, one after the other; losses and
+        gradients are their means. Activations take the memory of one part.
+      average_decay: of the state's average, if it has one: the share that a step leaves of it. In
+        the first steps it is (1 + steps) / (10 + steps), so that the start is soon forgotten.
 
     Returns:
       A function of a state (donated: its buffers are reused), a batch, and the key of the run; the
       key of the step is folded in from it.
     """
 
-    def train_step(state: TrainState, batch: FramePairs, key: jax.Array):
-        key = jax.random.fold_in(key, state.step)
+    def gradients_of(params, constants, batch: FramePairs, key: jax.Array):
+        """Gradients, losses and metrics of a batch that goes through the model as one."""
 
         def total_loss(params):
-            variables = {"params": params} | state.constants
-            losses, values = system.apply(variables, batch, key, method="losses")
+            losses, values = system.apply(
+                {"params": params} | constants, batch, key, method="losses"
+            )
             return sum(losses.values()), (losses, values)
 
-        gradient = jax.value_and_grad(total_loss, has_aux=True)
-        (loss, (losses, values)), gradients = gradient(state.params)
+        (loss, (losses, values)), gradients = jax.value_and_grad(total_loss, has_aux=True)(params)
+        return gradients, loss, losses, values
+
+    def mean_gradients(params, constants, batch: FramePairs, key: jax.Array):
+        """As `gradients_of`, means over the microbatches."""
+        if microbatches == 1:
+            return gradients_of(params, constants, batch, key)
+        parts = jax.tree.map(lambda x: _interleaved(x, microbatches), batch)
+
+        def add(total, part_and_number):
+            part, number = part_and_number
+            found = gradients_of(params, constants, part, jax.random.fold_in(key, number))
+            return jax.tree.map(jnp.add, total, found), None
+
+        first = jax.tree.map(lambda x: x[0], parts)
+        shapes = jax.eval_shape(gradients_of, params, constants, first, key)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        total, _ = jax.lax.scan(add, zeros, (parts, jnp.arange(microbatches)))
+        return jax.tree.map(lambda x: x / microbatches, total)
+
+    def train_step(state: TrainState, batch: FramePairs, key: jax.Array):
+        key = jax.random.fold_in(key, state.step)
+        gradients, loss, losses, values = mean_gradients(state.params, state.constants, batch, key)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         values = values | {
             "gradient_norm": trained_norm(gradients, trained),
             "learning_rate": schedule(state.step),
         }
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if average is not None:
+            kept = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
+            average = optax.incremental_update(params, average, 1 - kept)
         state = state.replace(
-            step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
+            step=state.step + 1, params=params, opt_state=opt_state, average=average
         )
         return state, StepMetrics(loss=loss, losses=losses, values=values, sample=batch.sample)
 
@@ -67,3 +100,8 @@ def make_train_step(
         out_shardings=whole,
         donate_argnames="state",
     )
+
+
+def _interleaved(x: jax.Array, parts: int) -> jax.Array:
+    """[B, ...] → [parts, B / parts, ...]; every part has rows of every device, which stay there."""
+    return jnp.moveaxis(x.reshape(len(x) // parts, parts, *x.shape[1:]), 1, 0)
