@@ -62,17 +62,18 @@ def make_train_step(
         """As `gradients_of`, means over the microbatches."""
         if microbatches == 1:
             return gradients_of(params, constants, batch, key)
-        parts = jax.tree.map(lambda x: _interleaved(x, microbatches), batch)
 
-        def add(total, part_and_number):
-            part, number = part_and_number
-            found = gradients_of(params, constants, part, jax.random.fold_in(key, number))
+        def part(number):
+            return jax.tree.map(lambda x: _interleaved(x, microbatches)[:, number], batch)
+
+        def add(total, number):
+            part_key = jax.random.fold_in(key, number)
+            found = gradients_of(params, constants, part(number), part_key)
             return jax.tree.map(jnp.add, total, found), None
 
-        first = jax.tree.map(lambda x: x[0], parts)
-        shapes = jax.eval_shape(gradients_of, params, constants, first, key)
+        shapes = jax.eval_shape(lambda: gradients_of(params, constants, part(0), key))
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        total, _ = jax.lax.scan(add, zeros, (parts, jnp.arange(microbatches)))
+        total, _ = jax.lax.scan(add, zeros, jnp.arange(microbatches))
         return jax.tree.map(lambda x: x / microbatches, total)
 
     def train_step(state: TrainState, batch: FramePairs, key: jax.Array):
@@ -103,5 +104,5 @@ def make_train_step(
 
 
 def _interleaved(x: jax.Array, parts: int) -> jax.Array:
-    """[B, ...] → [parts, B / parts, ...]; every part has rows of every device, which stay there."""
-    return jnp.moveaxis(x.reshape(len(x) // parts, parts, *x.shape[1:]), 1, 0)
+    """[B, ...] → [B / parts, parts, ...]: of every part, each device holds rows already."""
+    return x.reshape(len(x) // parts, parts, *x.shape[1:])
