@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
+from ovis_jax.ops.shards import Shard
 from ovis_jax.structures import FramePairs
 from ovis_jax.training.optimizer import trained_norm
 from ovis_jax.training.sharding import by_batch, replicated
@@ -31,7 +32,8 @@ def make_train_step(
     """Compiles `train_step(state, batch, key)` for a mesh.
 
     Args:
-      system: model with `losses(batch, key) -> losses, metrics`; minimises the sum of the losses.
+      system: model with `losses(batch, key, shard) -> losses, metrics`; the sum of the losses is
+        minimised.
       optimizer: turns gradients into updates.
       schedule: its learning rate, to be reported.
       trained: tree of bool like the parameters, whether the optimizer changes them.
@@ -45,14 +47,14 @@ def make_train_step(
       A function of a state (donated: its buffers are reused), a batch, and the key of the run; the
       key of the step is folded in from it.
     """
+    shard = Shard() if mesh.size == 1 else Shard("data", mesh.size)
 
     def gradients_of(params, constants, batch: FramePairs, key: jax.Array):
-        """Gradients, losses and metrics of a batch that goes through the model as one."""
+        """This shard's part of gradients, losses and metrics of rows that go through as one."""
 
         def total_loss(params):
-            losses, values = system.apply(
-                {"params": params} | constants, batch, key, method="losses"
-            )
+            variables = {"params": params} | constants
+            losses, values = system.apply(variables, batch, key, shard, method="losses")
             return sum(losses.values()), (losses, values)
 
         (loss, (losses, values)), gradients = jax.value_and_grad(total_loss, has_aux=True)(params)
@@ -76,9 +78,26 @@ def make_train_step(
         total, _ = jax.lax.scan(add, zeros, jnp.arange(microbatches))
         return jax.tree.map(lambda x: x / microbatches, total)
 
+    def summed_gradients(params, constants, batch: FramePairs, key: jax.Array):
+        """As `mean_gradients`, of the whole batch; metrics are means over the shards."""
+        gradients, loss, losses, values = mean_gradients(params, constants, batch, key)
+        gradients, loss, losses = jax.lax.psum((gradients, loss, losses), shard.axis)
+        return gradients, loss, losses, jax.lax.pmean(values, shard.axis)
+
+    batch_gradients = mean_gradients
+    if mesh.size > 1:  # mapped by hand, so that all but the gradients stays where it is computed
+        everywhere, by_rows = PartitionSpec(), PartitionSpec("data")
+        batch_gradients = jax.shard_map(
+            summed_gradients,
+            mesh=mesh,
+            in_specs=(everywhere, everywhere, by_rows, everywhere),
+            out_specs=everywhere,
+            check_vma=False,
+        )
+
     def train_step(state: TrainState, batch: FramePairs, key: jax.Array):
         key = jax.random.fold_in(key, state.step)
-        gradients, loss, losses, values = mean_gradients(state.params, state.constants, batch, key)
+        gradients, loss, losses, values = batch_gradients(state.params, state.constants, batch, key)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         values = values | {
             "gradient_norm": trained_norm(gradients, trained),
@@ -104,5 +123,5 @@ def make_train_step(
 
 
 def _interleaved(x: jax.Array, parts: int) -> jax.Array:
-    """[B, ...] → [B / parts, parts, ...]: of every part, each device holds rows already."""
+    """[B, ...] → [B / parts, parts, ...]; part k is [:, k], the same rows on any devices."""
     return x.reshape(len(x) // parts, parts, *x.shape[1:])
