@@ -130,9 +130,7 @@ def _video_features() -> tfds.features.FeaturesDict:
     }
     return tfds.features.FeaturesDict(
         {
-            "frames": sequence(
-                tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
-            ),
+            "frames": sequence(tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")),
             "video_id": tfds.features.Scalar(np.int64),
             "file_names": sequence(tfds.features.Text()),
             "objects": sequence(objects),

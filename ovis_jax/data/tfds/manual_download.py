@@ -169,12 +169,17 @@ class FrameArchive:
             raise InputError(f"{self.path}: {self.prefix + name}: {error}") from error
 
 
-@functools.lru_cache(maxsize=8)
 def _open_archive(path: pathlib.Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
+        return _archive(path, path.stat().st_mtime_ns)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: damaged or partial archive ({error})") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _archive(path: pathlib.Path, modified: int) -> zipfile.ZipFile:
+    """Keeps archives open, since their lists of files are long."""
+    return zipfile.ZipFile(path)
 
 
 @contextlib.contextmanager
