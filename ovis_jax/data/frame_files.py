@@ -54,6 +54,6 @@ def is_truncated_jpeg(content: bytes) -> bool:
     Inside a scan these two-byte markers cannot occur; an end of image before the last scan belongs
     to an embedded preview.
     """
-    if not content.startswith(b"\xff\xd8"):
+    if not content.startswith(b"\xff\xd8") or content.endswith(_END_OF_IMAGE):
         return False
     return content.rfind(_END_OF_IMAGE) <= content.rfind(_START_OF_SCAN)
