@@ -24,12 +24,14 @@ class Pair:
       query: file of the query frame; likewise `reference`.
       reference: see `query`.
       masks: compressed masks of the query frame.
+      reference_masks: likewise of the reference frame.
       flip: mirror both frames.
     """
 
     query: str
     reference: str
     masks: Sequence[dict]
+    reference_masks: Sequence[dict]
     flip: bool
 
 
@@ -38,6 +40,18 @@ def opencv_batches(pairs: Sequence[Pair]) -> Iterator[tuple[np.ndarray, np.ndarr
     source = itertools.cycle(pairs)
     while True:
         rows = [_load(next(source)) for _ in range(BATCH)]
+        yield tuple(np.stack(part) for part in zip(*rows, strict=True))
+
+
+def opencv_batches_with_all_masks(
+    pairs: Sequence[Pair],
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """As `opencv_batches`; loads both frames alike, though no loss uses the reference's masks."""
+    source = itertools.cycle(pairs)
+    while True:
+        chosen = [next(source) for _ in range(BATCH)]
+        rows = [_load(pair) for pair in chosen]
+        np.stack([_masks(pair.reference_masks, pair.flip) for pair in chosen])
         yield tuple(np.stack(part) for part in zip(*rows, strict=True))
 
 
@@ -65,11 +79,15 @@ def torch_batches(pairs: Sequence[Pair]) -> Iterator[tuple[np.ndarray, np.ndarra
 
 def _load(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     images = [_image(path, pair.flip) for path in (pair.query, pair.reference)]
-    masks = np.zeros((len(pair.masks), CANVAS[1], CANVAS[0]), np.uint8)
-    for slot, rle in enumerate(pair.masks):
+    return (*images, _masks(pair.masks, pair.flip))
+
+
+def _masks(rles: Sequence[dict], flip: bool) -> np.ndarray:
+    masks = np.zeros((len(rles), CANVAS[1], CANVAS[0]), np.uint8)
+    for slot, rle in enumerate(rles):
         mask = cv2.resize(coco.decode(rle), SIZE, interpolation=cv2.INTER_NEAREST)
-        masks[slot, : SIZE[1], : SIZE[0]] = cv2.flip(mask, 1) if pair.flip else mask
-    return (*images, masks)
+        masks[slot, : SIZE[1], : SIZE[0]] = cv2.flip(mask, 1) if flip else mask
+    return masks
 
 
 def _image(path: str, flip: bool) -> np.ndarray:

@@ -263,12 +263,13 @@ def _records(folder):
     return [files[i] for i in range(len(files))]
 
 
-def test_tfds_build_builds_from_the_command_line(download, tmp_path):
+def test_tfds_build_builds_from_the_command_line_through_beam(download, tmp_path):
     pytest.importorskip("apache_beam")  # which the program imports, used or not
     pytest.importorskip("mlcroissant")
     config = dict(name="small", example="prepared_frame", image_scale=[48, 32])
     arguments = ["--imports=ovis_jax.data.tfds", f"--manual_dir={download}", "--num_shards=2"]
     arguments += [f"--data_dir={tmp_path}", "--file_format=array_record"]
+    arguments += ["--beam_pipeline_options=runner=DirectRunner"]
     subprocess.run(
         [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build", "ovis"]
         + arguments
