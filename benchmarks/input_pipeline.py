@@ -42,7 +42,7 @@ from ovis_jax.data.frame_records import open_records
 from ovis_jax.data.frame_sources import stacked_masks
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.training_data import TrainingData
-from ovis_jax.data.transforms import transform_image
+from ovis_jax.data.transforms import resize_image, transform_image
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.host_memory import keep_freed_memory
@@ -206,7 +206,7 @@ def raw_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]:
     return {
         "read 2 files": 2 * mean_time(lambda i: pathlib.Path(pairs[i].query).read_bytes()),
         "decode 2 frames": 2 * mean_time(lambda i: decode_frame(content[i], "", WIDTH, HEIGHT)),
-        "resize 2 frames": 2 * mean_time(lambda i: cv2.resize(frames[i % 8], (640, 360))),
+        "resize 2 frames": 2 * mean_time(lambda i: resize_image(frames[i % 8], geometry)),
         "flip, normalise, pad 2 frames": 2 * mean_time(normalise),
         "4 masks": mean_time(lambda i: stacked_masks(pairs[i].masks, geometry, pairs[i].flip)),
     }

@@ -73,6 +73,20 @@ def training_geometry(
     return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
 
 
+def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
+    """Resizes a uint8 frame [h, w, 3] exactly as `cv2.resize` does (bilinear).
+
+    Where the height shrinks by an odd whole factor, as from 1080 to 360, each row of the result is
+    one row of the frame, and the others need not be looked at.
+    """
+    if image.shape[:2] == (geometry.height, geometry.width):
+        return image
+    factor, rest = divmod(image.shape[0], geometry.height)
+    if not rest and factor % 2:
+        image = image[factor // 2 :: factor]
+    return cv2.resize(image, (geometry.width, geometry.height))
+
+
 def transform_image(
     image: np.ndarray, geometry: FrameGeometry, *, flip: bool, mean: tuple, std: tuple
 ) -> np.ndarray:
@@ -88,8 +102,7 @@ def transform_image(
     Returns:
       [H, W, 3] float32 on the canvas; zero right of and below the resized frame.
     """
-    if image.shape[:2] != (geometry.height, geometry.width):
-        image = cv2.resize(image, (geometry.width, geometry.height))
+    image = resize_image(image, geometry)
     if flip:
         image = cv2.flip(image, 1)
     rows = np.ascontiguousarray(image).reshape(geometry.height, -1)  # [h, w * 3]: long inner loops

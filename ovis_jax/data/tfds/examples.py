@@ -18,7 +18,12 @@ from ovis_jax.data.mask_sampling import sample_mask
 from ovis_jax.data.packed_masks import pack_mask
 from ovis_jax.data.tfds.manual_download import FrameFiles
 from ovis_jax.data.tfds.records_config import RecordsConfig
-from ovis_jax.data.transforms import FrameGeometry, frame_geometry, nearest_source
+from ovis_jax.data.transforms import (
+    FrameGeometry,
+    frame_geometry,
+    nearest_source,
+    resize_image,
+)
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 
 _UNLABELLED = "unlabelled"
@@ -187,8 +192,7 @@ def _prepared_example(
         record.width, record.height, config.image_scale, _PADDING_DOES_NOT_MATTER
     )
     image = decode_frame(files.read(name), files.describe(name), record.width, record.height)
-    if image.shape[:2] != (geometry.height, geometry.width):
-        image = cv2.resize(image, (geometry.width, geometry.height))
+    image = resize_image(image, geometry)
     return {
         "image": image if config.image_encoding == "raw" else _png(image),
         "video_id": record.id,
