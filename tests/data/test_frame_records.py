@@ -1,3 +1,4 @@
+import json
 import pathlib
 import shutil
 
@@ -69,6 +70,21 @@ def test_records_give_the_batches_of_the_raw_folder(config, built, form, file_fo
     config.train_records = built(form, file_format)
     config.train_annotations = config.train_images = "/none"
     _assert_equal(_batches(config, 12), want)
+
+
+@pytest.mark.parametrize("form", CONFIGS, ids=lambda form: form.name)
+def test_crowds_that_stand_before_an_object_do_not_take_its_place(tmp_path, form):
+    download = write_ovis_download(tmp_path)
+    path = download / "annotations_train.json"
+    document = json.loads(path.read_text())
+    for annotation in document["annotations"]:
+        annotation["iscrowd"] = int(annotation["category_id"] == 3)  # the first of each video
+    path.write_text(json.dumps(document))
+    config = tiny_config(path, download / "train")
+    want = _batches(config)
+    assert all((batch.instances.valid.sum(axis=1) == 1).all() for batch in want)
+    config.train_records = str(build("ovis", form, download).data_dir)
+    _assert_equal(_batches(config), want)
 
 
 @pytest.mark.parametrize("form", CONFIGS, ids=lambda form: form.name)
