@@ -23,6 +23,8 @@ def data() -> ConfigDict:
         dict(
             train_annotations="data/ovis/annotations_train.json",
             train_images="data/ovis/train",
+            train_records="",  # folder of a built data set, read instead of the two above
+            train_split="train",  # of it
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",
             image_scale=(640, 360),  # longer and shorter side that a resized frame fits into

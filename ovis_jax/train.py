@@ -93,7 +93,7 @@ def check_classes(data: TrainingData, config: ConfigDict) -> None:
     """Raises InputError unless the annotations have as many categories as the model classes."""
     if data.num_categories != config.model.num_classes:
         raise InputError(
-            f"{config.data.train_annotations}: categories: {data.num_categories} entries, but the "
+            f"{data.path}: categories: {data.num_categories} entries, but the "
             f"model has {config.model.num_classes} classes"
         )
 
