@@ -23,15 +23,16 @@ def build_system(config: ConfigDict) -> MaskTrackRCNN:
     """Builds the system of `config.model` with the sizes of `config.capacity`."""
     model = config.model
     shared = {"dtype": model.dtype}
+    thrifty = nn.remat if model.rematerialise else lambda module: module
     calibration = None
     if model.calibration is not None:
-        calibration = TemporalCalibration(**model.calibration, **shared)
+        calibration = thrifty(TemporalCalibration)(**model.calibration, **shared)
     return MaskTrackRCNN(
-        backbone=ResNet(**model.backbone, **shared),
+        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
         neck=FPN(**model.neck, **shared),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
-        mask=MaskHead(num_classes=model.num_classes, **model.mask, **shared),
+        mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
         track=TrackHead(**model.track, **shared),
         calibration=calibration,
         tracker=CueTracker(inclusive=model.inclusive_boxes),

@@ -63,19 +63,19 @@ class Stage(nn.Module):
     stride: int
     norm: str
     dtype: str
+    rematerialise: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
+        bottleneck = self.depth in BOTTLENECK_DEPTHS
+        block = Bottleneck if bottleneck else BasicBlock
+        block = nn.remat(block) if self.rematerialise else block
         for i in range(self.num_blocks):
+            shortcut = {"project": i == 0} if bottleneck else {}
             stride = self.stride if i == 0 else 1
-            if self.depth in BOTTLENECK_DEPTHS:
-                block = Bottleneck(
-                    self.channels, stride, self.norm, self.dtype, project=i == 0, name=f"block{i}"
-                )
-            else:
-                block = BasicBlock(self.channels, stride, self.norm, self.dtype, name=f"block{i}")
-            x = block(x)
+            shape = (self.channels, stride, self.norm, self.dtype)
+            x = block(*shape, **shortcut, name=f"block{i}")(x)
         return x
 
 
@@ -89,6 +89,8 @@ class ResNet(nn.Module):
       frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the
         stem.
       dtype: of the computation.
+      rematerialise: keep only what enters each residual block and compute the rest again in the
+        backward pass: less memory, more time, the same numbers.
     """
 
     depth: int = 50
@@ -96,6 +98,7 @@ class ResNet(nn.Module):
     norm: str = "frozen_batch"
     frozen_stages: int = -1
     dtype: str = "float32"
+    rematerialise: bool = False
 
     @nn.compact
     def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
@@ -122,6 +125,7 @@ class ResNet(nn.Module):
                 stride=1 if i == 0 else 2,
                 norm=self.norm,
                 dtype=self.dtype,
+                rematerialise=self.rematerialise,
                 name=f"stage{i + 1}",
             )(x)
             if i < self.frozen_stages:
