@@ -45,17 +45,17 @@ def draw_distributions(datasets: Sequence[DatasetStatistics]) -> Figure:
     figure = Figure(figsize=(10, 6.5))
     axes = figure.subplots(2, 2).ravel()
     durations = [d.instance_frames / d.frame_rate for d in datasets]
-    _draw_shares(axes[0], durations, _duration_edges(durations))
     axes[0].set(title="Instance duration", xlabel="seconds", ylabel="share of instances")
+    _draw_shares(axes[0], durations, _duration_edges(durations))
     rates = [d.box_occlusion_rates[~np.isnan(d.box_occlusion_rates)] for d in datasets]
-    _draw_shares(axes[1], rates, np.linspace(0, 1, 11))
     axes[1].set(title="Box occlusion rate", xlabel="BOR", ylabel="share of frames with objects")
+    _draw_shares(axes[1], rates, np.linspace(0, 1, 11))
     instances = [d.video_instances for d in datasets]
-    _draw_shares(axes[2], instances, _whole_edges(instances))
     axes[2].set(title="Instances per video", xlabel="instances", ylabel="share of videos")
+    _draw_shares(axes[2], instances, _whole_edges(instances))
     objects = [d.frame_objects for d in datasets]
-    _draw_shares(axes[3], objects, _whole_edges(objects))
     axes[3].set(title="Objects per frame", xlabel="objects", ylabel="share of frames")
+    _draw_shares(axes[3], objects, _whole_edges(objects))
     if len(datasets) > 1:
         names = [dataset.name for dataset in datasets]
         figure.legend(axes[0].containers, names, loc="outside upper center", ncols=len(names))
@@ -135,7 +135,10 @@ def write_plots(
 
 
 def _draw_shares(panel: Axes, values: Sequence[np.ndarray], edges: np.ndarray) -> None:
-    """Bars of the data sets side by side in each bin; the last bin holds what is beyond it too."""
+    """Bars of the data sets side by side in each bin, and their means above.
+
+    The last bin holds what is beyond it too; the label of the axis then says so.
+    """
     centers, bin_width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     width = 0.84 * bin_width / len(values)
     for number, own in enumerate(values):
@@ -144,18 +147,26 @@ def _draw_shares(panel: Axes, values: Sequence[np.ndarray], edges: np.ndarray) -
         color = _COLORS[number % len(_COLORS)]
         panel.bar(places, counts / max(len(own), 1), width, color=color)
         if len(own):
-            panel.axvline(own.mean(), color=color, linestyle=(0, (4, 2)), linewidth=1.2)
-            panel.annotate(
-                f"{own.mean():.3g}",
-                (own.mean(), 1),
-                (3, -9 - 10 * number),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                color=color,
-                fontsize=8,
-            )
+            _draw_mean(panel, own.mean(), number, color)
+    panel.set_ylim(top=panel.get_ylim()[1] * (1.05 + 0.06 * len(values)))
     panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panel.xaxis.set_major_locator(MaxNLocator(12, integer=bin_width >= 1))
+    if max((own.max() for own in values if len(own)), default=0) > edges[-1]:
+        first = edges[-2] - edges[0]  # bins of whole numbers begin half a number below 0
+        panel.set_xlabel(f"{panel.get_xlabel()} (last bar: {first:g} and more)")
+
+
+def _draw_mean(panel: Axes, mean: float, line: int, color: str) -> None:
+    panel.axvline(mean, color=color, linestyle=(0, (4, 2)), linewidth=1.2)
+    panel.annotate(
+        f"mean {mean:.3g}",
+        (mean, 1),
+        (3, -8 - 10 * line),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        color=color,
+        fontsize=8,
+    )
 
 
 def _draw_stacked(panel: Axes, shares: np.ndarray) -> None:
