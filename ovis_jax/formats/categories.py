@@ -9,9 +9,11 @@ annotators do: COCO calls pandas bears and parrots birds; its mouse belongs to a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ovis_jax.formats.annotation_records import Category
+from ovis_jax.formats.annotations import Annotations
 
 
 def _numbered(names: str) -> tuple[Category, ...]:
@@ -101,6 +103,25 @@ def label_map(source: Sequence[Category], target: Sequence[Category]) -> dict[in
         if place is not None:
             found[category.id] = place
     return found
+
+
+def relabel(annotations: Annotations, target: Sequence[Category]) -> Annotations:
+    """Annotations of one data set as if they were of another's categories; see `label_map`.
+
+    Objects of categories without a place are left out, which makes them background: for training
+    that is harmless only where the target's objects do not look like them.
+
+    Args:
+      annotations: of any data set; stays as it is.
+      target: categories, sorted by id.
+    """
+    places = label_map(annotations.categories, target)
+    instances = tuple(
+        dataclasses.replace(instance, category_id=places[instance.category_id])
+        for instance in annotations.instances
+        if instance.category_id in places
+    )
+    return dataclasses.replace(annotations, categories=tuple(target), instances=instances)
 
 
 def initial_categories(

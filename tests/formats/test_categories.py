@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from ovis_jax.formats.annotation_records import Category
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.categories import (
     CATEGORY_SETS,
     COCO,
@@ -13,6 +14,7 @@ from ovis_jax.formats.categories import (
     YTVIS_2021,
     initial_categories,
     label_map,
+    relabel,
 )
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "data" / "golden" / "evaluation"
@@ -114,3 +116,17 @@ def test_classes_begin_with_the_same_the_narrower_or_the_broader_category():
     assert got[ovis["Giant_panda"]] == got[ovis["Bear"]] == (coco["bear"],)
     unknown = {c.name for c in OVIS if c.id not in got}
     assert unknown == {"Lizard", "Monkey", "Rabbit", "Tiger", "Fish", "Turtle"}
+
+
+def test_relabelled_objects_keep_everything_but_their_category_and_others_are_left_out(
+    contents, write
+):
+    contents["categories"] = [{"id": 5, "name": "owl"}, {"id": 3, "name": "snail"}]
+    before = load_annotations(write(contents))
+    after = relabel(before, OVIS)
+    assert after.categories == OVIS and after.videos == before.videos
+    kept = [instance for instance in before.instances if instance.category_id == 5]
+    assert [i.id for i in after.instances] == [i.id for i in kept] == [10]
+    assert [i.category_id for i in after.instances] == [2]
+    assert after.instances_of(7)[0].segmentations is kept[0].segmentations
+    assert not after.instances_of(2) and len(before.instances_of(2)) == 1
