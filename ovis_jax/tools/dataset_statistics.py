@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> None:
       InputError: a file or an option cannot be used.
     """
     paths = options.annotations
-    names = options.names or short_names(paths)
+    names = options.names or (
+        short_names(paths) if len(paths) > 1 else [pathlib.PurePath(paths[0]).name]
+    )
     rates = _for_each(options.frame_rate, len(paths))
     _check(paths, names, options.output)
     measured = zip(paths, names, rates, strict=True)
@@ -74,10 +76,10 @@ def write_statistics(
 
 
 def _measure(path: str, name: str, frame_rate: float) -> DatasetStatistics:
-    with tqdm(desc=f"{name}: reading", unit="video", disable=None, leave=False) as bar:
-        annotations = load_annotations(path)
-        bar.reset(total=len(annotations.videos))
-        bar.set_description(name)
+    with tqdm(desc=f"{name}: read", unit="object", disable=None, leave=False) as bar:
+        annotations = load_annotations(path, bar.update)
+    total = len(annotations.videos)
+    with tqdm(desc=name, unit="video", total=total, disable=None, leave=False) as bar:
         return measure_dataset(annotations, name, frame_rate, bar.update)
 
 

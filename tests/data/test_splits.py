@@ -66,6 +66,17 @@ def test_categories_are_spread_evenly_over_videos_and_instances(seed):
     np.testing.assert_allclose(shares, 0.2, atol=0.02)
 
 
+def test_balance_never_costs_a_category_its_number_of_videos():
+    counts = np.ones((100, 9), int)
+    counts[:, 0] = 0
+    counts[:8] = 50  # the only videos of the first category are crowded with all others
+    counts[:8, 0] = 1
+    categories = tuple(Category(k, f"category {k}") for k in range(1, 10))
+    own = VideoContents(np.arange(100), categories, counts)
+    chosen = choose_minival(own, share=0.1, min_videos=4, seed=0)
+    assert chosen[:8].sum() == 4 and chosen.sum() == 10
+
+
 def test_a_category_with_few_videos_gives_half_of_them():
     counts = np.zeros((40, 2), int)
     counts[:, 0] = 1

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from data.rectangles import track, video, write
@@ -63,7 +65,8 @@ def test_the_same_statistics_are_the_same_files(files, tmp_path):
 
 def test_counts_of_categories_are_shown_when_asked_for(files, capsys):
     main(["--annotations", files[0]])
-    assert "Cat" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Cat" not in shown and shown.splitlines()[0].strip() == "train.json"
     main(["--annotations", files[0], "--per-category"])
     shown = capsys.readouterr().out.splitlines()
     assert ["Cat", "1", "2", "1"] in [line.split() for line in shown]
@@ -95,3 +98,10 @@ def test_rates_must_be_positive(files):
     with pytest.raises(SystemExit) as stopped:
         main(["--annotations", files[0], "--frame-rate", "0"])
     assert stopped.value.code == 2
+
+
+def test_the_numbers_need_neither_models_nor_plots():
+    code = "import sys, ovis_jax.tools.dataset_statistics; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "numpy" in loaded.split()
+    assert not {"jax", "tensorflow", "matplotlib", "cv2"} & set(loaded.split())
