@@ -13,7 +13,7 @@ from torch import nn
 
 try:
     from torchvision import ops as vision
-except ImportError:
+except (ImportError, RuntimeError):  # RuntimeError: of another version of PyTorch
     vision = None
 
 STRIDES = (4, 8, 16, 32, 64)
