@@ -34,20 +34,22 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (with the stride, as torchvision has it), 1x1 and a shortcut."""
+    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1."""
 
     channels: int
     stride: int
     norm: str
     dtype: str
     project: bool = False
+    stride_in_1x1: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
         wide = BOTTLENECK_EXPANSION * self.channels
-        y = nn.relu(ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name="conv1")(x))
-        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv2")(y))
+        first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
+        y = nn.relu(ConvNorm(self.channels, 1, first, self.norm, self.dtype, name="conv1")(x))
+        y = nn.relu(ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")(y))
         y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
         if self.project:
             x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
@@ -63,6 +65,7 @@ class Stage(nn.Module):
     stride: int
     norm: str
     dtype: str
+    stride_in_1x1: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -71,7 +74,13 @@ class Stage(nn.Module):
             stride = self.stride if i == 0 else 1
             if self.depth in BOTTLENECK_DEPTHS:
                 block = Bottleneck(
-                    self.channels, stride, self.norm, self.dtype, project=i == 0, name=f"block{i}"
+                    self.channels,
+                    stride,
+                    self.norm,
+                    self.dtype,
+                    project=i == 0,
+                    stride_in_1x1=self.stride_in_1x1,
+                    name=f"block{i}",
                 )
             else:
                 block = BasicBlock(self.channels, stride, self.norm, self.dtype, name=f"block{i}")
@@ -80,7 +89,7 @@ class Stage(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet without its classifier. Source: He et al. 2016; stride in the 3x3 convolution.
+    """ResNet without its classifier. Source: He et al. 2016.
 
     Attributes:
       depth: 18, 34, 50 or 101.
@@ -88,6 +97,8 @@ class ResNet(nn.Module):
       norm: "frozen_batch" for imported weights, "group" to train from scratch.
       frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the
         stem.
+      stride_in_1x1: bottlenecks have their stride in the first 1x1 convolution, as the "caffe"
+        weights want it; otherwise in the 3x3, as torchvision's do.
       dtype: of the computation.
     """
 
@@ -95,6 +106,7 @@ class ResNet(nn.Module):
     width: int = 64
     norm: str = "frozen_batch"
     frozen_stages: int = -1
+    stride_in_1x1: bool = False
     dtype: str = "float32"
 
     @nn.compact
@@ -122,6 +134,7 @@ class ResNet(nn.Module):
                 stride=1 if i == 0 else 2,
                 norm=self.norm,
                 dtype=self.dtype,
+                stride_in_1x1=self.stride_in_1x1,
                 name=f"stage{i + 1}",
             )(x)
             if i < self.frozen_stages:
