@@ -32,53 +32,63 @@ def run(method, *arguments):
     return apply(method, *arguments, model=calibrated_sipmask)
 
 
-@pytest.fixture(scope="module")
-def pyramid():
-    return run("encode", clip()[:6])
-
-
-@pytest.fixture(scope="module")
-def calibrated(pyramid):
-    """Levels [F, h, w, C] for the recorded references."""
+def everything(system, images):
+    """The pyramid of all frames, and all that is recorded for the references, in one program."""
+    pyramid = system.encode(images)
     others = jnp.array(REFERENCES)
     query = [jnp.repeat(x[FRAME][None], len(others), axis=0) for x in pyramid]
-    return run("calibrate", query, [x[others] for x in pyramid])
+    reference = [x[others] for x in pyramid]
+    calibrated = system.calibrate(query, reference)
+    maps = system.fcos(calibrated)
+    return pyramid, {
+        "offsets": [system.calibration.offsets(*x) for x in zip(query, reference, strict=True)],
+        "calibrated": calibrated,
+        "maps": maps,
+        "coefficients": system.mask.coefficients(maps.class_features),
+        "basis": system.mask.basis(maps.box_features),
+    }
 
 
 @pytest.fixture(scope="module")
-def maps(calibrated):
-    return run(lambda system, x: system.fcos(x), calibrated)
+def pyramid_and_stages():
+    return run(everything, clip()[:6])
+
+
+@pytest.fixture(scope="module")
+def pyramid(pyramid_and_stages):
+    return pyramid_and_stages[0]
+
+
+@pytest.fixture(scope="module")
+def ours(pyramid_and_stages):
+    return pyramid_and_stages[1]
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_calibrated_levels(pyramid, calibrated, number):
+def test_calibrated_levels(ours, number):
+    offsets, calibrated = ours["offsets"][number], ours["calibrated"][number]
     for i, reference in enumerate(REFERENCES):
-        query, other = (pyramid[number][t][None] for t in (FRAME, reference))
-        offsets = run(lambda s, q, r: s.calibration.offsets(q, r), query, other)
-        assert_recorded(offsets[0], record(f"ref{reference}/offset_{LEVELS[number]}"))
-        assert_recorded(calibrated[number][i], record(f"ref{reference}/calib_{LEVELS[number]}"))
+        assert_recorded(offsets[i], record(f"ref{reference}/offset_{LEVELS[number]}"))
+        assert_recorded(calibrated[i], record(f"ref{reference}/calib_{LEVELS[number]}"))
 
 
-def test_the_first_level_everywhere(pyramid, calibrated):
-    query, other = (pyramid[0][t][None] for t in (FRAME, REFERENCES[0]))
-    offsets = run(lambda s, q, r: s.calibration.offsets(q, r), query, other)
-    assert_recorded(offsets[0], record("ref0/offset_p3_full"))
-    assert_recorded(calibrated[0][0], record("ref0/calib_p3_full"))
+def test_the_first_level_everywhere(ours):
+    assert_recorded(ours["offsets"][0][0], record("ref0/offset_p3_full"))
+    assert_recorded(ours["calibrated"][0][0], record("ref0/calib_p3_full"))
 
 
-def test_predictions_of_every_reference_and_their_means(pyramid, maps):
-    coefficients = run(lambda s, x: s.mask.coefficients(x), maps.class_features)
-    basis = run(lambda s, x: s.mask.basis(x), maps.box_features)
+def test_predictions_of_every_reference_and_their_means(pyramid, ours):
+    maps, coefficients = ours["maps"], ours["coefficients"]
     joined = {"cls": maps.logits, "reg": maps.distances, "ctr": maps.centerness[..., None]}
     every = joined | {"coef": coefficients.reshape(*coefficients.shape[:2], -1)}
     for i, reference in enumerate(REFERENCES):
-        assert_recorded(basis[i], record(f"ref{reference}/basis"))
+        assert_recorded(ours["basis"][i], record(f"ref{reference}/basis"))
         for name, values in every.items():
-            for ours, level in zip(levels(values[i], pyramid), LEVELS, strict=True):
-                assert_recorded(ours, record(f"ref{reference}/{name}_{level}"))
+            for own, level in zip(levels(values[i], pyramid), LEVELS, strict=True):
+                assert_recorded(own, record(f"ref{reference}/{name}_{level}"))
     for name, values in joined.items():
-        for ours, level in zip(levels(values.mean(0), pyramid), LEVELS, strict=True):
-            assert_recorded(ours, record(f"mean/{name}_{level}"))
+        for own, level in zip(levels(values.mean(0), pyramid), LEVELS, strict=True):
+            assert_recorded(own, record(f"mean/{name}_{level}"))
 
 
 def test_detections_of_the_averages(pyramid):

@@ -32,11 +32,16 @@ def frames(video: int) -> np.ndarray:
 
 
 @functools.cache
-def outputs(run: str, video: int):
-    """Frame outputs of a video, and its tracks."""
+def stream(run: str) -> VideoStream:
+    """Compiled once for both videos."""
     system, variables = published_sipmask()
     capacity = system.capacity.replace(detections=RUNS[run])
-    system = system.clone(capacity=capacity)
+    return VideoStream(system.clone(capacity=capacity), variables, chunk=2, tracks=64)
+
+
+@functools.cache
+def outputs(run: str, video: int):
+    """Frame outputs of a video, and its tracks."""
     images, data = frames(video), sipmask_r50_ovis.get_config().data
     height, width = images.shape[1:3]
     geometry = frame_geometry(width, height, IMAGE_SCALE, data.pad_multiple)
@@ -44,10 +49,9 @@ def outputs(run: str, video: int):
         transform_image(image, geometry, flip=False, mean=data.mean, std=data.std)
         for image in images
     )
-    stream = VideoStream(system, variables, chunk=2, tracks=64)
     tracks = VideoTracks(width, height, geometry.scale)
     found = []
-    for chunk in stream(canvases, (geometry.height, geometry.width), geometry.scale):
+    for chunk in stream(run)(canvases, (geometry.height, geometry.width), geometry.scale):
         tracks.add(chunk)
         found.append(chunk.frames)
     return jax.tree.map(lambda *x: np.concatenate(x), *found), tracks

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE
-from golden.sipmask_model import apply, assert_recorded, clip, levels, record
+from golden.sipmask_model import apply, assert_recorded, clip, levels, published_sipmask, record
 
 from ovis_jax.models.heads import fcos
 from ovis_jax.ops.boxes import clip_boxes
@@ -18,19 +18,29 @@ SIZE, SCALE = (96, 160), 0.5
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def stages():
-    return apply(lambda system, x: system.backbone(x), clip())
+def everything(system, images):
+    """All that is recorded, in one program."""
+    stages = system.backbone(images)
+    pyramid = system.neck(stages)
+    maps = system.fcos(pyramid)
+    levels = [system.fcos.level(x[:1], i) for i, x in enumerate(pyramid)]
+    return {
+        "stages": stages,
+        "pyramid": pyramid,
+        "maps": maps,
+        "coefficients": system.mask.coefficients(maps.class_features),
+        "low_basis": system.mask.low_basis(maps.box_features),
+        "basis": system.mask.basis(maps.box_features),
+        "track": system.track(pyramid),
+        "class_tower": [system.fcos.class_tower(x[:1]) for x in pyramid],
+        "levels": levels,
+        "offsets": [system.fcos.align.offsets(distances) for _, distances, *_ in levels],
+    }
 
 
 @pytest.fixture(scope="module")
-def pyramid(stages):
-    return apply(lambda system, x: system.neck(x), stages)
-
-
-@pytest.fixture(scope="module")
-def maps(pyramid):
-    return apply(lambda system, x: system.fcos(x), pyramid)
+def ours():
+    return apply(everything, clip())
 
 
 def test_frames_are_normalised_as_recorded():
@@ -38,74 +48,66 @@ def test_frames_are_normalised_as_recorded():
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_backbone_stages(stages, frame):
-    for x, name in zip(stages, ("c2", "c3", "c4", "c5"), strict=True):
+def test_backbone_stages_and_pyramid(ours, frame):
+    names = ("c2", "c3", "c4", "c5", *(f"fpn_{level}" for level in LEVELS))
+    for x, name in zip((*ours["stages"], *ours["pyramid"]), names, strict=True):
         assert_recorded(x[FRAMES.index(frame)], record(f"{frame}/{name}"))
 
 
-@pytest.mark.parametrize("frame", FRAMES)
-def test_pyramid(pyramid, frame):
-    for x, level in zip(pyramid, LEVELS, strict=True):
-        assert_recorded(x[FRAMES.index(frame)], record(f"{frame}/fpn_{level}"))
-
-
-def test_points_of_every_level(pyramid):
-    points = apply(lambda system, x: jnp.concatenate(system.fcos.points(x)), pyramid)
-    np.testing.assert_array_equal(points, record("points"))
+def test_points_of_every_level(ours):
+    points = published_sipmask()[0].fcos.points(ours["pyramid"])
+    np.testing.assert_array_equal(np.concatenate(points), record("points"))
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_predictions_of_every_point(maps, pyramid, frame):
+def test_predictions_of_every_point(ours, frame):
     number = FRAMES.index(frame)
-    coefficients = apply(lambda system, x: system.mask.coefficients(x), maps.class_features)
+    maps = jax.tree.map(lambda x: x[number], ours["maps"])
+    coefficients = ours["coefficients"][number]
     joined = {
-        "cls": maps.logits[number],
-        "reg": maps.distances[number],
-        "ctr": maps.centerness[number][:, None],
-        "coef": coefficients[number].reshape(len(coefficients[number]), -1),
+        "cls": maps.logits,
+        "reg": maps.distances,
+        "ctr": maps.centerness[:, None],
+        "coef": coefficients.reshape(len(coefficients), -1),
     }
     for name, values in joined.items():
-        for ours, level in zip(levels(values, pyramid), LEVELS, strict=True):
-            assert_recorded(ours, record(f"{frame}/{name}_{level}"))
+        for own, level in zip(levels(values, ours["pyramid"]), LEVELS, strict=True):
+            assert_recorded(own, record(f"{frame}/{name}_{level}"))
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_towers_and_feature_alignment(pyramid, number):
-    level, x = LEVELS[number], pyramid[number][:1]
-    assert_recorded(
-        apply(lambda s, x: s.fcos.class_tower(x), x)[0], record(f"v0_t0/cls_tower_{level}")
-    )
-    _, distances, _, aligned, box_features = apply(lambda s, x: s.fcos.level(x, number), x)
-    assert_recorded(distances[0], record(f"v0_t0/reg_unscaled_{level}"))
-    assert_recorded(aligned[0], record(f"v0_t0/cls_aligned_{level}"))
-    assert_recorded(box_features[0], record(f"v0_t0/reg_tower_{level}"))
-    offsets = apply(lambda s, x: s.fcos.align.offsets(x), distances)
-    assert_recorded(offsets[0], record(f"v0_t0/offsets_{level}"))
+def test_towers_and_feature_alignment(ours, number):
+    _, distances, _, aligned, box_features = ours["levels"][number]
+    stages = {
+        "cls_tower": ours["class_tower"][number],
+        "reg_unscaled": distances,
+        "offsets": ours["offsets"][number],
+        "cls_aligned": aligned,
+        "reg_tower": box_features,
+    }
+    for name, values in stages.items():
+        assert_recorded(values[0], record(f"v0_t0/{name}_{LEVELS[number]}"))
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_basis_and_tracking_maps(maps, pyramid, frame):
-    number = FRAMES.index(frame)
-    features = [x[number][None] for x in maps.box_features]
-    low = apply(lambda system, x: system.mask.low_basis(x), features)
-    assert_recorded(low[0], record(f"{frame}/basis_low"))
-    assert_recorded(apply(lambda s, x: s.mask.basis(x), features)[0], record(f"{frame}/basis"))
-    own = [x[number][None] for x in pyramid]
-    assert_recorded(apply(lambda s, x: s.track(x), own)[0], record(f"{frame}/track"))
+def test_basis_and_tracking_maps(ours, frame):
+    names = {"low_basis": "basis_low", "basis": "basis", "track": "track"}
+    for mine, theirs in names.items():
+        assert_recorded(ours[mine][FRAMES.index(frame)], record(f"{frame}/{theirs}"))
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_boxes_and_detections(maps, pyramid, frame):
-    number = FRAMES.index(frame)
-    points = apply(lambda system, x: system.fcos.points(x), pyramid)
+def test_boxes_and_detections(ours, frame):
+    maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
+    points = published_sipmask()[0].fcos.points(ours["pyramid"])
     size = jnp.array(SIZE)
-    boxes = boxes_from_distances(jnp.concatenate(points), maps.distances[number])
+    boxes = boxes_from_distances(np.concatenate(points), maps.distances)
     boxes = clip_boxes(boxes, size, inclusive=True)
     assert np.abs(boxes - record(f"{frame}/decoded")).max() < BOX_TOLERANCE
     found = fcos.decode_detections(
-        jax.nn.sigmoid(maps.logits[number]),
-        jax.nn.sigmoid(maps.centerness[number]),
-        maps.distances[number],
+        jax.nn.sigmoid(maps.logits),
+        jax.nn.sigmoid(maps.centerness),
+        maps.distances,
         points,
         size,
         SCALE,
