@@ -210,22 +210,11 @@ class SipMask(nn.Module):
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
         calibrated, weights = self._calibrate_window(query, window)
         maps = self.fcos(calibrated)
-        boxes, scores, labels, point, valid = fcos_head.decode_detections(
-            self._mean_probs(maps.logits, weights, self.average_scores),
-            self._mean_probs(maps.centerness, weights, self.average_scores),
-            weighted_mean(maps.distances, weights),
-            self.fcos.points(query),
-            window.image_size,
-            window.scale,
-            score_threshold=self.fcos.score_threshold,
-            level_candidates=self.capacity.level_candidates,
-            class_candidates=self.capacity.class_candidates,
-            capacity=self.capacity.detections,
+        boxes, scores, labels, point, valid = self.decode(
+            maps, weights, window.image_size, window.scale
         )
         resized = jnp.where(valid[:, None], boxes * window.scale, 0)
-        coefficients = self.mask.coefficients(maps.class_features)[:, point]
-        basis = self.basis(query, maps)
-        basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
+        masks = self.segment(maps, self.basis(query, maps), point, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
         embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
@@ -233,11 +222,52 @@ class SipMask(nn.Module):
             scores=scores,
             labels=labels,
             embeddings=weighted_mean(embeddings, weights if self.track_calibrated else jnp.ones(1)),
-            mask_logits=self._mean_masks(basis, coefficients, resized, weights),
-            mask_boxes=_grid_box(basis.shape[1:3], window.scale, len(boxes)),
+            mask_logits=masks,
+            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(boxes)),
             valid=valid,
             overflow=jnp.zeros((), jnp.int32),
         )
+
+    def decode(
+        self,
+        maps: fcos_head.FCOSMaps,
+        weights: jax.Array,
+        image_size: jax.Array,
+        scale: jax.Array,
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Boxes, scores, labels, points and validity [D] of maps [F, ...] of weights [F].
+
+        As `decode_detections` of the head, which see, for averages over the references.
+        """
+        return fcos_head.decode_detections(
+            self._mean_probs(maps.logits, weights, self.average_scores),
+            self._mean_probs(maps.centerness, weights, self.average_scores),
+            weighted_mean(maps.distances, weights),
+            self.fcos.points(maps.box_features),
+            image_size,
+            scale,
+            score_threshold=self.fcos.score_threshold,
+            level_candidates=self.capacity.level_candidates,
+            class_candidates=self.capacity.class_candidates,
+            capacity=self.capacity.detections,
+        )
+
+    def segment(
+        self,
+        maps: fcos_head.FCOSMaps,
+        basis: jax.Array,
+        point: jax.Array,
+        boxes: jax.Array,
+        weights: jax.Array,
+    ) -> jax.Array:
+        """Mask logits [D, H / 2, W / 2] of points [D] with boxes [D, 4] in resized pixels.
+
+        Every reference has its own maps [F, ...] and basis maps [F, H / 2, W / 2, C]; a basis of
+        the query alone, [1, ...], serves all of them.
+        """
+        coefficients = self.mask.coefficients(maps.class_features)[:, point]
+        basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
+        return self._mean_masks(basis, coefficients, boxes, weights)
 
     def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
         """Detects the objects of a frame and gives them identities."""
