@@ -8,6 +8,7 @@ from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE
 from golden.sipmask_model import apply, assert_recorded, clip, levels, published_sipmask, record
 
 from ovis_jax.models.heads import fcos
+from ovis_jax.models.heads.track_map import embeddings_at
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.points import boxes_from_distances
 
@@ -116,9 +117,17 @@ def test_boxes_and_detections(ours, frame):
         class_candidates=200,
         capacity=100,
     )
-    boxes, scores, labels, _, valid = map(np.asarray, found)
+    boxes, scores, labels, point, valid = map(np.asarray, found)
     want = record(f"{frame}/all_bboxes")
     assert valid.sum() == len(want) > 20 and valid[: len(want)].all()
     np.testing.assert_array_equal(labels[valid], record(f"{frame}/all_labels"))
     assert np.abs(boxes[valid] - want[:, :4]).max() < BOX_TOLERANCE
     assert np.abs(scores[valid] - want[:, 4]).max() < SCORE_TOLERANCE
+    coefficients = ours["coefficients"][FRAMES.index(frame)][point[valid]]
+    resized = jnp.asarray(boxes[valid] * SCALE)
+    embeddings = np.asarray(embeddings_at(ours["track"][FRAMES.index(frame)], resized))
+    for run, kept in (("run10", 10), ("run30", 30)):
+        detections = f"detections_{run}.npz"
+        for name, own in (("det_coeffs", coefficients), ("det_track_feats", embeddings)):
+            own = own.reshape(len(own), -1)[:kept]
+            assert_recorded(own, record(f"{frame}/{name}", detections), channels_last=False)

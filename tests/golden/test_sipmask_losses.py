@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
-from golden.sipmask_model import canvases, published_sipmask, record
+from golden.comparison import BOX_TOLERANCE
+from golden.sipmask_model import apply, assert_recorded, canvases, published_sipmask, record
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
@@ -15,8 +16,9 @@ from ovis_jax.checkpoints.maps.sipmask import rules
 from ovis_jax.checkpoints.rules import to_state_dict
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads import subregion_mask as mask_head
+from ovis_jax.models.heads.track_map import embeddings_at
 from ovis_jax.ops.masks import halve_masks
-from ovis_jax.ops.points import grid_points
+from ovis_jax.ops.points import boxes_from_distances, grid_points
 from ovis_jax.structures import FramePairs, Instances
 from ovis_jax.training.optimizer import trained_parameters
 
@@ -107,6 +109,51 @@ def test_annotated_masks_inside_predicted_boxes(pair):
     _, inside = mask_head.mask_logits(jnp.zeros((*masks.shape[1:], 1)), none, boxes)
     sums = jnp.sum(chosen & inside, axis=(1, 2))
     np.testing.assert_array_equal(sums, record(f"pair{pair}/gt_crop_sum", "loss.npz"))
+
+
+def predictions(system, pairs):
+    """Maps, coefficients, basis maps and tracking maps of a batch."""
+    frames = system.encode(jnp.concatenate([pairs.query, pairs.reference]))
+    query, reference = [x[:2] for x in frames], [x[2:] for x in frames]
+    maps = system.fcos(query)
+    coefficients, basis = system.mask.coefficients(maps.class_features), system.basis(query, maps)
+    return maps, coefficients, basis, system.track(query), system.track(reference)
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    return apply(predictions, batch())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS)
+def test_predicted_boxes_and_masks_of_positive_points(predicted, pair):
+    maps, coefficients, basis, *_ = jax.tree.map(lambda x: x[pair], predicted)
+    positive = np.asarray(targets(pair).positive)
+    boxes = boxes_from_distances(np.concatenate(points())[positive], maps.distances[positive]) / 2
+    assert np.abs(boxes - record(f"pair{pair}/mask_boxes", "loss.npz")).max() < BOX_TOLERANCE
+    logits, inside = mask_head.mask_logits(basis, coefficients[positive], boxes)
+    probs = jnp.where(inside, jax.nn.sigmoid(logits), 0)
+    assert_recorded(probs, record(f"pair{pair}/pred_masks", "loss.npz"), channels_last=False)
+    sums = record(f"pair{pair}/pred_mask_sum", "loss.npz")
+    np.testing.assert_allclose(probs.sum((1, 2)), sums, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS)
+def test_match_logits_and_targets_of_positive_points(predicted, pair):
+    maps, *_, query_map, reference_map = jax.tree.map(lambda x: x[pair], predicted)
+    own, pairs = targets(pair), jax.tree.map(lambda x: x[pair], batch())
+    positive = np.asarray(own.positive)
+    boxes = boxes_from_distances(np.concatenate(points())[positive], maps.distances[positive])
+    reference = pairs.reference_boxes[np.asarray(pairs.reference_valid)]
+    shifts = record(f"pair{pair}/ref_jitter", "loss.npz")[:, :2]
+    reference = reference + jnp.tile(shifts * (reference[:, 2:] - reference[:, :2]), 2)
+    logits = embeddings_at(query_map, boxes) @ embeddings_at(reference_map, reference).T
+    logits = jnp.pad(logits, ((0, 0), (1, 0)))
+    assert_recorded(logits, record(f"pair{pair}/match_logits", "loss.npz"), channels_last=False)
+    want = record(f"pair{pair}/match_targets", "loss.npz")
+    np.testing.assert_array_equal(pairs.reference_match[own.index[positive]], want)
 
 
 @pytest.fixture(scope="module")
