@@ -23,6 +23,8 @@ def data() -> ConfigDict:
         dict(
             train_annotations="data/ovis/annotations_train.json",
             train_images="data/ovis/train",
+            train_records="",  # folder of a built data set, read instead of the two above
+            train_split="train",  # of it
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",
             image_scale=(640, 360),  # longer and shorter side that a resized frame fits into
@@ -58,6 +60,7 @@ def model() -> ConfigDict:
             num_classes=25,
             inclusive_boxes=True,
             dtype="float32",
+            rematerialise=False,  # compute activations again in the backward pass: less memory
             backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(channels=256, norm="none"),
             rpn=dict(
@@ -91,6 +94,7 @@ def train() -> ConfigDict:
     return ConfigDict(
         dict(
             batch_size=FULL_SCHEDULE_BATCH,
+            microbatches=1,  # parts of a batch that go through the model one after the other
             num_epochs=12,
             num_steps=0,  # 0: from num_epochs
             optimizer="sgd",  # or "adamw"
@@ -104,7 +108,9 @@ def train() -> ConfigDict:
             clip_norm=35.0,
             frozen=("backbone/stem", "backbone/stage1"),  # parameter path prefixes without update
             slowed=(),  # (parameter path prefix, factor on the learning rate) pairs
+            average_decay=0.0,  # of an average of the parameters that predicts; 0: none
             log_every=50,
+            evaluate_every=0,  # steps between evaluations during training; 0: none
             checkpoint_every=1000,
             keep_checkpoints=3,
             overlay_every=0,  # steps between image overlays in TensorBoard; 0: none

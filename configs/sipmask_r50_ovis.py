@@ -53,6 +53,7 @@ def model() -> ConfigDict:
             num_classes=25,
             inclusive_boxes=True,
             dtype="float32",
+            rematerialise=False,  # compute activations twice, for less memory
             backbone=dict(
                 depth=50, norm="frozen_batch", width=64, frozen_stages=1, stride_in_1x1=True
             ),

@@ -7,7 +7,7 @@ RUNS = [
     Run("masktrack", "quickstart_masktrack"),
     Run("cmasktrack", "quickstart"),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR10")
+COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked", "AP_HO, linked")
 
 if __name__ == "__main__":
     main(QUESTION, RUNS, COLUMNS)

@@ -17,7 +17,7 @@ RUNS = [
     Run("masktrack", "quickstart_masktrack", FURTHER),
     Run("cmasktrack", "quickstart", FURTHER | {"train.fresh": "('calibration',)"}),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR10")
+COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked", "AP_HO, linked")
 
 if __name__ == "__main__":
     main(QUESTION, RUNS, COLUMNS)

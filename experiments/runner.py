@@ -16,7 +16,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ovis_jax.evaluation import evaluate
+from ovis_jax.evaluation.oracles import with_true_identities
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_text
+from ovis_jax.formats.results import load_results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +74,17 @@ def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) ->
         if done.returncode:
             sys.exit(done.returncode)
     values = {k: v for k, v in json.loads(metrics.read_text()).items() if not isinstance(v, dict)}
-    return {"run": run.label, "config": run.config, "seed": seed, "commit": _commit()} | values
+    labels = {"run": run.label, "config": run.config, "seed": seed, "commit": _commit()}
+    return labels | values | _with_true_identities(folder)
+
+
+def _with_true_identities(folder: pathlib.Path) -> dict[str, float]:
+    """Metrics of a run if its tracker made no mistakes, as "NAME, linked"."""
+    config = json.loads((folder / "config.json").read_text())
+    annotations = load_annotations(config["data"]["eval_annotations"])
+    tracks = load_results(folder / "results.json", annotations)
+    values = evaluate(annotations, with_true_identities(annotations, tracks)).values
+    return {f"{name}, linked": value for name, value in values.items()}
 
 
 def _filled(value: Any, **names: Any) -> Any:

@@ -17,14 +17,21 @@ FAILURE, BAD_INPUT = 1, 2
 _PACKAGE = pathlib.Path(__file__).parent
 
 
-def run(main: Callable[[], None]) -> NoReturn:
-    """Reads the flags of the command line, calls `main`, and exits."""
+def run(main: Callable[[], None], expected: tuple[type[Exception], ...] = ()) -> NoReturn:
+    """Reads the flags of the command line, calls `main`, and exits.
+
+    Args:
+      main: the program.
+      expected: errors that are a failure but need no traceback.
+    """
     try:
         parse_flags()
         start_logging()
         main()
     except InputError as error:
         end(error, BAD_INPUT)
+    except expected as error:
+        end(error, FAILURE)
     sys.exit(0)
 
 

@@ -1,13 +1,13 @@
 """Trains, evaluates and predicts: `python -m ovis_jax.main --config=configs/X.py --workdir=DIR`."""
 
+import functools
 import json
 
-import jax
 from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import command_line
+from ovis_jax import cluster, command_line
 from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotations import Annotations, load_annotations
@@ -17,7 +17,6 @@ from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.predict import check_categories, predict
 from ovis_jax.train import restore_model, train
 from ovis_jax.training.hooks import Diverged
-from ovis_jax.training.sharding import wait_for_all_processes
 from ovis_jax.training.workdir import Workdir
 from ovis_jax.visualization.overlays import write_overlays
 
@@ -26,37 +25,46 @@ MODES = ("train", "evaluate", "predict", "train_and_evaluate")
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made if it does not exist.")
 _MODE = flags.DEFINE_enum("mode", "train_and_evaluate", MODES, "What to do.")
-_DISTRIBUTED = flags.DEFINE_boolean("distributed", False, "One of several processes of a cluster.")
+_DISTRIBUTED = flags.DEFINE_boolean(
+    "distributed", False, "One of several processes, which JAX finds by itself (TPU, Slurm, MPI)."
+)
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of several.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "With --coordinator: how many.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "With --coordinator: this one's number.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
 def main() -> None:
-    """Does what the flags say."""
+    """Does what the flags say, alone or as one process of a cluster."""
     keep_compiled_programs()
     keep_freed_memory()
-    if _DISTRIBUTED.value:
-        jax.distributed.initialize()
+    addresses = _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+    if not _DISTRIBUTED.value and addresses == (None, None, None):
+        return run()
+    cluster.join(*addresses)
+    try:
+        run()
+    except Exception as error:
+        cluster.leave(error, expected=(Diverged,))
+
+
+def run() -> None:
+    """Trains, predicts and evaluates, as the mode says."""
     config, mode = _CONFIG.value, _MODE.value
     workdir = Workdir(_WORKDIR.value, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)
-    if mode in ("train", "train_and_evaluate") and not train_to_the_end(config, workdir):
-        return
+    if mode in ("train", "train_and_evaluate"):
+        if not train(config, workdir, functools.partial(metrics_during_training, annotations)):
+            return
     if mode != "train":
         model = restore_model(config, workdir)
         workdir.claim()
-        if jax.process_index() == 0:
-            records = predict_videos(config, model, annotations, workdir)
+        records = predict(*model, annotations, config, workdir.path / "results.json")
+        if cluster.is_first():
+            draw(annotations, records, config, workdir)
             if mode != "predict":
                 score(annotations, records, workdir)
-        wait_for_all_processes("predicted")
-
-
-def train_to_the_end(config: ConfigDict, workdir: Workdir) -> bool:
-    """Trains; False if SIGTERM came first. Ends the program if training diverges."""
-    try:
-        return train(config, workdir)
-    except Diverged as error:
-        command_line.end(error, command_line.FAILURE)
+        cluster.wait_for_all("predicted")
 
 
 def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
@@ -76,11 +84,19 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
     return annotations
 
 
-def predict_videos(
-    config: ConfigDict, model: tuple[nn.Module, dict], annotations: Annotations, workdir: Workdir
-) -> list[dict]:
-    """Tracks the objects of all videos: results.json and overlays."""
-    records = predict(*model, annotations, config, workdir.path / "results.json")
+def metrics_during_training(
+    annotations: Annotations | None, config: ConfigDict, model: tuple[nn.Module, dict]
+) -> dict[str, float]:
+    """Scores a model that is still being trained; nothing without annotations."""
+    if annotations is None:
+        return {}
+    return evaluate(annotations, predict(*model, annotations, config, None)).values
+
+
+def draw(
+    annotations: Annotations, records: list[dict], config: ConfigDict, workdir: Workdir
+) -> None:
+    """Draws overlays of some videos."""
     if config.predict.overlay_videos:
         write_overlays(
             annotations,
@@ -89,7 +105,6 @@ def predict_videos(
             workdir.path / "overlays",
             num_videos=config.predict.overlay_videos,
         )
-    return records
 
 
 def score(annotations: Annotations, records: list[dict], workdir: Workdir) -> None:
@@ -100,4 +115,4 @@ def score(annotations: Annotations, records: list[dict], workdir: Workdir) -> No
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, expected=(Diverged,))

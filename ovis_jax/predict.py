@@ -1,16 +1,22 @@
 """Prediction: the frames of every video of an annotation file → results.json and overlays."""
 
+import collections
+import concurrent.futures
+import functools
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import jax
 import numpy as np
 from absl import logging
 from flax import linen as nn
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from ovis_jax import cluster
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
+from ovis_jax.formats.annotation_records import Video
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
@@ -23,48 +29,80 @@ def predict(
     variables: dict,
     annotations: Annotations,
     config: ConfigDict,
-    output: pathlib.Path | str,
+    output: pathlib.Path | str | None,
 ) -> list[dict]:
     """Tracks the objects of every video and writes them.
 
-    While the device works on one chunk of frames, threads decode the next frames and paste the
-    masks of the last ones.
+    Every device of every process takes one video after the other. While a device works on one
+    chunk of frames, threads decode the next frames and paste the masks of the last ones.
 
     Args:
       system: the system of `config.model`.
       variables: its variables.
       annotations: the videos; ground truth is not read.
       config: `data.eval_images`, frame sizes, `capacity.tracks` and `predict.chunk` are used.
-      output: path of results.json; written as a whole at the end.
+      output: path of results.json; written as a whole at the end, by the first process. None: no
+        file.
 
     Returns:
-      The records of results.json.
+      The records of results.json, in every process.
 
     Raises:
       InputError: frames are missing or damaged, or the categories are not those of the model.
     """
     check_categories(annotations, config)
     annotations.check_frames(config.data.eval_images)
-    stream = make_stream(system, variables, config)
+    videos = cluster.own_share(annotations.videos)
     category_ids = [category.id for category in annotations.categories]
-    records: list[dict] = []
-    overflow = 0
-
-    def finish(video, tracks: VideoTracks):
-        nonlocal overflow
-        overflow += tracks.overflow
-        records.extend(tracks.tracklets.records(video.id, video.length, category_ids))
-
-    num_frames = sum(video.length for video in annotations.videos)
-    with tqdm(total=num_frames, unit="frame", desc="predict") as progress, HostThread() as host:
-        for video in annotations.videos:
-            frames = VideoFrames(config.data.eval_images, video, config.data)
-            tracks = VideoTracks(video.width, video.height, frames.geometry.scale)
-            run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
-            host.submit(finish, video, tracks)
-    write_results(output, records)
-    report(num_frames, len(records), overflow)
+    shares = [
+        {"records": t.tracklets.records(video.id, video.length, category_ids), "lost": t.overflow}
+        for video, t in zip(videos, track_videos(system, variables, videos, config), strict=True)
+    ]
+    shares = cluster.gather_shares(shares)
+    records = [record for share in shares for record in share["records"]]
+    if cluster.is_first():
+        if output is not None:
+            write_results(output, records)
+        num_frames = sum(video.length for video in annotations.videos)
+        report(num_frames, len(records), sum(share["lost"] for share in shares))
     return records
+
+
+def track_videos(
+    system: nn.Module, variables: dict, videos: Sequence[Video], config: ConfigDict
+) -> list[VideoTracks]:
+    """The tracks of each video; every device of this process takes one video after the other."""
+    stream, devices = make_stream(system, variables, config), jax.local_devices()
+    waiting, found = collections.deque(enumerate(videos)), {}
+
+    def work(stream: VideoStream) -> None:
+        with HostThread() as host:
+            for number, video in iter(functools.partial(_next, waiting), None):
+                frames = VideoFrames(config.data.eval_images, video, config.data)
+                tracks = VideoTracks(video.width, video.height, frames.geometry.scale)
+                run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
+                host.submit(found.__setitem__, number, tracks)
+
+    num_frames = sum(video.length for video in videos)
+    shown = cluster.is_first()
+    with (
+        tqdm(total=num_frames, unit="frame", desc="predict", disable=not shown) as progress,
+        concurrent.futures.ThreadPoolExecutor(len(devices)) as pool,
+    ):
+        streams = [stream.on(device) for device in devices] if len(devices) > 1 else [stream]
+        for worker in concurrent.futures.as_completed([pool.submit(work, s) for s in streams]):
+            if worker.exception() is not None:
+                waiting.clear()  # so that the other workers end, too
+            worker.result()
+    return [found[number] for number in range(len(videos))]
+
+
+def _next(waiting: collections.deque):
+    """Takes the next item, in any thread; None if there is none."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
 
 
 def predict_images(

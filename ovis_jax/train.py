@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
+from absl import logging
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from ovis_jax import cluster
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.training_data import TrainingData
@@ -25,6 +27,7 @@ from ovis_jax.training.sharding import (
     check_batch_size,
     data_mesh,
     local_copy,
+    on_one_device,
     replicate,
     replicated,
     replicated_shapes,
@@ -34,6 +37,8 @@ from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
 from ovis_jax.training.workdir import Workdir
 
+Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -41,6 +46,7 @@ class Run:
 
     Attributes:
       config: whole configuration.
+      system: the model.
       data: training samples.
       num_steps: length of the run.
       mesh: devices.
@@ -49,6 +55,7 @@ class Run:
     """
 
     config: ConfigDict
+    system: nn.Module
     data: TrainingData
     num_steps: int
     mesh: jax.sharding.Mesh
@@ -56,12 +63,13 @@ class Run:
     key: jax.Array
 
 
-def train(config: ConfigDict, workdir: Workdir) -> bool:
-    """Trains from the newest checkpoint of a work directory to the end of the schedule.
+def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None) -> bool:
+    """Trains from the newest sound checkpoint of a work directory to the end of the schedule.
 
     Args:
       config: whole configuration; `config.train` is the optimisation.
       workdir: gets the checkpoints and the events.
+      evaluate: scores the model every `train.evaluate_every` steps, for TensorBoard.
 
     Returns:
       False if SIGTERM ended the run early, after a checkpoint.
@@ -77,7 +85,7 @@ def train(config: ConfigDict, workdir: Workdir) -> bool:
         workdir.claim()
         if int(state.step) < run.num_steps:
             batches = batches_from(int(state.step), run)
-            state = run_steps(run, state, batches, store, workdir.path / "events")
+            state = run_steps(run, state, batches, store, workdir.path / "events", evaluate)
         return int(state.step) >= run.num_steps
 
 
@@ -85,7 +93,7 @@ def check_classes(data: TrainingData, config: ConfigDict) -> None:
     """Raises InputError unless the annotations have as many categories as the model classes."""
     if data.num_categories != config.model.num_classes:
         raise InputError(
-            f"{config.data.train_annotations}: categories: {data.num_categories} entries, but the "
+            f"{data.path}: categories: {data.num_categories} entries, but the "
             f"model has {config.model.num_classes} classes"
         )
 
@@ -93,28 +101,47 @@ def check_classes(data: TrainingData, config: ConfigDict) -> None:
 def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tuple[Run, TrainState]:
     """Builds everything, and the state of the newest checkpoint or of step 0."""
     mesh = data_mesh()
-    check_batch_size(config.train.batch_size, mesh)
+    settings = config.train
+    check_batch_size(settings.batch_size, settings.microbatches, mesh)
+    check_average_decay(settings.average_decay)
     num_steps = run_length(config, data)
     schedule = make_schedule(config, num_steps)
     system, shapes = build_model(config)
-    trained = trained_parameters(shapes["params"], config.train.frozen)
+    trained = trained_parameters(shapes["params"], settings.frozen)
     optimizer = make_optimizer(
         schedule,
         trained,
-        momentum=config.train.momentum,
-        weight_decay=config.train.weight_decay,
-        clip_norm=config.train.clip_norm,
-        name=config.train.optimizer,
-        factors=rate_factors(shapes["params"], config.train.slowed),
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        name=settings.optimizer,
+        factors=rate_factors(shapes["params"], settings.slowed),
     )
-    train_step = make_train_step(system, optimizer, schedule, trained, mesh)
-    run = Run(config, data, num_steps, mesh, train_step, run_key(config, mesh))
-    step = store.latest_step()
+    train_step = make_train_step(
+        system,
+        optimizer,
+        schedule,
+        trained,
+        mesh,
+        microbatches=settings.microbatches,
+        average_decay=settings.average_decay,
+    )
+    run = Run(config, system, data, num_steps, mesh, train_step, run_key(config, mesh))
+
+    def first_state(variables):
+        return initial_state(variables, optimizer, averaged=settings.average_decay > 0)
+
+    state_shapes = replicated_shapes(jax.eval_shape(first_state, shapes), mesh)
+    step = store.newest_sound_step(state_shapes.variables, progress_of(state_shapes))
     if step is None:
-        variables = start_variables(config, system, shapes)
-        return run, replicate(initial_state(variables, optimizer), mesh)
-    state_shapes = jax.eval_shape(lambda v: initial_state(v, optimizer), shapes)
-    return run, resume(replicated_shapes(state_shapes, mesh), store, step)
+        return run, replicate(first_state(start_variables(config, system, shapes)), mesh)
+    return run, resume(state_shapes, store, step)
+
+
+def check_average_decay(decay: float) -> None:
+    """Raises InputError unless it is 0, for no average, or a share below 1."""
+    if not 0 <= decay < 1:
+        raise InputError(f"config.train.average_decay: expected 0 <= decay < 1, is {decay}")
 
 
 def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict]:
@@ -206,10 +233,17 @@ def batches_from(step: int, run: Run) -> Iterator[FramePairs]:
 
 def resume(shapes: TrainState, store: CheckpointStore, step: int) -> TrainState:
     """The state of a checkpoint, with the shapes and places of `shapes`."""
-    progress = {"step": shapes.step, "opt_state": shapes.opt_state}
-    variables, progress, _ = store.restore(step, shapes.variables, progress)
-    constants = {name: value for name, value in variables.items() if name != "params"}
-    return TrainState(params=variables["params"], constants=constants, **progress)
+    variables, progress, _ = store.restore(step, shapes.variables, progress_of(shapes))
+    params = variables.pop("params")
+    if shapes.average is not None:
+        return TrainState(constants=variables, average=params, **progress)
+    return TrainState(params=params, constants=variables, **progress)
+
+
+def progress_of(state: TrainState) -> dict:
+    """What a checkpoint holds beside the variables that predict."""
+    progress = {"step": state.step, "opt_state": state.opt_state}
+    return progress if state.average is None else progress | {"params": state.params}
 
 
 def run_steps(
@@ -218,12 +252,13 @@ def run_steps(
     batches: Iterator[FramePairs],
     store: CheckpointStore,
     events: pathlib.Path,
+    evaluate: Evaluate | None = None,
 ) -> TrainState:
     """Steps until the end or SIGTERM; logs and saves on the way and saves at the end."""
     settings = run.config.train
-    first_step, main_process = int(state.step), jax.process_index() == 0
-    writer = hooks.EventWriter(events, first_step, enabled=main_process)
-    progress = hooks.ProgressLine(first_step, run.num_steps, shown=main_process)
+    first_step, shown = int(state.step), cluster.is_first()
+    writer = hooks.EventWriter(events, first_step, enabled=shown)
+    progress = hooks.ProgressLine(first_step, run.num_steps, shown=shown)
     metrics, stopwatch = hooks.MetricsBuffer(run.data.describe), hooks.Stopwatch()
     with (
         contextlib.closing(writer),
@@ -243,17 +278,27 @@ def run_steps(
                 progress.update(step, values)
             if save:
                 save_state(run, state, store)
-            if settings.overlay_every and step % settings.overlay_every == 0:
+            if is_due(step, settings.overlay_every):
                 data = run.config.data
                 writer.picture(step, "pair", draw_pair(rows, data.mean, data.std))
+            if evaluate and is_due(step, settings.evaluate_every) and not last:
+                found = evaluate(run.config, (run.system, on_one_device(state.variables)))
+                writer.scalars(step, {f"evaluation/{name}": value for name, value in found.items()})
+                stopwatch.restart()
             if last:
                 break
+    if shown:
+        logging.info("%s", stopwatch.summary(step))
     return state
+
+
+def is_due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps, 0 for never, happens after `step`."""
+    return every > 0 and step % every == 0
 
 
 def save_state(run: Run, state: TrainState, store: CheckpointStore) -> None:
     """Writes the state, and what the next batch and the random numbers depend on."""
     step = int(state.step)
     meta = {"step": step, "next_batch": step, "seed": run.config.seed}
-    progress = {"step": state.step, "opt_state": state.opt_state}
-    store.save(step, state.variables, progress, meta)
+    store.save(step, state.variables, progress_of(state), meta)

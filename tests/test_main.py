@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,7 @@ def contents(folder):
         ([CONFIG, "--config.train.frozen=('x',)"], ["config.train.frozen", "x"]),
         ([CONFIG, "--config.train.init_checkpoint=/none"], ["/none", "checkpoint"]),
         ([CONFIG, "--mode=evaluate"], ["checkpoint"]),
+        ([CONFIG, "--num_processes=2"], ["--coordinator", "all three"]),
     ],
 )
 def test_bad_input_is_one_line_with_exit_code_2_and_writes_nothing(
@@ -168,10 +170,11 @@ def test_a_checkpoint_of_another_model_is_bad_input(failure, data_flags, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def program(workdir, data_flags, cache, *arguments):
+def program(workdir, data_flags, cache, *arguments, devices=1):
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
         "JAX_PLATFORMS": "cpu",
+        "JAX_NUM_CPU_DEVICES": str(devices),
         "XDG_CACHE_HOME": str(cache),
     }
     command = [sys.executable, "-m", "ovis_jax.main", CONFIG, f"--workdir={workdir}"]
@@ -189,6 +192,21 @@ def finish(process):
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return output
+
+
+def finish_cluster(workdir, data_flags, cache, *arguments, devices):
+    """What the two processes of a cluster print."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        coordinator = f"--coordinator=127.0.0.1:{probe.getsockname()[1]}"
+    cluster = [coordinator, "--num_processes=2"]
+    processes = [
+        program(
+            workdir, data_flags, cache, *arguments, *cluster, f"--process_id={i}", devices=devices
+        )
+        for i in range(2)
+    ]
+    return [finish(process) for process in processes]
 
 
 def kill_after_a_checkpoint(process, workdir):
@@ -225,7 +243,11 @@ def test_a_killed_run_goes_on_and_ends_as_an_uninterrupted_one(tmp_path):
     for name in ("results.json", "metrics.json", "config.json"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     assert {"events", "overlays", "run.json"} <= {p.name for p in whole.iterdir()}
+    results = (whole / "results.json").read_bytes()
     assert finish(program(whole, data_flags, cache, "--mode=evaluate")) == table
+    first, second = finish_cluster(whole, data_flags, cache, "--mode=evaluate", devices=2)
+    assert first.endswith(table) and table not in second  # the transport prints lines of its own
+    assert (whole / "results.json").read_bytes() == results
 
 
 def variables_of(workdir):

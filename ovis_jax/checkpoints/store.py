@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import time
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
 from flax import traverse_util
 from jax.sharding import SingleDeviceSharding
 
+from ovis_jax import cluster
+from ovis_jax.checkpoints.fingerprints import fingerprints
 from ovis_jax.formats.errors import InputError
 
 _VARIABLES, _PROGRESS, _META = "variables", "progress", "meta"
+_FINGERPRINTS, _DAMAGED = "fingerprints", "damaged"
 _LONGEST_REASON = 200  # characters of an error of the storage library
+
+
+class DamagedCheckpoint(InputError):
+    """A checkpoint that cannot be read, or not as it was written."""
 
 
 class CheckpointStore:
@@ -26,25 +35,49 @@ class CheckpointStore:
     the background.
     """
 
-    def __init__(self, folder: pathlib.Path | str, *, keep: int | None = None):
+    def __init__(self, folder: pathlib.Path | str, *, keep: int | None = None, alone: bool = False):
         """Opens a folder; it is made by the first `save`.
 
         Args:
           folder: of the checkpoints.
           keep: newest checkpoints that are kept; None: all.
+          alone: this process uses the folder without the others of its cluster.
         """
         self.folder = pathlib.Path(folder).absolute()
-        self._keep = keep
+        self._keep, self._alone = keep, alone
         self._opened: ocp.CheckpointManager | None = None
 
     def latest_step(self) -> int | None:
         """Number of the newest complete checkpoint."""
         return self._manager().latest_step() if self.folder.is_dir() else None
 
+    def newest_sound_step(self, variables: dict, progress: Any) -> int | None:
+        """Number of the newest checkpoint that can be restored; None without checkpoints.
+
+        Damaged ones before it are named in a warning and moved to the folder `damaged`, where
+        nothing looks for checkpoints. In a cluster the first process does so while others wait.
+
+        Args:
+          variables: arrays or shapes, as for `restore`.
+          progress: as `variables`.
+
+        Raises:
+          InputError: no checkpoint can be read, or the newest is of another model.
+        """
+        if cluster.is_first() and self.folder.is_dir():
+            with CheckpointStore(self.folder, keep=self._keep, alone=True) as own:
+                own._set_damaged_aside(*map(_shapes, (variables, progress)))
+        cluster.wait_for_all("checkpoints looked at")
+        if self._opened is not None:
+            self._opened.reload()
+        return self.latest_step()
+
     def save(self, step: int, variables: dict, progress: Any, meta: dict) -> None:
         """Starts to write a checkpoint, unless it exists; waits for the one before."""
         if step == self.latest_step():
             return
+        arrays = {_VARIABLES: variables, _PROGRESS: progress}
+        meta = meta | {_FINGERPRINTS: {name: fingerprints(x) for name, x in arrays.items()}}
         items = ocp.args.Composite(
             **{
                 _VARIABLES: ocp.args.StandardSave(variables),
@@ -66,7 +99,8 @@ class CheckpointStore:
           variables, progress, meta.
 
         Raises:
-          InputError: the checkpoint is of another model, or damaged.
+          InputError: the checkpoint is of another model.
+          DamagedCheckpoint: it is damaged.
         """
         self._check_shapes(step, variables)
         items = ocp.args.Composite(
@@ -77,7 +111,9 @@ class CheckpointStore:
             }
         )
         found = self._read(step, items)
-        return found[_VARIABLES], found[_PROGRESS], found[_META]
+        meta = found[_META]
+        meta.pop(_FINGERPRINTS, None)
+        return found[_VARIABLES], found[_PROGRESS], meta
 
     def restore_variables(self, variables: dict) -> dict:
         """Reads the variables of the newest checkpoint into a tree like the arrays or shapes given.
@@ -89,8 +125,13 @@ class CheckpointStore:
         if step is None:
             raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
         self._check_shapes(step, variables)
-        restore = ocp.args.StandardRestore(_targets(variables))
-        return self._read(step, ocp.args.Composite(**{_VARIABLES: restore}))[_VARIABLES]
+        items = ocp.args.Composite(
+            **{
+                _VARIABLES: ocp.args.StandardRestore(_targets(variables)),
+                _META: ocp.args.JsonRestore(),
+            }
+        )
+        return self._read(step, items)[_VARIABLES]
 
     def close(self) -> None:
         """Waits until everything is written."""
@@ -102,14 +143,24 @@ class CheckpointStore:
         """Itself."""
         return self
 
-    def __exit__(self, *error) -> None:
-        """Closes it."""
-        self.close()
+    def __exit__(self, error_type, error, traceback) -> None:
+        """Closes it, unless the processes to wait for are gone."""
+        if error_type is None or not issubclass(error_type, jax.errors.JaxRuntimeError):
+            self.close()
 
     def _manager(self) -> ocp.CheckpointManager:
         if self._opened is None:
+            sharing = ocp.options.MultiprocessingOptions()
+            if self._alone:
+                own = jax.process_index()
+                sharing = ocp.options.MultiprocessingOptions(
+                    primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"of_{own}"
+                )
             options = ocp.CheckpointManagerOptions(
-                max_to_keep=self._keep, cleanup_tmp_directories=self._keep is not None
+                max_to_keep=self._keep,
+                cleanup_tmp_directories=self._keep is not None,
+                create=not self._alone,
+                multiprocessing_options=sharing,
             )
             handlers = {
                 _VARIABLES: ocp.StandardCheckpointHandler(),
@@ -121,19 +172,43 @@ class CheckpointStore:
             )
         return self._opened
 
+    def _set_damaged_aside(self, variables: dict, progress: Any) -> None:
+        """Moves the newest checkpoints away until one can be restored."""
+        while (step := self.latest_step()) is not None:
+            try:
+                self.restore(step, variables, progress)
+                return
+            except DamagedCheckpoint as error:
+                if len(self._manager().all_steps()) == 1:
+                    raise
+                place = self.folder / _DAMAGED / f"{step}-{time.time_ns()}"
+                place.parent.mkdir(exist_ok=True)
+                (self.folder / str(step)).rename(place)
+                logging.warning(
+                    "%s; it is set aside as %s, and the one before is used", error, place
+                )
+                self._manager().reload()
+
     def _read(self, step: int, items: ocp.args.Composite):
         with self._damage_is_bad_input(step):
-            return self._manager().restore(step, args=items)
+            found = self._manager().restore(step, args=items)
+        wanted = found[_META].get(_FINGERPRINTS, {})
+        for name in (_VARIABLES, _PROGRESS):
+            if name in found and name in wanted and fingerprints(found[name]) != wanted[name]:
+                raise DamagedCheckpoint(
+                    f"{self.folder}: checkpoint {step}: {name}: not what was written"
+                )
+        return found
 
     @contextlib.contextmanager
     def _damage_is_bad_input(self, step: int):
-        """Turns whatever reading raises into an InputError of one line."""
+        """Turns whatever reading raises into an error of one line."""
         try:
             yield
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
             name = f"{self.folder}: checkpoint {step}"
-            raise InputError(f"{name} cannot be read: {reason}") from error
+            raise DamagedCheckpoint(f"{name} cannot be read: {reason}") from error
 
     def _check_shapes(self, step: int, variables: dict) -> None:
         """Raises InputError naming a variable that the checkpoint and the model do not share."""
@@ -178,6 +253,11 @@ def _targets(tree):
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
 
     return jax.tree.map(target, tree)
+
+
+def _shapes(tree):
+    """Shapes and dtypes without places."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
 def _flat_shapes(tree) -> dict[str, tuple[int, ...]]:

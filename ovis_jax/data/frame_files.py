@@ -1,4 +1,4 @@
-"""Reads one frame from disk; the only place where image files are decoded."""
+"""Reads one frame; the only place where image files are decoded."""
 
 from __future__ import annotations
 
@@ -30,16 +30,21 @@ def read_frame(path: pathlib.Path | str, width: int, height: int) -> np.ndarray:
         content = pathlib.Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return decode_frame(content, path, width, height)
+
+
+def decode_frame(content: bytes, name: object, width: int, height: int) -> np.ndarray:
+    """As `read_frame`, from the content of a file; `name` says in messages whose it is."""
     if is_truncated_jpeg(content):
-        raise InputError(f"{path}: truncated JPEG file, {len(content)} bytes without end of image")
+        raise InputError(f"{name}: truncated JPEG file, {len(content)} bytes without end of image")
     image = (
         cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
     )
     if image is None:
-        raise InputError(f"{path}: not an image that can be decoded ({len(content)} bytes)")
+        raise InputError(f"{name}: not an image that can be decoded ({len(content)} bytes)")
     if image.shape != (height, width, 3):
         found = f"{image.shape[1]}x{image.shape[0]}"
-        raise InputError(f"{path}: frame of {found} pixels, annotations say {width}x{height}")
+        raise InputError(f"{name}: frame of {found} pixels, annotations say {width}x{height}")
     return image
 
 
@@ -49,6 +54,6 @@ def is_truncated_jpeg(content: bytes) -> bool:
     Inside a scan these two-byte markers cannot occur; an end of image before the last scan belongs
     to an embedded preview.
     """
-    if not content.startswith(b"\xff\xd8"):
+    if not content.startswith(b"\xff\xd8") or content.endswith(_END_OF_IMAGE):
         return False
     return content.rfind(_END_OF_IMAGE) <= content.rfind(_START_OF_SCAN)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from ovis_jax.data.transforms import is_landscape
-from ovis_jax.formats.annotations import Annotations, Instance, Video
+from ovis_jax.formats.annotations import Annotations, Video
 from ovis_jax.formats.errors import InputError
 
 
@@ -17,20 +18,23 @@ class VideoObjects:
 
     Attributes:
       video: its record.
-      instances: the objects, without crowds; N of them.
+      tracks: [N] int, the objects' numbers among all of the video, in the order of the annotation
+        file; ascending. Crowds are left out.
+      category_ids: [N] int, as in the annotation file.
       boxes: [N, T, 4] float32 (x, y, width, height), NaN where absent.
       areas: [N, T] float32, zero where absent.
       counts: [N, T] bool: the object counts in the frame.
     """
 
     video: Video
-    instances: tuple[Instance, ...]
+    tracks: np.ndarray
+    category_ids: np.ndarray
     boxes: np.ndarray
     areas: np.ndarray
     counts: np.ndarray
 
     def in_frame(self, frame: int, capacity: int) -> np.ndarray:
-        """Positions in `instances`, ascending, of a frame's objects; the largest if too many."""
+        """Positions in `tracks`, ascending, of a frame's objects; the largest if too many."""
         objects = np.flatnonzero(self.counts[:, frame])
         if len(objects) > capacity:
             by_area = np.argsort(-self.areas[objects, frame], kind="stable")
@@ -51,22 +55,22 @@ class FrameIndex:
       landscape: [S] bool: wider than high.
     """
 
-    def __init__(self, annotations: Annotations):
-        """Looks at every box once; decodes no mask.
+    def __init__(self, videos: Sequence[VideoObjects], path: str):
+        """Looks which objects count.
+
+        Args:
+          videos: all of the data set.
+          path: where they come from, for messages.
 
         Raises:
-          InputError: there is no ground truth, or no frame with an object.
+          InputError: no frame has an object.
         """
-        if not annotations.has_ground_truth:
-            raise InputError(
-                f"{annotations.path}: annotations: expected a list to train on, is null"
-            )
-        self.videos = [_video_objects(annotations, video) for video in annotations.videos]
+        self.videos = videos
         frames = [np.flatnonzero(v.counts.any(axis=0)) for v in self.videos]
         self.video_index = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
         self.frame = np.concatenate([np.zeros(0, np.int64), *frames])
         if not len(self):
-            raise InputError(f"{annotations.path}: annotations: no frame has an object to train on")
+            raise InputError(f"{path}: annotations: no frame has an object to train on")
         wide = np.array([is_landscape(v.video.width, v.video.height) for v in self.videos])
         self.landscape = wide[self.video_index]
 
@@ -86,8 +90,15 @@ class FrameIndex:
         return int(excess[excess > 0].sum()), int((excess > 0).sum())
 
 
+def annotated_videos(annotations: Annotations) -> list[VideoObjects]:
+    """The objects of every video; looks at every box once and decodes no mask."""
+    return [_video_objects(annotations, video) for video in annotations.videos]
+
+
 def _video_objects(annotations: Annotations, video: Video) -> VideoObjects:
-    instances = tuple(i for i in annotations.instances_of(video.id) if not i.iscrowd)
+    everything = annotations.instances_of(video.id)
+    tracks = [track for track, instance in enumerate(everything) if not instance.iscrowd]
+    instances = [everything[track] for track in tracks]
     shape = (len(instances), video.length)
     boxes = np.array([i.boxes for i in instances], np.float32).reshape(*shape, 4)
     areas = np.array([i.areas for i in instances], np.float32).reshape(shape)
@@ -96,4 +107,11 @@ def _video_objects(annotations: Annotations, video: Video) -> VideoObjects:
     with np.errstate(invalid="ignore"):
         counts = has_mask & (areas > 0) & (boxes[..., 2:] >= 1).all(axis=-1)
     counts &= np.isfinite(boxes).all(axis=-1)
-    return VideoObjects(video, instances, boxes, np.nan_to_num(areas), counts)
+    return VideoObjects(
+        video=video,
+        tracks=np.array(tracks, np.int64),
+        category_ids=np.array([i.category_id for i in instances], np.int64),
+        boxes=boxes,
+        areas=np.nan_to_num(areas),
+        counts=counts,
+    )

@@ -16,21 +16,43 @@ def sample_mask(rle: dict, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
     Args:
       rle: compressed COCO RLE, `{"size": [h, w], "counts": str}`.
-      rows: [R] int in [0, h).
+      rows: [R] int in [0, h), ascending.
       columns: [C] int in [0, w), ascending or descending.
 
     Returns:
       [R, C] bool, `decode(rle)[rows][:, columns]`.
     """
+    if columns.size and columns[0] > columns[-1]:
+        return sample_mask(rle, rows, columns[::-1])[:, ::-1]
+    if not np.diff(columns).all():
+        once, places = np.unique(columns, return_inverse=True)
+        return sample_mask(rle, rows, once)[:, places]
     height = rle["size"][0]
     ends = np.cumsum(run_lengths(rle["counts"]))  # runs go down the columns; odd runs are ones
     mask = np.zeros((len(rows), len(columns)), bool)
     if len(ends) < 2:
         return mask
     first, last = ends[0] // height, (ends[1::2][-1] - 1) // height  # columns of the object
-    covered = np.flatnonzero((columns >= first) & (columns <= last))
-    if covered.size:
-        positions = columns[covered][:, None] * height + rows  # [C', R]
-        runs = np.searchsorted(ends, positions, side="right")
-        mask[:, covered[0] : covered[-1] + 1] = (runs & 1).T
+    low, high = np.searchsorted(columns, [first, last + 1])
+    points = _points_before(ends, height, rows, columns[low:high])
+    values = np.arange(len(ends)) % 2 == 1
+    runs = np.repeat(values, np.diff(points, prepend=0))
+    mask[:, low:high] = runs.reshape(high - low, len(rows)).T
     return mask
+
+
+def _points_before(
+    ends: np.ndarray, height: int, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """How many points of the grid, taken column by column, lie before each position.
+
+    Args:
+      ends: [runs] int, positions in the mask, counted down its columns.
+      height: of the mask.
+      rows: [R] int, ascending.
+      columns: [C] int, ascending.
+    """
+    x, y = np.divmod(ends, height)
+    before = np.searchsorted(columns, x)
+    reached = columns[np.minimum(before, len(columns) - 1)] == x if len(columns) else x < 0
+    return before * len(rows) + np.where(reached, np.searchsorted(rows, y), 0)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 import numpy as np
 from absl import logging
 
 from ovis_jax.data import sampling
-from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.frame_index import FrameIndex, VideoObjects
+from ovis_jax.data.frame_records import open_records
+from ovis_jax.data.frame_sources import AnnotatedFolder, FrameSource
 from ovis_jax.data.transforms import (
     FrameGeometry,
     training_geometry,
     transform_boxes,
     transform_image,
-    transform_mask,
 )
-from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import FramePairs, Instances
 
@@ -43,13 +41,15 @@ class _View:
     """One frame to load.
 
     Attributes:
+      video: number of its video in the frame index.
       objects: of its video.
       frame: its number in the video.
-      chosen: [N] int, positions in `objects.instances` of the frame's objects.
+      chosen: [N] int, positions in `objects.tracks` of the frame's objects.
       geometry: resized size and canvas.
       flip: mirror it.
     """
 
+    video: int
     objects: VideoObjects
     frame: int
     chosen: np.ndarray
@@ -64,10 +64,13 @@ class TrainingData:
       num_samples: frames that can be a query frame.
       num_dropped: annotated objects (counted in every frame) beyond the capacity; never used.
       index: FrameIndex.
+      path: where annotations come from, for messages.
     """
 
     def __init__(self, data, capacity: int):
-        """Reads the annotations and looks that every frame file exists.
+        """Opens `data.train_records`, or without it the raw folder.
+
+        Of a raw folder, the annotations are read and every frame file is looked for.
 
         Args:
           data: `config.data`.
@@ -77,19 +80,19 @@ class TrainingData:
           InputError: annotations or frames are missing or unusable, or a value makes no sense.
         """
         _check(data)
-        annotations = load_annotations(data.train_annotations)
-        annotations.check_frames(data.train_images)
-        self.index = FrameIndex(annotations)
+        self._source = _open_source(data)
+        self.path = self._source.path
+        self.index = FrameIndex(self._source.videos, self.path)
         self.num_samples = len(self.index)
         self.num_dropped, frames = self.index.overflow(capacity)
         if self.num_dropped:
             logging.warning(
                 "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
-                *(data.train_annotations, frames, capacity, self.num_dropped),
+                *(self.path, frames, capacity, self.num_dropped),
             )
-        self.num_categories = len(annotations.categories)
-        self._labels = {category.id: k for k, category in enumerate(annotations.categories)}
-        self._images = pathlib.Path(data.train_images)
+        categories = self._source.categories
+        self.num_categories = len(categories)
+        self._labels = {category.id: k for k, category in enumerate(categories)}
         self._capacity = capacity
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
         self._mean, self._std = tuple(data.mean), tuple(data.std)
@@ -131,11 +134,13 @@ class TrainingData:
         reference = self._view(draw.sample, draw.reference, draw.flip)
         same = query.chosen[:, None] == reference.chosen
         match = (same * np.arange(1, same.shape[1] + 1, dtype=np.int32)).sum(axis=1, dtype=np.int32)
+        query_image, masks = self._read(query, query.chosen)
+        reference_image, _ = self._read(reference, reference.chosen[:0])
         return FramePairs(
-            query=self._image(query),
-            reference=self._image(reference),
+            query=query_image,
+            reference=reference_image,
             image_size=np.array([query.geometry.height, query.geometry.width], np.int32),
-            instances=self._instances(query),
+            instances=self._instances(query, masks),
             reference_boxes=self._boxes(reference),
             reference_valid=self._valid(reference),
             reference_match=self._padded(match),
@@ -165,32 +170,29 @@ class TrainingData:
         return self.index.videos[self.index.video_index[sample]]
 
     def _view(self, sample: int, frame: int, flip: bool) -> _View:
-        objects = self._objects(sample)
+        objects, video = self._objects(sample), int(self.index.video_index[sample])
         chosen = objects.in_frame(frame, self._capacity)
-        return _View(objects, frame, chosen, self.geometry(sample), flip)
+        return _View(video, objects, frame, chosen, self.geometry(sample), flip)
 
-    def _image(self, view: _View) -> np.ndarray:
-        video = view.objects.video
-        path = self._images / video.file_names[view.frame]
-        image = read_frame(path, video.width, video.height)
-        return transform_image(image, view.geometry, flip=view.flip, mean=self._mean, std=self._std)
+    def _read(self, view: _View, objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The image of the network, and the masks of some objects."""
+        frame = self._source.read(
+            view.video, view.frame, objects, geometry=view.geometry, flip=view.flip
+        )
+        options = dict(flip=view.flip, mean=self._mean, std=self._std)
+        return transform_image(frame.image, view.geometry, **options), frame.masks
 
     def _boxes(self, view: _View) -> np.ndarray:
         boxes = view.objects.boxes[view.chosen, view.frame]
         return self._padded(transform_boxes(boxes, view.geometry, flip=view.flip))
 
-    def _instances(self, view: _View) -> Instances:
-        instances = [view.objects.instances[i] for i in view.chosen]
-        size = (self._capacity, view.geometry.canvas_height, view.geometry.canvas_width // 8)
-        masks = np.zeros(size, np.uint8)
-        for slot, instance in enumerate(instances):
-            rle = instance.rle(view.frame)
-            masks[slot] = transform_mask(rle, view.geometry, flip=view.flip)
-        labels = np.array([self._labels[i.category_id] for i in instances], np.int32)
+    def _instances(self, view: _View, masks: np.ndarray) -> Instances:
+        ids = view.objects.category_ids[view.chosen].tolist()
+        labels = np.array([self._labels[category_id] for category_id in ids], np.int32)
         return Instances(
             boxes=self._boxes(view),
             labels=self._padded(labels),
-            masks=masks,
+            masks=self._padded(masks),
             valid=self._valid(view),
         )
 
@@ -202,6 +204,12 @@ class TrainingData:
         padded = np.zeros((self._capacity, *values.shape[1:]), values.dtype)
         padded[: len(values)] = values
         return padded
+
+
+def _open_source(data) -> FrameSource:
+    if data.train_records:
+        return open_records(data.train_records, data.train_split, tuple(data.image_scale))
+    return AnnotatedFolder(data.train_annotations, data.train_images)
 
 
 def _check(data) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 
 from ovis_jax.data.mask_sampling import sample_mask
 
+_ALIGNMENT = 64  # bytes
+
 
 @dataclasses.dataclass(frozen=True)
 class FrameGeometry:
@@ -71,6 +73,20 @@ def training_geometry(
     return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
 
 
+def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
+    """Resizes a uint8 frame [h, w, 3] exactly as `cv2.resize` does (bilinear).
+
+    Where the height shrinks by an odd whole factor, as from 1080 to 360, each row of the result is
+    one row of the frame, and the others need not be looked at.
+    """
+    if image.shape[:2] == (geometry.height, geometry.width):
+        return image
+    factor, rest = divmod(image.shape[0], geometry.height)
+    if not rest and factor % 2:
+        image = image[factor // 2 :: factor]
+    return cv2.resize(image, (geometry.width, geometry.height))
+
+
 def transform_image(
     image: np.ndarray, geometry: FrameGeometry, *, flip: bool, mean: tuple, std: tuple
 ) -> np.ndarray:
@@ -86,12 +102,13 @@ def transform_image(
     Returns:
       [H, W, 3] float32 on the canvas; zero right of and below the resized frame.
     """
-    if image.shape[:2] != (geometry.height, geometry.width):
-        image = cv2.resize(image, (geometry.width, geometry.height))
+    image = resize_image(image, geometry)
     if flip:
-        image = image[:, ::-1]
+        image = cv2.flip(image, 1)
     rows = np.ascontiguousarray(image).reshape(geometry.height, -1)  # [h, w * 3]: long inner loops
-    canvas = np.zeros((geometry.canvas_height, geometry.canvas_width * 3), np.float32)
+    canvas = _aligned_empty((geometry.canvas_height, geometry.canvas_width * 3))
+    canvas[geometry.height :] = 0
+    canvas[: geometry.height, rows.shape[1] :] = 0
     inside = canvas[: geometry.height, : rows.shape[1]]
     np.subtract(rows, _row_of(mean, geometry.width), out=inside, dtype=np.float32)
     inside /= _row_of(std, geometry.width)
@@ -144,6 +161,14 @@ def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndar
 def nearest_source(old: int, new: int) -> np.ndarray:
     """[new] int: which of `old` pixels each of `new` shows, as OpenCV's INTER_NEAREST chooses."""
     return np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
+
+
+def _aligned_empty(shape: tuple[int, int]) -> np.ndarray:
+    """A float32 array that TensorFlow takes over without a copy."""
+    count = shape[0] * shape[1]
+    memory = np.empty(count + _ALIGNMENT // 4, np.float32)
+    start = -memory.ctypes.data % _ALIGNMENT // 4
+    return memory[start : start + count].reshape(shape)
 
 
 @functools.lru_cache(maxsize=64)

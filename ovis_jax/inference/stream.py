@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
@@ -72,6 +73,12 @@ class VideoStream:
         self._encode = jax.jit(functools.partial(system.apply, method="encode"))
         self._start = jax.jit(functools.partial(_start, system, tracks))
         self._advance = jax.jit(functools.partial(_advance, system), donate_argnums=1)
+
+    def on(self, device: jax.Device) -> VideoStream:
+        """The same stream on another device; what is compiled is shared."""
+        moved = copy.copy(self)
+        moved._variables = jax.device_put(self._variables, device)
+        return moved
 
     def __call__(
         self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float

@@ -1,5 +1,7 @@
 """config.model to a system: explicit calls, the last place that knows what a config is."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -36,12 +38,13 @@ def build_system(config: ConfigDict) -> nn.Module:
 def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
     model = config.model
     shared = {"dtype": model.dtype}
+    thrifty = _thrifty(model)
     return MaskTrackRCNN(
-        backbone=ResNet(**model.backbone, **shared),
+        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
         neck=FPN(**model.neck, **shared),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
-        mask=MaskHead(num_classes=model.num_classes, **model.mask, **shared),
+        mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
         track=TrackHead(**model.track, **shared),
         calibration=_calibration(model),
         tracker=CueTracker(inclusive=model.inclusive_boxes),
@@ -60,12 +63,13 @@ def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
 def _sipmask(config: ConfigDict) -> SipMask:
     model = config.model
     shared = {"dtype": model.dtype}
+    thrifty = _thrifty(model)
     return SipMask(
-        backbone=ResNet(**model.backbone, **shared),
+        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
         neck=FPN(**model.neck, **shared),
-        fcos=FCOSHead(num_classes=model.num_classes, **model.fcos, **shared),
+        fcos=thrifty(FCOSHead)(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
-        track=TrackMapHead(**model.track, **shared),
+        track=thrifty(TrackMapHead)(**model.track, **shared),
         calibration=_calibration(model),
         tracker=CueTracker(inclusive=model.inclusive_boxes),
         capacity=SipMaskCapacity(
@@ -83,7 +87,12 @@ def _sipmask(config: ConfigDict) -> SipMask:
 def _calibration(model: ConfigDict) -> TemporalCalibration | None:
     if model.calibration is None:
         return None
-    return TemporalCalibration(**model.calibration, dtype=model.dtype)
+    return _thrifty(model)(TemporalCalibration)(**model.calibration, dtype=model.dtype)
+
+
+def _thrifty(model: ConfigDict) -> Callable:
+    """What makes a module keep only its inputs for the backward pass, if that is wanted."""
+    return nn.remat if model.rematerialise else lambda module: module
 
 
 def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import math
 import pathlib
 import signal
@@ -89,11 +90,17 @@ class Stopwatch:
       frames: query and reference frames of this lap, in all processes.
       waited: seconds.
       start: of the lap.
+      total_frames: of all laps, without the first one, which compiles.
+      total_waited: seconds of them.
+      total: seconds of them.
     """
 
     frames: int = 0
     waited: float = 0.0
     start: float = dataclasses.field(default_factory=time.perf_counter)
+    total_frames: int = 0
+    total_waited: float = 0.0
+    total: float | None = None
 
     def next_batch(self, batches):
         """The next batch of an iterator; the time is counted."""
@@ -107,8 +114,28 @@ class Stopwatch:
         """Frames a second and the share of time spent waiting; restarts."""
         seconds = max(time.perf_counter() - self.start, 1e-9)
         speed = {"frames_per_second": self.frames / seconds, "data_wait": self.waited / seconds}
-        self.frames, self.waited, self.start = 0, 0.0, time.perf_counter()
+        if self.total is None:
+            self.total = 0.0
+        else:
+            self.total += seconds
+            self.total_frames += self.frames
+            self.total_waited += self.waited
+        self.restart()
         return speed
+
+    def restart(self) -> None:
+        """Begins a lap without counting what came before it."""
+        self.frames, self.waited, self.start = 0, 0.0, time.perf_counter()
+
+    def summary(self, step: int) -> str:
+        """What there is to say at the end, after `step` steps."""
+        if not self.total:
+            return f"trained to step {step}"
+        return (
+            f"trained to step {step}: {self.total_frames / self.total:.1f} frames/s, "
+            f"{self.total_waited / self.total:.1%} of the time waiting for data, "
+            f"{datetime.timedelta(seconds=round(self.total))} without compilation"
+        )
 
 
 class ProgressLine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ovis_jax.formats.errors import InputError
@@ -25,11 +24,14 @@ def by_batch(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
-def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-    """Raises InputError unless every device gets equally many rows, at least one."""
-    if batch_size < 1 or batch_size % mesh.size:
+def check_batch_size(batch_size: int, microbatches: int, mesh: Mesh) -> None:
+    """Raises InputError unless every device gets equally many rows of every microbatch."""
+    if microbatches < 1:
+        raise InputError(f"config.train.microbatches: expected at least 1, is {microbatches}")
+    if batch_size < 1 or batch_size % (mesh.size * microbatches):
+        times = f" times {microbatches} microbatches" if microbatches > 1 else ""
         raise InputError(
-            f"config.train.batch_size: expected a multiple of the {mesh.size} devices, "
+            f"config.train.batch_size: expected a multiple of the {mesh.size} devices{times}, "
             f"is {batch_size}"
         )
 
@@ -53,12 +55,11 @@ def split_batch(batch, mesh: Mesh):
     )
 
 
-def wait_for_all_processes(name: str) -> None:
-    """Returns when every process has come to the place of this name."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
-
-
 def local_copy(tree):
     """Host copy of replicated arrays, independent of the mesh."""
     return jax.tree.map(np.asarray, tree)
+
+
+def on_one_device(tree):
+    """Copy of replicated arrays on one device of this process."""
+    return jax.device_put(local_copy(tree), jax.local_devices()[0])

@@ -17,17 +17,21 @@ class TrainState:
       params: parameters of the model.
       constants: its other collections, such as the statistics of frozen batch norm.
       opt_state: state of the optimizer.
+      average: exponential moving average of the parameters, which predicts in their place; None
+        without one.
     """
 
     step: jax.Array
     params: dict
     constants: dict
     opt_state: optax.OptState
+    average: dict | None = None
 
     @property
     def variables(self) -> dict:
-        """What the model is applied to."""
-        return {"params": self.params} | self.constants
+        """What the model predicts with."""
+        params = self.params if self.average is None else self.average
+        return {"params": params} | self.constants
 
 
 @flax.struct.dataclass
@@ -47,8 +51,17 @@ class StepMetrics:
     sample: jax.Array
 
 
-def initial_state(variables: dict, optimizer: optax.GradientTransformation) -> TrainState:
-    """State before the first step, from `params` and constant collections."""
+def initial_state(
+    variables: dict, optimizer: optax.GradientTransformation, *, averaged: bool = False
+) -> TrainState:
+    """State before the first step, from `params` and constant collections.
+
+    Args:
+      variables: of the model.
+      optimizer: makes the state that it needs.
+      averaged: whether the state has an average of the parameters; it starts as these.
+    """
     constants = {name: value for name, value in variables.items() if name != "params"}
     params = variables["params"]
-    return TrainState(jnp.zeros((), jnp.int32), params, constants, optimizer.init(params))
+    average = jax.tree.map(jnp.array, params) if averaged else None
+    return TrainState(jnp.zeros((), jnp.int32), params, constants, optimizer.init(params), average)

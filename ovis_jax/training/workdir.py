@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import pathlib
 import platform
+import subprocess
 import sys
 import time
 from typing import Any
@@ -70,16 +71,29 @@ class Workdir:
 
 
 def describe_start() -> dict[str, Any]:
-    """Command, time, machine and versions of this process."""
+    """Command, revision of the code, time, machine and versions of this process."""
     devices = jax.devices()
     return {
         "command": [sys.executable, *sys.argv],
+        "revision": _revision(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "devices": f"{len(devices)} x {devices[0].device_kind}",
         "processes": jax.process_count(),
         "platform": platform.platform(),
         "versions": {"python": platform.python_version()} | _versions(),
     }
+
+
+def _revision() -> str | None:
+    """Commit of the checkout that holds this code, with "-dirty" if it was edited; or None."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(
+            command, cwd=pathlib.Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _versions() -> dict[str, str]:

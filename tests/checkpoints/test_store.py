@@ -1,3 +1,5 @@
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +8,12 @@ import pytest
 from ovis_jax.checkpoints.store import CheckpointStore, save_variables
 from ovis_jax.formats.errors import InputError
 
+DAMAGES = {
+    "deleted": lambda file: file.unlink(),
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    "zeroed": lambda file: file.write_bytes(bytes(file.stat().st_size)),
+    "one bit flipped": lambda file: file.write_bytes(flipped(file.read_bytes())),
+}
 META = {"step": 3, "next_batch": 3, "seed": 0}
 
 
@@ -18,6 +26,11 @@ def variables(scale=1.0):
 
 def progress(step=3):
     return {"step": jnp.int32(step), "opt_state": (jnp.full(4, 0.1), ())}
+
+
+def flipped(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :]
 
 
 def same(a, b):
@@ -98,3 +111,46 @@ def test_a_damaged_checkpoint_is_bad_input(tmp_path):
     with CheckpointStore(tmp_path) as store, pytest.raises(InputError, match="cannot be read") as e:
         store.restore_variables(variables())
     assert "\n" not in str(e.value)
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    with CheckpointStore(folder) as store:
+        for step in (1, 2):
+            store.save(step, variables(step), progress(step), META)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Orbax
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_happens_to_a_file_nothing_wrong_is_restored(two_checkpoints, tmp_path, damage):
+    noticed = 0
+    for number, file in enumerate(
+        sorted(p for p in two_checkpoints.rglob("2/**/*") if p.is_file())
+    ):
+        folder = tmp_path / str(number)
+        shutil.copytree(two_checkpoints, folder)
+        DAMAGES[damage](folder / file.relative_to(two_checkpoints))
+        with CheckpointStore(folder) as store:
+            step = store.newest_sound_step(variables(), progress())
+            found = store.restore(step, variables(), progress())
+        same(found[:2], (variables(step), progress(step)))
+        assert (folder / "damaged").exists() == (step == 1)
+        noticed += step == 1
+    assert noticed > 0
+
+
+def test_a_damaged_only_checkpoint_stays_and_is_bad_input(tmp_path):
+    with CheckpointStore(tmp_path) as store:
+        store.save(4, variables(), progress(4), META)
+    (tmp_path / "4" / "meta" / "metadata").unlink()
+    with CheckpointStore(tmp_path) as store, pytest.raises(InputError, match="checkpoint 4"):
+        store.newest_sound_step(variables(), progress())
+    assert (tmp_path / "4").is_dir()
+
+
+def test_without_checkpoints_none_is_sound_and_nothing_is_made(tmp_path):
+    with CheckpointStore(tmp_path / "c") as store:
+        assert store.newest_sound_step(variables(), progress()) is None
+    assert not (tmp_path / "c").exists()

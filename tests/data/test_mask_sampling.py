@@ -1,6 +1,9 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from ovis_jax.data.mask_sampling import sample_mask
 from ovis_jax.data.transforms import nearest_source
@@ -32,3 +35,15 @@ def test_sampling_runs_equals_decoding_and_resizing_with_opencv(size, new):
         want = cv2.resize(mask, new[::-1], interpolation=cv2.INTER_NEAREST)
         np.testing.assert_array_equal(sample_mask(runs, rows, columns), want)
         np.testing.assert_array_equal(sample_mask(runs, rows, columns[::-1]), want[:, ::-1])
+
+
+@given(
+    mask=arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))),
+    size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    flip=st.booleans(),
+)
+def test_sampling_is_decoding_and_indexing(mask, size, flip):
+    rows, columns = (nearest_source(old, new) for old, new in zip(mask.shape, size, strict=True))
+    columns = columns[::-1] if flip else columns
+    got = sample_mask(rle.encode(mask), rows, columns)
+    np.testing.assert_array_equal(got, mask[rows][:, columns])

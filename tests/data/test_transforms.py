@@ -6,6 +6,7 @@ import pytest
 from ovis_jax.data.transforms import (
     frame_geometry,
     nearest_source,
+    resize_image,
     training_geometry,
     transform_boxes,
     transform_image,
@@ -32,6 +33,16 @@ def test_frames_fit_into_the_scale_and_are_padded_to_the_multiple(size, resized,
     assert (geometry.width, geometry.height) == resized
     assert (geometry.canvas_width, geometry.canvas_height) == canvas
     assert geometry.scale == min(640 / max(size), 360 / min(size))
+
+
+@pytest.mark.parametrize(
+    "size", [(1920, 1080), (1080, 1920), (640, 360), (400, 1080), (450, 1800), (853, 481)]
+)
+def test_frames_are_resized_as_opencv_does(size):
+    geometry = frame_geometry(*size, (640, 360), 32)
+    image = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    want = cv2.resize(image, (geometry.width, geometry.height))
+    np.testing.assert_array_equal(resize_image(image, geometry), want)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ovis_jax.checkpoints.store import CheckpointStore
 PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
 ROOT = pathlib.Path(__file__).parents[2]
 LAST_STEP = 100
+KILLS = 10
 
 
 def start(workdir, devices=1, cluster=None, **values):
@@ -73,18 +74,35 @@ def num_starts(workdir):
     return len(json.loads(record.read_text())["starts"]) if record.exists() else 0
 
 
-def wait_for_first_step(process, workdir, starts):
-    deadline = time.monotonic() + 60
-    while num_starts(workdir) == starts and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def wait_for_first_step(process, workdir):
+    wait_until(lambda: num_starts(workdir) > 0, process)
 
 
-def kill_at_a_random_moment(process, workdir, starts, rng):
-    wait_for_first_step(process, workdir, starts)
-    time.sleep(rng.uniform(0.2, 3))
+def checkpoints(workdir):
+    return {int(p.name) for p in (workdir / "checkpoints").glob("*") if p.name.isdecimal()}
+
+
+def is_writing(workdir):
+    return any("tmp" in p.name for p in (workdir / "checkpoints").glob("*"))
+
+
+def kill_after_progress(process, workdir, rng):
+    """Kills soon after a new checkpoint, at a random moment; true if one was being written."""
+    newest = max(checkpoints(workdir), default=0)
+    wait_until(lambda: max(checkpoints(workdir), default=0) > newest, process)
+    time.sleep(rng.uniform(0, 0.1))
+    if rng.random() < 0.5:
+        wait_until(lambda: is_writing(workdir), process)
     process.kill()
     process.communicate()
+    return is_writing(workdir)
+
+
+def wait_until(condition, process):
+    deadline = time.monotonic() + 100
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +123,15 @@ def assert_close(a, b):
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrupted, tmp_path):
-    schedule = dict(num_steps=LAST_STEP, checkpoint_every=4, keep_checkpoints=2)
-    rng, reached = random.Random(time.time_ns()), []
-    for starts in range(4):
+    schedule = dict(num_steps=LAST_STEP, checkpoint_every=2, keep_checkpoints=2)
+    seed = time.time_ns()
+    rng, while_writing, reached = random.Random(seed), [], []
+    while len(reached) < KILLS:
         process = start(tmp_path, **schedule)
-        kill_at_a_random_moment(process, tmp_path, starts, rng)
-        with CheckpointStore(tmp_path / "checkpoints") as store:
-            reached.append(store.latest_step() or 0)
-    print("newest checkpoints when killed:", reached)
-    assert any(0 < step < LAST_STEP for step in reached), reached
+        while_writing.append(kill_after_progress(process, tmp_path, rng))
+        reached.append(max(checkpoints(tmp_path), default=0))
+    print(f"seed {seed}; newest checkpoints when killed: {reached}; writing: {while_writing}")
+    assert reached[-1] < LAST_STEP and any(while_writing)
     code, _, errors = run(tmp_path, **schedule)
     assert code == 0, errors
     assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
@@ -123,7 +141,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrup
 def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(uninterrupted, tmp_path):
     schedule = dict(num_steps=LAST_STEP, checkpoint_every=1000)
     process = start(tmp_path, **schedule)
-    wait_for_first_step(process, tmp_path, 0)
+    wait_for_first_step(process, tmp_path)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
@@ -132,6 +150,21 @@ def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(uninterrupted, tm
         assert 0 < store.latest_step() < LAST_STEP
     assert run(tmp_path, **schedule)[:2] == (0, "finished\n")
     assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
+
+
+@pytest.mark.slow
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(uninterrupted, tmp_path):
+    schedule = dict(checkpoint_every=40, keep_checkpoints=3)
+    assert run(tmp_path, num_steps=LAST_STEP, **schedule)[0] == 0
+    newest = tmp_path / "checkpoints" / str(LAST_STEP)
+    for file in newest.glob("variables/**/d/*"):
+        damaged = bytearray(file.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        file.write_bytes(damaged)
+    code, _, errors = run(tmp_path, num_steps=LAST_STEP, **schedule)
+    assert code == 0 and f"checkpoint {LAST_STEP}" in errors and "set aside" in errors, errors
+    assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
+    assert len(list((tmp_path / "checkpoints" / "damaged").iterdir())) == 1
 
 
 @pytest.mark.slow
@@ -146,12 +179,25 @@ def test_eight_devices_end_with_the_parameters_of_one(uninterrupted, tmp_path):
 @pytest.mark.slow
 def test_two_processes_stop_together_resume_and_end_as_one(uninterrupted, tmp_path):
     processes = start_two(tmp_path, num_steps=LAST_STEP)
-    wait_for_first_step(processes[0], tmp_path, 0)
+    wait_for_first_step(processes[0], tmp_path)
     time.sleep(1.0)
     processes[1].send_signal(signal.SIGTERM)
     assert outputs(processes) == ["stopped", "stopped"]
     assert outputs(start_two(tmp_path, num_steps=LAST_STEP)) == ["finished", "finished"]
     assert_close(final_variables(tmp_path, LAST_STEP), uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_whose_partner_is_killed_ends_with_a_reason(tmp_path, victim):
+    processes = start_two(tmp_path, num_steps=100_000, checkpoint_every=100)
+    wait_for_first_step(processes[0], tmp_path)
+    time.sleep(1.0)
+    processes[victim].kill()
+    _, errors = processes[1 - victim].communicate(timeout=60)
+    assert processes[1 - victim].returncode not in (0, None)
+    assert "another process" in errors or "another task died" in errors, errors
+    processes[victim].communicate()
 
 
 @pytest.mark.slow

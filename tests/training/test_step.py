@@ -3,13 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 from training.toy import ToyModel, init_toy, toy_batch
 
+from ovis_jax.ops.shards import WHOLE
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh
 from ovis_jax.training.state import initial_state
 from ovis_jax.training.step import make_train_step
 
 
-def toy_training(model=None):
+def toy_training(model=None, averaged=False, **options):
     model = model or ToyModel()
     variables = init_toy(model, jax.random.key(0))
     trained = trained_parameters(variables["params"], ("stem",))
@@ -18,8 +19,8 @@ def toy_training(model=None):
         return 0.1 / (1 + step)
 
     optimizer = make_optimizer(schedule, trained, momentum=0.9, weight_decay=1e-4, clip_norm=35.0)
-    step = make_train_step(model, optimizer, schedule, trained, data_mesh())
-    return step, initial_state(variables, optimizer)
+    step = make_train_step(model, optimizer, schedule, trained, data_mesh(), **options)
+    return step, initial_state(variables, optimizer, averaged=averaged)
 
 
 def test_a_step_changes_trained_parameters_only_and_counts():
@@ -45,8 +46,8 @@ def test_the_reported_learning_rate_is_the_one_used():
 
 def test_each_step_has_its_own_key_from_the_key_of_the_run():
     class Noisy(ToyModel):
-        def losses(self, batch, key):
-            losses, values = super().losses(batch, key)
+        def losses(self, batch, key, shard=None):
+            losses, values = super().losses(batch, key, shard or WHOLE)
             return losses, {"noise": jax.random.uniform(key)}
 
     train_step, state = toy_training(Noisy())
@@ -65,3 +66,49 @@ def test_the_loss_falls():
         state, metrics = train_step(state, toy_batch(8, 0), jax.random.key(1))
         losses.append(float(metrics.loss))
     assert losses[-1] < 0.5 * losses[0] and jnp.isfinite(losses[-1])
+
+
+def test_microbatches_give_the_step_of_the_whole_batch():
+    ends = []
+    for microbatches in (1, 2, 4):
+        train_step, state = toy_training(microbatches=microbatches)
+        for step in range(3):
+            state, metrics = train_step(state, toy_batch(8, step), jax.random.key(1))
+        ends.append((state.params, metrics))
+    for params, metrics in ends[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4), params, ends[0][0])
+        np.testing.assert_allclose(metrics.loss, ends[0][1].loss, rtol=1e-5)
+        np.testing.assert_array_equal(metrics.sample, ends[0][1].sample)
+
+
+def test_microbatches_take_less_memory():
+    def temporary_bytes(microbatches):
+        train_step, state = toy_training(ToyModel(channels=16), microbatches=microbatches)
+        compiled = train_step.lower(state, toy_batch(32, 0), jax.random.key(1)).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert temporary_bytes(8) < 0.5 * temporary_bytes(1)
+
+
+def test_each_microbatch_has_its_own_key():
+    class Noisy(ToyModel):
+        def losses(self, batch, key, shard=None):
+            losses, values = super().losses(batch, key, shard or WHOLE)
+            return losses, {"noise": jax.random.uniform(key)}
+
+    train_step, state = toy_training(Noisy(), microbatches=2)
+    _, metrics = train_step(state, toy_batch(4, 0), jax.random.key(1))
+    key = jax.random.fold_in(jax.random.key(1), 0)
+    want = [jax.random.uniform(jax.random.fold_in(key, number)) for number in range(2)]
+    np.testing.assert_allclose(metrics.values["noise"], np.mean(want), rtol=1e-6)
+
+
+def test_the_average_follows_the_parameters_and_predicts():
+    train_step, state = toy_training(averaged=True, average_decay=0.5)
+    average = jax.tree.map(np.array, state.params)
+    for step in range(12):
+        state, _ = train_step(state, toy_batch(4, step), jax.random.key(1))
+        kept = min(0.5, (1 + step) / (10 + step))
+        average = jax.tree.map(lambda a, p, k=kept: k * a + (1 - k) * p, average, state.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), state.average, average)
+    assert state.variables["params"] is state.average

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -24,6 +25,9 @@ def test_the_claim_writes_the_configuration_once_and_every_start(tmp_path):
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == plain()
     starts = json.loads((tmp_path / "run" / "run.json").read_text())["starts"]
     assert len(starts) == 2 and starts[0]["versions"]["jax"] and starts[0]["command"]
+    assert starts[0]["revision"] is None or re.fullmatch(
+        "[0-9a-f]{40}(-dirty)?", starts[0]["revision"]
+    )
 
 
 def test_another_configuration_is_bad_input_that_names_the_fields(tmp_path):

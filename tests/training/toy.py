@@ -8,6 +8,7 @@ import numpy as np
 from flax import linen as nn
 
 from configs import common
+from ovis_jax.ops.shards import WHOLE, mean_of_rows
 from ovis_jax.structures import FramePairs, Instances
 
 
@@ -17,14 +18,15 @@ class ToyModel(nn.Module):
     channels: int = 4
 
     @nn.compact
-    def losses(self, batch, key):
+    def losses(self, batch, key, shard=WHOLE):
         scale = self.variable("batch_stats", "scale", jnp.ones, (1,)).value
         x = nn.Conv(self.channels, (3, 3), name="stem")(batch.query * scale)
         x = nn.relu(nn.Conv(self.channels, (3, 3), name="body")(x))
         features = x.mean((1, 2))
         prediction = nn.Dense(1, name="head")(features)[:, 0]
         error = prediction - batch.reference.mean((1, 2, 3))
-        losses = {"fit": (error**2).mean(), "spread": 0.1 * (features**2).mean()}
+        spread = (features**2).mean(-1)
+        losses = {"fit": mean_of_rows(error**2, shard), "spread": mean_of_rows(0.1 * spread, shard)}
         return losses, {"error": jnp.abs(error).mean()}
 
 

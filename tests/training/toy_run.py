@@ -10,11 +10,10 @@ import os
 import sys
 import time
 
-import jax
 import numpy as np
 from training import toy
 
-from ovis_jax import command_line, train
+from ovis_jax import cluster, command_line, train
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models import build
 from ovis_jax.training.hooks import Diverged
@@ -24,9 +23,10 @@ PAUSE = 0.02
 
 
 def main():
-    if "COORDINATOR" in os.environ:
+    clustered = "COORDINATOR" in os.environ
+    if clustered:
         number, count = int(os.environ["PROCESS"]), int(os.environ["NUM_PROCESSES"])
-        jax.distributed.initialize(os.environ["COORDINATOR"], count, number)
+        cluster.join(os.environ["COORDINATOR"], count, number)
     arguments = dict(argument.split("=") for argument in sys.argv[2:])
     values = {name: json.loads(value) for name, value in arguments.items()}
     bad_batch = values.pop("bad_batch", -1)
@@ -46,10 +46,14 @@ def main():
     try:
         finished = train.train(config, Workdir(sys.argv[1], json.loads(config.to_json())))
         print("finished" if finished else "stopped")
-    except InputError as error:
-        command_line.end(error, command_line.BAD_INPUT)
-    except Diverged as error:
-        command_line.end(error, command_line.FAILURE)
+    except Exception as error:
+        if clustered:
+            cluster.leave(error, expected=(Diverged,))
+        if isinstance(error, InputError):
+            command_line.end(error, command_line.BAD_INPUT)
+        if isinstance(error, Diverged):
+            command_line.end(error, command_line.FAILURE)
+        raise
 
 
 if __name__ == "__main__":

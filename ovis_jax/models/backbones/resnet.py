@@ -66,25 +66,19 @@ class Stage(nn.Module):
     norm: str
     dtype: str
     stride_in_1x1: bool
+    rematerialise: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
+        bottleneck = self.depth in BOTTLENECK_DEPTHS
+        block = Bottleneck if bottleneck else BasicBlock
+        block = nn.remat(block) if self.rematerialise else block
         for i in range(self.num_blocks):
+            options = {"project": i == 0, "stride_in_1x1": self.stride_in_1x1} if bottleneck else {}
             stride = self.stride if i == 0 else 1
-            if self.depth in BOTTLENECK_DEPTHS:
-                block = Bottleneck(
-                    self.channels,
-                    stride,
-                    self.norm,
-                    self.dtype,
-                    project=i == 0,
-                    stride_in_1x1=self.stride_in_1x1,
-                    name=f"block{i}",
-                )
-            else:
-                block = BasicBlock(self.channels, stride, self.norm, self.dtype, name=f"block{i}")
-            x = block(x)
+            shape = (self.channels, stride, self.norm, self.dtype)
+            x = block(*shape, **options, name=f"block{i}")(x)
         return x
 
 
@@ -100,6 +94,8 @@ class ResNet(nn.Module):
       stride_in_1x1: bottlenecks have their stride in the first 1x1 convolution, as the "caffe"
         weights want it; otherwise in the 3x3, as torchvision's do.
       dtype: of the computation.
+      rematerialise: keep only what enters each residual block and compute the rest again in the
+        backward pass: less memory, more time, the same numbers.
     """
 
     depth: int = 50
@@ -108,6 +104,7 @@ class ResNet(nn.Module):
     frozen_stages: int = -1
     stride_in_1x1: bool = False
     dtype: str = "float32"
+    rematerialise: bool = False
 
     @nn.compact
     def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
@@ -135,6 +132,7 @@ class ResNet(nn.Module):
                 norm=self.norm,
                 dtype=self.dtype,
                 stride_in_1x1=self.stride_in_1x1,
+                rematerialise=self.rematerialise,
                 name=f"stage{i + 1}",
             )(x)
             if i < self.frozen_stages:

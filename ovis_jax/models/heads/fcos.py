@@ -16,6 +16,7 @@ from ovis_jax.ops.boxes import clip_boxes, paired_iou
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.nms import fast_nms
 from ovis_jax.ops.points import boxes_from_distances, distances_to_sides, grid_points
+from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances
 
 STRIDES = (8, 16, 32, 64, 128)
@@ -167,7 +168,7 @@ def _centerness(distances: jax.Array) -> jax.Array:
 
 
 def fcos_loss(
-    maps: FCOSMaps, points: jax.Array, targets: FCOSTargets
+    maps: FCOSMaps, points: jax.Array, targets: FCOSTargets, shard: Shard = WHOLE
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Losses of classes, boxes and centerness.
 
@@ -175,6 +176,7 @@ def fcos_loss(
       maps: [B, A, ...].
       points: [A, 2].
       targets: batched, [B, A, ...].
+      shard: which rows these are.
 
     Returns:
       Focal loss over the number of positive points and of images of the batch together; -ln IoU
@@ -191,10 +193,11 @@ def fcos_loss(
     box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
     logits = jnp.where(positive, maps.centerness, 0)
     centerness = optax.sigmoid_binary_cross_entropy(logits, targets.centerness)
+    count, total_weight = shard.total(positive.sum()), shard.total(weight.sum())
     return (
-        focal.sum() / (positive.sum() + len(positive)),
-        box.sum() / jnp.where(positive.any(), weight.sum(), 1),
-        jnp.sum(centerness, where=positive) / jnp.maximum(positive.sum(), 1),
+        focal.sum() / (count + shard.total_rows(len(positive))),
+        box.sum() / jnp.where(count > 0, total_weight, 1),
+        jnp.sum(centerness, where=positive) / jnp.maximum(count, 1),
     )
 
 

@@ -7,6 +7,7 @@ from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm
 from ovis_jax.ops.masks import crop_masks
+from ovis_jax.ops.shards import WHOLE, Shard
 
 
 class MaskHead(nn.Module):
@@ -72,7 +73,11 @@ def mask_targets(masks: jax.Array, boxes: jax.Array, index: jax.Array, size: int
 
 
 def mask_loss(
-    logits: jax.Array, targets: jax.Array, classes: jax.Array, positive: jax.Array
+    logits: jax.Array,
+    targets: jax.Array,
+    classes: jax.Array,
+    positive: jax.Array,
+    shard: Shard = WHOLE,
 ) -> jax.Array:
     """Mean binary cross-entropy on the mask of each RoI's own class; 0 without positives.
 
@@ -81,11 +86,12 @@ def mask_loss(
       targets: [B, R, M, M] in {0, 1}.
       classes: [B, R] int32, label + 1 where positive.
       positive: [B, R] bool; other RoIs neither count nor receive a gradient.
+      shard: which rows these are.
     """
     own = select_class(jnp.where(positive[..., None, None, None], logits, 0), classes)
     targets = jnp.where(positive[..., None, None], targets, 0)
     loss = optax.sigmoid_binary_cross_entropy(own, targets).mean((-2, -1))
-    return jnp.sum(loss, where=positive) / jnp.maximum(positive.sum(), 1)
+    return jnp.sum(loss, where=positive) / jnp.maximum(shard.total(positive.sum()), 1)
 
 
 def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:

@@ -14,6 +14,7 @@ from ovis_jax.ops.assign import assign_by_iou, sample
 from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.nms import nms
+from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances, Proposals
 
 POSITIVE_IOU = 0.7
@@ -126,7 +127,7 @@ def rpn_targets(
 
 
 def rpn_loss(
-    logits: jax.Array, deltas: jax.Array, targets: RPNTargets
+    logits: jax.Array, deltas: jax.Array, targets: RPNTargets, shard: Shard = WHOLE
 ) -> tuple[jax.Array, jax.Array]:
     """Objectness and box losses, both divided by the number of sampled anchors of the batch.
 
@@ -134,15 +135,17 @@ def rpn_loss(
       logits: [B, A].
       deltas: [B, A, 4].
       targets: batched, [B, A, ...].
+      shard: which rows these are.
     """
     positive, sampled = targets.positive, targets.positive | targets.negative
     count = jnp.maximum(positive.sum(-1), 1) + jnp.maximum(targets.negative.sum(-1), 1)
+    count = shard.total(count.sum())
     logits = jnp.where(sampled, logits, 0)
     objectness = optax.sigmoid_binary_cross_entropy(logits, positive.astype(logits.dtype))
     error = jnp.where(positive[..., None], deltas - targets.deltas, 0)
     return (
-        jnp.sum(objectness, where=sampled) / count.sum(),
-        jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)) / count.sum(),
+        jnp.sum(objectness, where=sampled) / count,
+        jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)) / count,
     )
 
 

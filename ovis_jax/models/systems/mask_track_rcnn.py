@@ -13,6 +13,7 @@ from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads import track as track_head
 from ovis_jax.ops.roi_align import roi_align
+from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Detections, FrameOutput, FramePairs, Proposals, TrackMemory, Window
 from ovis_jax.tracking.cues import CueTracker
 
@@ -106,13 +107,14 @@ class MaskTrackRCNN(nn.Module):
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
 
     def losses(
-        self, batch: FramePairs, key: jax.Array
+        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Losses of a batch of frame pairs; their sum is minimised.
 
         Args:
           batch: frame pairs.
           key: PRNG key for the sampling of anchors and RoIs.
+          shard: which rows of a larger batch these are; the losses are this shard's part.
 
         Returns:
           Scalar losses and scalar metrics by name.
@@ -129,8 +131,8 @@ class MaskTrackRCNN(nn.Module):
             lambda k, size, instances: rpn_head.rpn_targets(
                 k, anchors, size, instances, self.rpn.num_samples, inclusive=self.inclusive_boxes
             )
-        )(jax.random.split(anchor_key, pairs), batch.image_size, batch.instances)
-        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
+        )(shard.keys(anchor_key, pairs), batch.image_size, batch.instances)
+        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets, shard)
 
         proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
         targets = jax.vmap(
@@ -142,8 +144,8 @@ class MaskTrackRCNN(nn.Module):
                 self.box.max_positive,
                 inclusive=self.inclusive_boxes,
             )
-        )(jax.random.split(roi_key, pairs), proposals, batch.instances)
-        losses, metrics = self.roi_losses(batch, query, reference, targets)
+        )(shard.keys(roi_key, pairs), proposals, batch.instances)
+        losses, metrics = self.roi_losses(batch, query, reference, targets, shard)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
         metrics["positive_anchors"] = anchor_targets.positive.sum(-1).mean()
         return losses, metrics
@@ -154,11 +156,12 @@ class MaskTrackRCNN(nn.Module):
         query: Sequence[jax.Array],
         reference: Sequence[jax.Array],
         targets: box_head.BoxTargets,
+        shard: Shard = WHOLE,
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
         calibrated = self.calibrate(query, reference)
         logits, deltas = self.classify(calibrated, targets.boxes)
-        box_class, box = box_head.box_loss(logits, deltas, targets)
+        box_class, box = box_head.box_loss(logits, deltas, targets, shard)
         # All positives stand in the first slots, so only these reach the mask and track heads.
         positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
         mask_logits = self.segment(calibrated, positives.boxes)
@@ -170,7 +173,7 @@ class MaskTrackRCNN(nn.Module):
             "box_class": box_class,
             "box": box,
             "mask": mask_head.mask_loss(
-                mask_logits, mask_targets, positives.classes, positives.positive
+                mask_logits, mask_targets, positives.classes, positives.positive, shard
             ),
             "track": track_head.track_loss(
                 self.embed(query, positives.boxes),
@@ -180,6 +183,7 @@ class MaskTrackRCNN(nn.Module):
                     batch.reference_match, positives.index, positives.positive
                 ),
                 positives.positive,
+                shard,
             ),
         }
         correct = (logits.argmax(-1) == targets.classes) & targets.positive

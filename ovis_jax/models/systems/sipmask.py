@@ -15,6 +15,7 @@ from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances
+from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
 from ovis_jax.structures import Detections, FrameOutput, FramePairs, Instances, TrackMemory, Window
 from ovis_jax.tracking.cues import CueTracker
 
@@ -109,24 +110,26 @@ class SipMask(nn.Module):
         return self.mask.basis(maps.box_features)
 
     def losses(
-        self, batch: FramePairs, key: jax.Array
+        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Losses of a batch of frame pairs; their sum is minimised.
 
         Args:
           batch: frame pairs.
           key: PRNG key for the shifts of the reference boxes.
+          shard: which rows of a larger batch these are; the losses are this shard's part.
 
         Returns:
           Scalar losses and scalar metrics by name.
         """
-        shape = batch.reference_boxes[..., :2].shape
-        return self.shifted_losses(
-            batch, jax.random.uniform(key, shape, minval=-JITTER, maxval=JITTER)
-        )
+        pairs, slots = batch.reference_valid.shape
+        shifts = jax.vmap(
+            lambda k: jax.random.uniform(k, (slots, 2), minval=-JITTER, maxval=JITTER)
+        )(shard.keys(key, pairs))
+        return self.shifted_losses(batch, shifts, shard)
 
     def shifted_losses(
-        self, batch: FramePairs, shifts: jax.Array
+        self, batch: FramePairs, shifts: jax.Array, shard: Shard = WHOLE
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
         pairs = len(batch.query)
@@ -138,7 +141,7 @@ class SipMask(nn.Module):
         instances = _clean(batch.instances, batch.image_size)
         targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
         points = jnp.concatenate([jnp.asarray(x) for x in points])
-        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets)
+        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets, shard)
 
         track_pyramid = calibrated if self.track_calibrated else query
         track_maps = self.track(track_pyramid), self.track(reference)
@@ -157,13 +160,13 @@ class SipMask(nn.Module):
             "class": classes,
             "box": boxes,
             "centerness": centerness,
-            "mask": mask.mean(),
-            "track": track.mean(),
+            "mask": mean_of_rows(mask, shard),
+            "track": mean_of_rows(track, shard),
         }
         count = targets.positive.sum(-1)
         metrics = {
             "positive_points": count.mean(),
-            "lost_positives": jnp.maximum(count - self.capacity.positives, 0).sum(),
+            "lost_positives": jnp.maximum(count - self.capacity.positives, 0).mean(),
         }
         return losses, metrics
 

@@ -9,6 +9,8 @@ import pytest
 from models.poison import poison_instances
 from models.tiny import HEIGHT, WIDTH, frame_pairs, tiny_system, window
 
+from ovis_jax.ops.shards import WHOLE, Shard
+
 TOTAL_LOSSES = {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"}
 
 
@@ -119,3 +121,22 @@ def test_a_still_scene_keeps_its_identities():
         seen.append(np.asarray(output.ids)[np.asarray(output.valid)].tolist())
     assert seen[0] == list(range(int(memory.count)))
     assert all(set(ids) <= set(seen[0]) and len(set(ids)) == len(ids) for ids in seen)
+
+
+def test_the_losses_of_shards_add_up_to_those_of_the_batch():
+    system, variables = tiny_system()
+    batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
+    valid = np.array(batch.instances.valid)
+    valid[0, 1:] = False  # so that the shards have different numbers of objects
+    batch = batch.replace(instances=batch.instances.replace(valid=valid))
+
+    def losses(rows, shard):
+        return system.apply(variables, rows, key, shard, method="losses")[0]
+
+    whole = jax.jit(lambda rows: losses(rows, WHOLE))(batch)
+    shards = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
+    split = jax.vmap(lambda rows: losses(rows, Shard("data", 2)), axis_name="data")
+    parts = jax.jit(split)(shards)
+    for name, value in whole.items():
+        np.testing.assert_allclose(parts[name].sum(), value, rtol=1e-4, err_msg=name)
+        assert parts[name][0] != parts[name][1]

@@ -1,0 +1,291 @@
+"""Frame pairs a second on one core: 1080p JPEG files with run-length masks → ready batches.
+
+    python -m benchmarks.input_pipeline [--seconds 8] [--encoding raw] [--output numbers.json]
+
+Ours, from the raw folder and from prepared records, beside what a user would write without it: a
+loop with OpenCV and pycocotools, and the same in a PyTorch DataLoader. All give the same batches of
+640x360 frames: two normalised images and the masks of the four objects of the query frame; the
+first batch of each is compared with ours. One more loop also decodes the masks of the reference
+frame, as loaders do that treat both frames alike. PyTorch is not timed, and that is said, where it
+is not installed. Every loader has a process of its own on one core. Linux only.
+
+Then, for ours, where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from ml_collections import ConfigDict
+
+from benchmarks.input_alternatives import (
+    BATCH,
+    Pair,
+    opencv_batches,
+    opencv_batches_with_all_masks,
+    torch_batches,
+)
+from configs import common
+from ovis_jax.data.frame_files import decode_frame
+from ovis_jax.data.frame_records import open_records
+from ovis_jax.data.frame_sources import stacked_masks
+from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.transforms import resize_image, transform_image
+from ovis_jax.formats import rle
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.structures import FramePairs
+
+WIDTH, HEIGHT = 1920, 1080
+NUM_VIDEOS, NUM_FRAMES, NUM_OBJECTS = 6, 12, 4
+CAPACITY = 8
+SEED = 0
+OURS = ("ours, raw folder", "ours, prepared records")
+OTHERS = {
+    "OpenCV + pycocotools": opencv_batches,
+    "OpenCV + pycocotools, masks of both frames": opencv_batches_with_all_masks,
+    "PyTorch DataLoader": torch_batches,
+}
+TARGETS = dict(zip(OURS, (2.0, 5.0), strict=True))  # times the better of the others
+
+
+def main() -> None:
+    """Writes the data and prints both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=8.0, help="spent on each loader")
+    parser.add_argument("--encoding", choices=("raw", "png"), default="raw", help="if prepared")
+    parser.add_argument("--output", type=pathlib.Path, help="file for the numbers, JSON")
+    parser.add_argument("--time", nargs=2, metavar=("LOADER", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.time:
+        name, folder = options.time
+        return print(json.dumps(time_loader(name, pathlib.Path(folder), options.seconds)))
+    with tempfile.TemporaryDirectory() as folder:
+        write_data(pathlib.Path(folder), options.encoding)
+        found = time_all(folder, options.seconds)
+    report(found)
+    if options.output:
+        options.output.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def write_data(folder: pathlib.Path, encoding: str) -> None:
+    """Writes `folder`/download with the layout of OVIS, and prepared records of it."""
+    random, download = np.random.default_rng(SEED), folder / "download"
+    videos, tracks = [], []
+    for number in range(1, NUM_VIDEOS + 1):
+        names = [f"{number:04d}/{frame:05d}.jpg" for frame in range(NUM_FRAMES)]
+        _write_frames(random, [download / "train" / name for name in names])
+        size = {"width": WIDTH, "height": HEIGHT, "length": NUM_FRAMES}
+        videos.append({"id": number, "file_names": names, **size})
+        for _ in range(NUM_OBJECTS):
+            outlines = [_outline(random) for _ in names]
+            track = {"id": len(tracks) + 1, "video_id": number, "category_id": 1, "iscrowd": 0}
+            tracks.append(track | {"segmentations": outlines})
+    document = dict(videos=videos, annotations=tracks, categories=[{"id": 1, "name": "blob"}])
+    for split in ("train", "valid"):
+        (download / f"annotations_{split}.json").write_text(json.dumps(document))
+    os.symlink(download / "train", download / "valid")
+    sizes = [path.stat().st_size for path in download.rglob("*.jpg")]
+    print(
+        f"{len(sizes)} frames of {WIDTH}x{HEIGHT}, {np.mean(sizes) / 1e6:.2f} MB each", flush=True
+    )
+    command = [sys.executable, "-m", "ovis_jax.tools.build_records", "--dataset", "ovis"]
+    command += ["--config", "prepared", "--image_encoding", encoding]
+    command += ["--download", str(download), "--output", str(folder / "built")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def time_all(folder: str, seconds: float) -> dict[str, dict | None]:
+    """Times every loader in a process of its own; None for what is not installed."""
+    found = {}
+    for name in (*OTHERS, *OURS):
+        if name == "PyTorch DataLoader" and importlib.util.find_spec("torch") is None:
+            found[name] = None
+            continue
+        command = [sys.executable, "-m", "benchmarks.input_pipeline", "--time", name, folder]
+        command += ["--seconds", str(seconds)]
+        process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found[name] = json.loads(process.stdout.splitlines()[-1])
+    return found
+
+
+def time_loader(name: str, folder: pathlib.Path, seconds: float) -> dict[str, float]:
+    """Pairs a second of one loader and, for ours, milliseconds of each part of a pair."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    cv2.setNumThreads(1)
+    if name in OURS:
+        keep_freed_memory()  # as training does
+    data = TrainingData(data_config(folder, prepared=name == OURS[1]), CAPACITY)
+    batches = training_batches(data, batch_size=BATCH, seed=SEED)
+    if name in OTHERS:
+        want = next(batches)
+        batches.close()
+        batches = OTHERS[name](drawn_pairs(data, folder))
+        check_equal(next(batches), want)
+    found = {"pairs/s": BATCH * rate(batches, seconds)}
+    batches.close()
+    if name in OTHERS:
+        return found
+    parts = raw_parts(data, folder) if name == OURS[0] else prepared_parts(data, folder)
+    parts["everything else of a pair"] = pair_time(data) - sum(parts.values())
+    parts["batching"] = 1000 / found["pairs/s"] - sum(parts.values())
+    return found | {"parts": parts}
+
+
+def data_config(folder: pathlib.Path, *, prepared: bool) -> ConfigDict:
+    """The configuration of the full-size models, with this data."""
+    data = common.data()
+    data.train_annotations = str(folder / "download/annotations_train.json")
+    data.train_images = str(folder / "download/train")
+    if prepared:
+        (records,) = (folder / "built/ovis").glob("*/1.0.0")
+        data.train_records = str(records)
+    return data
+
+
+def drawn_pairs(data: TrainingData, folder: pathlib.Path) -> list[Pair]:
+    """What the first epoch of ours loads, in its order."""
+    annotations = load_annotations(folder / "download/annotations_train.json")
+    order = data.order(BATCH, SEED)
+    samples = np.concatenate([order.samples(b) for b in range(order.batches_per_epoch)])
+    pairs = []
+    for position, sample in enumerate(samples.tolist()):
+        draw = data.draw(SEED, position, sample)
+        video = annotations.videos[data.index.video_index[sample]]
+        frame = data.index.frame[sample]
+        files = [folder / "download/train" / video.file_names[t] for t in (frame, draw.reference)]
+        instances = annotations.instances_of(video.id)
+        masks = [[i.rle(t) for i in instances] for t in (frame, draw.reference)]
+        pairs.append(Pair(str(files[0]), str(files[1]), *masks, draw.flip))
+    return pairs
+
+
+def check_equal(found: tuple, want: FramePairs) -> None:
+    """Raises AssertionError unless another loader's batch is ours, up to rounding."""
+    query, reference, masks = found
+    np.testing.assert_allclose(query, want.query, atol=1e-5)
+    np.testing.assert_allclose(reference, want.reference, atol=1e-5)
+    ours = np.unpackbits(want.instances.masks[:, :NUM_OBJECTS], axis=-1)
+    np.testing.assert_array_equal(masks, ours)
+
+
+def rate(batches: Iterator, seconds: float) -> float:
+    """Batches a second, after some that are not counted."""
+    for _ in range(6):
+        next(batches)
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        next(batches)
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
+def raw_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]:
+    """Milliseconds of the parts of a pair from the raw folder."""
+    pairs = drawn_pairs(data, folder)
+    content = [pathlib.Path(pair.query).read_bytes() for pair in pairs]
+    frames = [decode_frame(c, "", WIDTH, HEIGHT) for c in content[:8]]
+    small = [cv2.resize(frame, (640, 360)) for frame in frames]
+    geometry, options = data.geometry(0), dict(mean=(123.0,) * 3, std=(58.0,) * 3)
+
+    def normalise(i: int) -> None:
+        transform_image(small[i % 8], geometry, flip=pairs[i].flip, **options)
+
+    return {
+        "read 2 files": 2 * mean_time(lambda i: pathlib.Path(pairs[i].query).read_bytes()),
+        "decode 2 frames": 2 * mean_time(lambda i: decode_frame(content[i], "", WIDTH, HEIGHT)),
+        "resize 2 frames": 2 * mean_time(lambda i: resize_image(frames[i % 8], geometry)),
+        "flip, normalise, pad 2 frames": 2 * mean_time(normalise),
+        "4 masks": mean_time(lambda i: stacked_masks(pairs[i].masks, geometry, pairs[i].flip)),
+    }
+
+
+def prepared_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]:
+    """Milliseconds of the parts of a pair from prepared records."""
+    source = open_records(data_config(folder, prepared=True).train_records, "train", (640, 360))
+    geometry, options = data.geometry(0), dict(mean=(123.0,) * 3, std=(58.0,) * 3)
+    objects, none = np.arange(NUM_OBJECTS), np.arange(0)
+
+    def read(i: int, objects: np.ndarray) -> np.ndarray:
+        place, flip = divmod(i % NUM_FRAMES, NUM_FRAMES), bool(i % 2)
+        return source.read(*place, objects, geometry=geometry, flip=flip).image
+
+    images = [read(i, none) for i in range(8)]
+    reading = mean_time(lambda i: read(i, none))
+    return {
+        "read 2 records": 2 * reading,
+        "flip, normalise, pad 2 frames": 2
+        * mean_time(lambda i: transform_image(images[i % 8], geometry, flip=i % 2, **options)),
+        "4 masks": mean_time(lambda i: read(i, objects)) - reading,
+    }
+
+
+def pair_time(data: TrainingData) -> float:
+    """Milliseconds of a whole pair."""
+    return mean_time(lambda i: data.pair(data.draw(SEED, i, i)))
+
+
+def mean_time(function: Callable[[int], object], calls: int = 48) -> float:
+    """Milliseconds of a call."""
+    for i in range(8):
+        function(i)
+    start = time.perf_counter()
+    for i in range(calls):
+        function(i)
+    return 1000 * (time.perf_counter() - start) / calls
+
+
+def report(found: dict[str, dict | None]) -> None:
+    """Prints both tables."""
+    rates = {name: values["pairs/s"] for name, values in found.items() if values}
+    better = max(rates[name] for name in OTHERS if name in rates)
+    print("\n| loader | pairs/s per core | times the better other | target |\n|---|---|---|---|")
+    for name in found:
+        if name not in rates:
+            print(f"| {name} | not timed: not installed | | |")
+            continue
+        target = f"{TARGETS[name]:g}" if name in TARGETS else ""
+        print(f"| {name} | {rates[name]:.1f} | {rates[name] / better:.2f} | {target} |")
+    for name in OURS:
+        print(f"\n| {name} | ms a pair |\n|---|---|")
+        for part, milliseconds in found[name]["parts"].items():
+            print(f"| {part} | {milliseconds:.2f} |")
+        print(f"| sum | {1000 / rates[name]:.2f} |")
+
+
+def _write_frames(random: np.random.Generator, paths: list[pathlib.Path]) -> None:
+    """Texture that drifts, with noise as of a camera."""
+    coarse = random.integers(0, 255, (160, 280, 3), np.uint8)
+    texture = cv2.resize(coarse, (WIDTH + 320, HEIGHT + 200), interpolation=cv2.INTER_CUBIC)
+    for number, path in enumerate(paths):
+        x, y = 20 * number, 12 * number
+        image = texture[y : y + HEIGHT, x : x + WIDTH] + random.normal(0, 3, (HEIGHT, WIDTH, 1))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.clip(image, 0, 255).astype(np.uint8)
+        cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 75])
+
+
+def _outline(random: np.random.Generator) -> dict:
+    """The mask of a ragged blob, in compressed run lengths."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    x -= random.uniform(0.3, 0.7) * WIDTH
+    y -= random.uniform(0.3, 0.7) * HEIGHT
+    angle, radius = np.arctan2(y, x), random.uniform(100, 400)
+    waves = sum(np.sin(k * angle + random.uniform(0, 7)) / k for k in (2, 3, 5, 11, 40))
+    return rle.encode(np.hypot(x, y) < radius * (1 + 0.25 * waves))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The training step of a configuration, to be timed or only compiled."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.training.optimizer import make_optimizer, trained_parameters
+from ovis_jax.training.sharding import data_mesh, replicate
+from ovis_jax.training.state import TrainState, initial_state
+from ovis_jax.training.step import TrainStep, make_train_step
+
+RATE = 1e-4
+
+
+class TrainProgram:
+    """Step, state and batch shapes of `config`, on all devices.
+
+    Attributes:
+      step: compiled when first called; takes state, batch and key.
+      mesh: all devices.
+    """
+
+    def __init__(self, config: ConfigDict):
+        """Compiles nothing yet."""
+        self._config, settings = config, config.train
+        self._system, self._shapes = build_model(config)
+        trained = trained_parameters(self._shapes["params"], settings.frozen)
+        self._optimizer = make_optimizer(
+            lambda step: RATE,
+            trained,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            clip_norm=settings.clip_norm,
+        )
+        self.mesh = data_mesh()
+        self.step: TrainStep = make_train_step(
+            self._system,
+            self._optimizer,
+            lambda step: RATE,
+            trained,
+            self.mesh,
+            microbatches=settings.microbatches,
+            average_decay=settings.average_decay,
+        )
+
+    @property
+    def system(self) -> nn.Module:
+        """The model."""
+        return self._system
+
+    def state(self) -> TrainState:
+        """A first state with random weights, on the devices."""
+        return replicate(self._start(init_variables(self._system, jax.random.key(0))), self.mesh)
+
+    def state_shapes(self) -> TrainState:
+        """Shapes of the state."""
+        return jax.eval_shape(self._start, self._shapes)
+
+    def compile(self, num_pairs: int) -> jax.stages.Compiled:
+        """Compiles the step for a batch of so many pairs; runs nothing."""
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        return self.step.lower(self.state_shapes(), self.batch_shapes(num_pairs), key).compile()
+
+    def batch_shapes(self, num_pairs: int) -> FramePairs:
+        """Shapes of a batch of landscape frames."""
+        data, slots = self._config.data, self._config.capacity.instances
+        width, height = (-(-n // data.pad_multiple) * data.pad_multiple for n in data.image_scale)
+
+        def shape(*sides, dtype=jnp.float32):
+            return jax.ShapeDtypeStruct((num_pairs, *sides), dtype)
+
+        return FramePairs(
+            query=shape(height, width, 3),
+            reference=shape(height, width, 3),
+            image_size=shape(2, dtype=jnp.int32),
+            instances=Instances(
+                boxes=shape(slots, 4),
+                labels=shape(slots, dtype=jnp.int32),
+                masks=shape(slots, height, width // 8, dtype=jnp.uint8),
+                valid=shape(slots, dtype=jnp.bool_),
+            ),
+            reference_boxes=shape(slots, 4),
+            reference_valid=shape(slots, dtype=jnp.bool_),
+            reference_match=shape(slots, dtype=jnp.int32),
+            sample=shape(dtype=jnp.int32),
+        )
+
+    def kept_bytes(self, num_pairs: int) -> int:
+        """Bytes that the forward pass of so many pairs leaves for the backward pass."""
+        params, batch = self._shapes["params"], self.batch_shapes(num_pairs)
+        constants = {name: x for name, x in self._shapes.items() if name != "params"}
+
+        def backward(params, constants, batch, key):
+            def total_loss(params):
+                variables = {"params": params} | constants
+                losses, _ = self._system.apply(variables, batch, key, method="losses")
+                return sum(losses.values())
+
+            return jax.vjp(total_loss, params)[1]
+
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        return size_in_bytes(jax.eval_shape(backward, params, constants, batch, key))
+
+    def _start(self, variables: dict) -> TrainState:
+        averaged = self._config.train.average_decay > 0
+        return initial_state(variables, self._optimizer, averaged=averaged)
+
+
+def load_config(path: str) -> ConfigDict:
+    """The configuration of a file, unlocked."""
+    spec = importlib.util.spec_from_file_location("config", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config().copy_and_resolve_references().unlock()
+
+
+def size_in_bytes(shapes) -> int:
+    """Bytes of all arrays of a tree of shapes."""
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes))

@@ -1,0 +1,154 @@
+"""Times training steps of the full-size model, and says what memory they take.
+
+    python -m benchmarks.training [--config FILE] [--pairs 2] [--steps 5] [--dtype float32]
+        [--microbatches 1] [--rematerialise] [--skip-data] [--skip-torch]
+
+Rows: ours on a batch that lies ready; ours fed by the input pipeline from generated 1080p frames,
+with the share of the time that a step waits for its batch; and, if PyTorch is installed, the same
+layers with as many samples in eager PyTorch on the same kind of device. Weights are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import pathlib
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from benchmarks.train_program import TrainProgram, load_config, size_in_bytes
+from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.data import occluded_shapes
+from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.shapes_parameters import ShapesParameters
+from ovis_jax.data.training_data import TrainingData
+from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.structures import FramePairs
+from ovis_jax.training.hooks import Stopwatch
+from ovis_jax.training.sharding import split_batch
+
+_GIB = 2**30
+_SHAPES = ShapesParameters(
+    train_videos=4,
+    valid_videos=0,
+    frames=10,
+    width=1920,
+    height=1080,
+    sizes=(200.0, 480.0),
+    speed=30.0,
+    camera=96.0,
+)
+
+
+def main() -> None:
+    """Prints a row for each way of training."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/cmasktrack_rcnn_r50_ovis.py")
+    parser.add_argument("--pairs", type=int, default=2, help="frame pairs of a batch")
+    parser.add_argument("--steps", type=int, default=5, help="timed, after one that is not")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--microbatches", type=int, default=1)
+    parser.add_argument("--rematerialise", action="store_true")
+    parser.add_argument("--skip-data", action="store_true")
+    parser.add_argument("--skip-torch", action="store_true")
+    options = parser.parse_args()
+    keep_compiled_programs()
+    keep_freed_memory()
+    config = load_config(options.config)
+    config.model.update(dtype=options.dtype, rematerialise=options.rematerialise)
+    config.train.microbatches = options.microbatches
+    print(f"{options.pairs} pairs a step, {options.dtype}, {jax.devices()[0].device_kind}")
+    with tempfile.TemporaryDirectory() as folder:
+        use_shapes(config, pathlib.Path(folder))
+        time_ours(config, options)
+    if not options.skip_torch:
+        with contextlib.suppress(ModuleNotFoundError):
+            time_torch(config, options)
+            return
+    print("PyTorch was not timed")
+
+
+def use_shapes(config: ConfigDict, folder: pathlib.Path) -> None:
+    """Generates 1080p videos and points the configuration to them."""
+    occluded_shapes.generate(folder / "shapes", _SHAPES)
+    config.data.train_annotations = str(folder / "shapes" / "annotations_train.json")
+    config.data.train_images = str(folder / "shapes" / "train")
+
+
+def time_ours(config: ConfigDict, options: argparse.Namespace) -> None:
+    """Prints the rows of our model."""
+    program, key = TrainProgram(config), jax.random.key(0)
+    data = TrainingData(config.data, config.capacity.instances)
+    batches = training_batches(data, batch_size=options.pairs, seed=0)
+    ready = next(batches)
+
+    def step(state, rows):
+        return program.step(state, split_batch(rows, program.mesh), key)
+
+    state = report("ours, batch lies ready", step, program.state(), forever(ready), options)
+    if not options.skip_data:
+        report("ours, from 1080p JPEG files", step, state, batches, options)
+    predicted = size_in_bytes(program.state_shapes()) / _GIB
+    print(f"  state: {predicted:.2f} GiB; largest use of memory so far: {peak_memory()}")
+
+
+def forever(batch: FramePairs) -> Iterator[FramePairs]:
+    """The same batch again and again."""
+    while True:
+        yield batch
+
+
+def report(
+    name: str, step: Callable, state, batches: Iterator[FramePairs], options: argparse.Namespace
+):
+    """Prints the speed of `step(state, batch) -> state, metrics` and returns the last state."""
+    state, metrics = step(state, next(batches))
+    jax.block_until_ready(metrics)
+    stopwatch = Stopwatch()
+    for _ in range(options.steps):
+        state, metrics = step(state, stopwatch.next_batch(batches))
+        jax.block_until_ready(metrics)
+    lap = stopwatch.lap()
+    images = lap["frames_per_second"]
+    print(
+        f"  {name:30s}{images:8.2f} images/s{2e3 * options.pairs / images:10.0f} ms/step"
+        f"{lap['data_wait']:8.1%} waiting for data",
+        flush=True,
+    )
+    return state
+
+
+def peak_memory() -> str:
+    """Of the device where it tells, else of this process."""
+    statistics = jax.devices()[0].memory_stats()
+    if statistics:
+        return f"{statistics['peak_bytes_in_use'] / _GIB:.2f} GiB on the device"
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return f"{used / _GIB:.2f} GiB of the process"
+
+
+def time_torch(config: ConfigDict, options: argparse.Namespace) -> None:
+    """Prints the row of PyTorch."""
+    from benchmarks.torch_training import TorchTraining
+
+    shapes = TrainProgram(config).batch_shapes(options.pairs)
+    training = TorchTraining(config, options.dtype)
+    images = np.zeros((2, *shapes.query.shape), np.float32)
+    times = []
+    for _ in range(options.steps + 1):
+        start = time.perf_counter()
+        training.step(images)
+        times.append(time.perf_counter() - start)
+    seconds = sum(times[1:]) / options.steps
+    speed = 2 * options.pairs / seconds
+    print(f"  {'PyTorch ' + training.place:30s}{speed:8.2f} images/s{1e3 * seconds:10.0f} ms/step")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Command line that builds records to train on from a download folder, as `tfds build` does.
+
+    python -m ovis_jax.tools.build_records --dataset ovis --download DIR --output DIR
+        [--config prepared --image_scale 640 360 --image_encoding raw] [--beam DirectRunner]
+
+Prints the folder for `--config.data.train_records`. Exit codes: 0 it holds the data set, 2 bad
+arguments or a download that is not complete.
+"""
+
+import argparse
+import importlib.util
+import pathlib
+import sys
+
+import tensorflow_datasets as tfds
+
+from ovis_jax.data import tfds as builders
+from ovis_jax.data.tfds.video_builder import VideoBuilder
+from ovis_jax.formats.errors import InputError
+
+_BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Builds, prints the folder, returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        builder = _builder(options)
+        builder.download_and_prepare(download_config=_download_config(options))
+    except (InputError, OSError) as error:
+        for line in str(error).splitlines():
+            print(f"build_records: {line}", file=sys.stderr)
+        return 2
+    for split in builder.info.splits.values():
+        print(f"{split.name}: {split.num_examples} examples in {split.num_shards} files")
+    print(builder.data_dir)
+    return 0
+
+
+def _builder(options: argparse.Namespace) -> VideoBuilder:
+    cls = next(cls for cls in _BUILDERS.values() if cls.name == options.dataset)
+    config = cls.builder_configs[options.config]
+    if options.image_scale or options.image_encoding:
+        config = _other_config(config, options)
+    return cls(data_dir=options.output, config=config, file_format=options.file_format)
+
+
+def _other_config(config, options: argparse.Namespace):
+    """A configuration of prepared frames with another size or encoding, named after both."""
+    if config.example != "prepared_frame":
+        raise InputError(
+            f"--config: {config.name}, expected prepared with an image size or encoding"
+        )
+    scale = tuple(options.image_scale or config.image_scale)
+    encoding = options.image_encoding or config.image_encoding
+    return type(config)(
+        name=f"prepared_{scale[0]}x{scale[1]}_{encoding}",
+        example=config.example,
+        image_scale=scale,
+        image_encoding=encoding,
+    )
+
+
+def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfig:
+    if options.download is None and options.dataset != "occluded_shapes":
+        raise InputError(f"--download: expected the folder of the downloaded {options.dataset}")
+    if options.download is not None and not options.download.is_dir():
+        raise InputError(f"{options.download}: no such folder, expected the downloaded data set")
+    if options.beam and importlib.util.find_spec("apache_beam") is None:
+        raise InputError("--beam: Apache Beam is not installed, expected the extra 'beam'")
+    return tfds.download.DownloadConfig(manual_dir=options.download, beam_runner=options.beam)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = sorted(cls.name for cls in _BUILDERS.values())
+    parser.add_argument("--dataset", choices=names, required=True)
+    parser.add_argument("--config", choices=("frames", "videos", "prepared"), default="frames")
+    parser.add_argument("--download", type=pathlib.Path, help="folder with the official layout")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of data sets")
+    formats = ("array_record", "tfrecord")
+    parser.add_argument("--file_format", choices=formats, default=formats[0])
+    parser.add_argument("--image_scale", type=int, nargs=2, help="of prepared frames, in pixels")
+    parser.add_argument("--image_encoding", choices=("raw", "png"), help="of prepared frames")
+    parser.add_argument("--beam", metavar="RUNNER", help="such as DirectRunner")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What `config.model` promises of a whole system: precision and memory."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from models.tiny import frame_pairs, tiny_config
+
+from ovis_jax.models.build import build_system, init_variables
+
+
+def system_of(**model):
+    config = tiny_config().copy_and_resolve_references()
+    config.unlock()
+    config.model.update(model)
+    return build_system(config)
+
+
+def total_loss(system, params, key):
+    losses, _ = system.apply({"params": params}, frame_pairs(), key, method="losses")
+    return sum(losses.values())
+
+
+@functools.cache
+def loss_and_gradients(**model):
+    system = system_of(**model)
+    params = init_variables(system, jax.random.key(0))["params"]
+    step = jax.jit(jax.value_and_grad(functools.partial(total_loss, system)))
+    return step(params, jax.random.key(1))
+
+
+def kept_bytes(**model):
+    """Bytes that the forward pass leaves for the backward pass, parameters included."""
+    system = system_of(**model)
+    params = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))["params"]
+    backward = jax.eval_shape(
+        lambda p: jax.vjp(lambda q: total_loss(system, q, jax.random.key(1)), p)[1], params
+    )
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(backward))
+
+
+@pytest.mark.slow
+def test_rematerialisation_gives_the_same_loss_and_gradients():
+    (loss, gradients), (again, others) = (
+        loss_and_gradients(),
+        loss_and_gradients(rematerialise=True),
+    )
+    np.testing.assert_allclose(again, loss, rtol=1e-6)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5), others, gradients
+    )
+
+
+def test_rematerialisation_keeps_less_for_the_backward_pass():
+    assert kept_bytes(rematerialise=True) < 0.6 * kept_bytes()
+
+
+@pytest.mark.slow
+def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_way():
+    (loss, gradients), (rough, others) = loss_and_gradients(), loss_and_gradients(dtype="bfloat16")
+    assert {x.dtype for x in jax.tree.leaves(others)} == {jnp.dtype("float32")}
+    np.testing.assert_allclose(rough, loss, rtol=0.02)
+    flat = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(g)]) for g in (gradients, others)]
+    cosine = flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1])
+    assert cosine > 0.98
+
+
+def test_bfloat16_keeps_half_of_the_activations():
+    assert kept_bytes(dtype="bfloat16") < 0.8 * kept_bytes()

@@ -1,0 +1,73 @@
+"""The training loop with a toy model: what happens every so many steps."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from training import toy
+
+from ovis_jax import train
+from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models import build
+from ovis_jax.training.workdir import Workdir
+
+
+@pytest.fixture(autouse=True)
+def toy_world(monkeypatch):
+    monkeypatch.setattr(train, "TrainingData", lambda data, capacity: toy.ToyData())
+    monkeypatch.setattr(train, "training_batches", toy.toy_batches)
+    monkeypatch.setattr(build, "build_system", lambda config: toy.ToyModel())
+    monkeypatch.setattr(build, "init_variables", toy.init_toy)
+    monkeypatch.setattr(train, "init_variables", toy.init_toy)
+
+
+def run(workdir, evaluate=None, **values):
+    config = toy.toy_config(**values)
+    assert train.train(config, Workdir(workdir, json.loads(config.to_json())), evaluate)
+    with CheckpointStore(workdir / "checkpoints") as store:
+        return store.restore_variables(toy.init_toy(toy.ToyModel(), jax.random.key(0)))
+
+
+def assert_equal(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path):
+    seen = []
+
+    def evaluate(config, model):
+        seen.append(jax.tree.map(np.array, model[1]))
+        return {"AP": 0.5}
+
+    found = run(tmp_path / "a", evaluate, evaluate_every=2, checkpoint_every=2, keep_checkpoints=9)
+    assert len(seen) == 2  # after steps 2 and 4; step 6 is the end, where the program evaluates
+    assert_equal(found, run(tmp_path / "b"))
+    assert any(b"evaluation/AP" in p.read_bytes() for p in (tmp_path / "a" / "events").iterdir())
+
+
+def test_the_average_is_what_a_checkpoint_predicts_with_and_survives_a_restart(tmp_path):
+    values = dict(average_decay=0.9, checkpoint_every=3)
+    whole, plain = run(tmp_path / "whole", **values), run(tmp_path / "plain")
+    assert not np.array_equal(whole["params"]["body"]["bias"], plain["params"]["body"]["bias"])
+    folder = tmp_path / "halves"
+    run(folder, **values)
+    half = folder / "checkpoints"
+    for later in [p for p in half.iterdir() if p.name == "6"]:
+        later.rename(tmp_path / "6")  # as if the run had been killed after step 3
+    assert_equal(run(folder, **values), whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (dict(average_decay=1.0), "average_decay"),
+        (dict(microbatches=3), "batch_size: expected a multiple of the 1 devices times 3"),
+        (dict(microbatches=0), "microbatches"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(tmp_path, values, words):
+    with pytest.raises(InputError, match=words):
+        run(tmp_path / "run", **values)
+    assert not (tmp_path / "run").exists()
