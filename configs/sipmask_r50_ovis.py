@@ -2,6 +2,9 @@
 
 Its weights want BGR frames minus a mean, not divided by a deviation, and the stride in the first
 1x1 convolutions ("caffe" style). Frames stay RGB here: the weight map turns the first convolution.
+
+Optimisation is that of the other systems on OVIS. The published one for YouTube-VIS clips no
+gradients, and gives biases twice the learning rate and no decay.
 """
 
 from ml_collections import ConfigDict

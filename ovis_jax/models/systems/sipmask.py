@@ -26,13 +26,32 @@ _MIN_PROB = 1e-30
 
 @flax.struct.dataclass
 class SipMaskCapacity:
-    """Sizes of the padded records between the stages; see `configs.sipmask`."""
+    """Sizes of the padded records between the stages; see `configs.sipmask_r50_ovis`."""
 
     level_candidates: int
     class_candidates: int
     detections: int
     tracks: int
     positives: int
+
+
+@flax.struct.dataclass
+class _Positives:
+    """Points that teach masks and embeddings, at the boxes that they predict.
+
+    Attributes:
+      boxes: [..., P, 4], pixels of the resized frame, without gradient.
+      coefficients: [..., P, 4, C].
+      index: [..., P] int32, each point's instance.
+      weights: [..., P], of the mask loss.
+      positive: [..., P] bool; the other slots count nowhere.
+    """
+
+    boxes: jax.Array
+    coefficients: jax.Array
+    index: jax.Array
+    weights: jax.Array
+    positive: jax.Array
 
 
 class SipMask(nn.Module):
@@ -143,25 +162,31 @@ class SipMask(nn.Module):
         points = jnp.concatenate([jnp.asarray(x) for x in points])
         classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets, shard)
 
-        track_pyramid = calibrated if self.track_calibrated else query
-        track_maps = self.track(track_pyramid), self.track(reference)
         coefficients = self.mask.coefficients(maps.class_features)
-        mask, track = jax.vmap(self._positive_losses, in_axes=(0, 0, None, 0, 0, 0, 0, 0))(
-            (maps.logits, maps.distances, coefficients),
+        positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
+            maps, coefficients, points, targets, instances
+        )
+        mask = jax.vmap(mask_head.mask_loss)(
             self.basis(query, maps),
-            points,
-            targets,
-            instances,
-            track_maps,
-            batch,
-            shifts,
+            positives.coefficients,
+            positives.boxes / mask_head.BASIS_STRIDE,
+            halve_masks(instances.masks),
+            positives.index,
+            positives.weights,
         )
         losses = {
             "class": classes,
             "box": boxes,
             "centerness": centerness,
             "mask": mean_of_rows(mask, shard),
-            "track": mean_of_rows(track, shard),
+            "track": self._track_loss(
+                self.track(calibrated if self.track_calibrated else query),
+                self.track(reference),
+                positives,
+                batch,
+                shifts,
+                shard,
+            ),
         }
         count = targets.positive.sum(-1)
         metrics = {
@@ -170,39 +195,43 @@ class SipMask(nn.Module):
         }
         return losses, metrics
 
-    def _positive_losses(
-        self, predictions, basis, points, targets, instances, track_maps, batch, shifts
-    ) -> tuple[jax.Array, jax.Array]:
-        """Mask and track loss of one image; both read positive points at their predicted boxes."""
+    def _positives(self, maps, coefficients, points, targets, instances) -> _Positives:
+        """The positive points of one image, as many as there is room for."""
         order = jnp.argsort(~targets.positive, stable=True)[: self.capacity.positives]
-        positive, labels, index = (
-            x[order] for x in (targets.positive, targets.labels, targets.index)
-        )
-        logits, distances, coefficients = (x[order] for x in predictions)
-        boxes = jax.lax.stop_gradient(boxes_from_distances(points[order], distances))
-        half = boxes / mask_head.BASIS_STRIDE
-        positive = mask_head.teaches_mask(half, positive)
-        labels = jnp.where(positive, labels, 0)
+        boxes = boxes_from_distances(points[order], maps.distances[order])
+        boxes = jax.lax.stop_gradient(boxes)
+        half, index = boxes / mask_head.BASIS_STRIDE, targets.index[order]
+        positive = mask_head.teaches_mask(half, targets.positive[order])
+        labels = jnp.where(positive, targets.labels[order], 0)
+        own_logits = jnp.take_along_axis(maps.logits[order], labels[:, None], axis=1)[:, 0]
         weights = mask_head.mask_weights(
-            jax.nn.sigmoid(jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]),
+            jax.nn.sigmoid(own_logits),
             half,
             instances.boxes[index] / mask_head.BASIS_STRIDE,
             positive,
         )
-        mask = mask_head.mask_loss(
-            basis, coefficients, half, halve_masks(instances.masks), index, weights
+        return _Positives(
+            boxes=jnp.where(positive[:, None], boxes, 0),
+            coefficients=coefficients[order],
+            index=index,
+            weights=weights,
+            positive=positive,
         )
-        query_map, reference_map = track_maps
-        reference = jnp.where(batch.reference_valid[:, None], batch.reference_boxes, 0)
-        shift = shifts * (reference[:, 2:] - reference[:, :2])
-        track = track_loss(
-            embeddings_at(query_map, jnp.where(positive[:, None], boxes, 0))[None],
-            embeddings_at(reference_map, reference + jnp.tile(shift, 2))[None],
-            batch.reference_valid[None],
-            track_targets(batch.reference_match, index, positive)[None],
-            positive[None],
+
+    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts, shard):
+        """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
+        valid = batch.reference_valid
+        boxes = jnp.where(valid[..., None], batch.reference_boxes, 0)
+        shift = shifts * (boxes[..., 2:] - boxes[..., :2])
+        boxes = boxes + jnp.concatenate([shift, shift], axis=-1)
+        return track_loss(
+            jax.vmap(embeddings_at)(query_maps, positives.boxes),
+            jax.vmap(embeddings_at)(reference_maps, boxes),
+            valid,
+            jax.vmap(track_targets)(batch.reference_match, positives.index, positives.positive),
+            positives.positive,
+            shard,
         )
-        return mask, track
 
     def init_memory(self, capacity: int) -> TrackMemory:
         """Empty memory for `capacity` objects of one video."""
