@@ -1,7 +1,8 @@
 """Rows of name tables that several published models share."""
 
 from ovis_jax.checkpoints.layouts import Layout, convolution
-from ovis_jax.checkpoints.rules import Rule
+from ovis_jax.checkpoints.rules import ClassLayers, Rule
+from ovis_jax.formats.categories import COCO
 from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS
 
 # Of batch norm layers since PyTorch 0.4.1; running statistics are frozen here.
@@ -16,6 +17,18 @@ def affine(theirs: str, ours: str, layout: Layout) -> dict[str, Rule]:
         f"{theirs}.weight": Rule(f"params/{ours}/kernel", layout),
         f"{theirs}.bias": Rule(f"params/{ours}/bias"),
     }
+
+
+def background_first(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the first in all of them."""
+    count = len(COCO) + 1
+    return ClassLayers(rules, range(1, count), 0, count, count)
+
+
+def background_last(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the last and has neither box nor mask."""
+    count = len(COCO)
+    return ClassLayers(rules, range(count), count, count + 1, count)
 
 
 def conv_batch_norm(
