@@ -1,8 +1,8 @@
 """Turns a published PyTorch file into a checkpoint to train or predict from.
 
-`--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn), a
-COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x and 3.x,
-torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
+`--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn,
+sipmask), a COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x
+and 3.x, torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
 timm_resnet). What such a file cannot give is newly initialised; with `--categories` the class
 layers of a COCO detector start a model of that data set, category by category. The checkpoint fits
 the model of `--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
@@ -28,7 +28,10 @@ from ovis_jax.models.build import build_model, init_variables
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis.py"
-_DEFAULT_CONFIGS = {"masktrack_rcnn": "masktrack_rcnn_r50_ovis.py"}
+_DEFAULT_CONFIGS = {
+    "masktrack_rcnn": "masktrack_rcnn_r50_ovis.py",
+    "sipmask": "sipmask_r50_ovis.py",
+}
 
 
 def import_weights(

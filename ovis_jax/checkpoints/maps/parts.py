@@ -44,9 +44,12 @@ def conv_batch_norm(
     }
 
 
-def resnet(prefix: str, depth: int) -> dict[str, Rule]:
-    """ResNet named as torchvision names it: `conv1`, `bn1`, `layer{1..4}.{block}.conv{1..3}`."""
-    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem")
+def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rule]:
+    """ResNet named as torchvision names it: `conv1`, `bn1`, `layer{1..4}.{block}.conv{1..3}`.
+
+    `stem` is the layout of the first convolution.
+    """
+    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem)
     for stage, block, has_shortcut in residual_blocks(depth):
         theirs, ours = f"{prefix}layer{stage}.{block}", f"backbone/stage{stage}/block{block}"
         for i in block_convolutions(depth):
