@@ -22,6 +22,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ovis_jax.data.frame_files import write_frame
 from ovis_jax.data.shapes_appearance import CATEGORIES
 from ovis_jax.data.shapes_parameters import ShapesParameters
 from ovis_jax.data.shapes_rendering import render_frame
@@ -85,7 +86,7 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
         )
         numbers = range(len(frame.full_areas))
         tracks.add((frame.owners == i for i in numbers), frame.full_areas)
-        _write_jpeg(folder / split / file_name, frame.image, parameters.jpeg_quality)
+        write_frame(folder / split / file_name, frame.image, parameters.jpeg_quality)
     video = {
         "id": index + 1,
         "width": parameters.width,
@@ -165,10 +166,3 @@ def _empty_document(split: str) -> dict:
         "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
         "annotations": [],
     }
-
-
-def _write_jpeg(path: pathlib.Path, image: np.ndarray, quality: int) -> None:
-    """Writes [H, W, 3] uint8 RGB."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    path.write_bytes(content.tobytes())
