@@ -63,13 +63,13 @@ def test_files_without_ground_truth_stay_so(tmp_path, write):
 
 
 def test_labels_are_numbered_where_no_categories_are_given(tmp_path):
-    labelme.write(tmp_path / "a", random_annotations(4))
-    cvat_video.write(tmp_path / "b", random_annotations(4))
+    drawn = map(random_annotations, range(50))
+    annotations = next(a for a in drawn if {i.category_id for i in a.instances} == {3, 8})
+    labelme.write(tmp_path / "a", annotations)
+    cvat_video.write(tmp_path / "b", annotations)
     names = sorted(category["name"] for category in CATEGORIES)
-    for back in (
-        labelme.read(tmp_path / "a", Sources()),
-        cvat_video.read(tmp_path / "b", Sources()),
-    ):
+    for read, folder in ((labelme.read, "a"), (cvat_video.read, "b")):
+        back = read(tmp_path / folder, Sources())
         assert sorted(category.name for category in back.categories) == names
         assert [category.id for category in back.categories] == [1, 2]
 
