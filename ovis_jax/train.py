@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 
 from ovis_jax import cluster
 from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.data.mixed_data import Samples, open_training_data
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.training_data import TrainingData
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.structures import FramePairs
@@ -56,7 +56,7 @@ class Run:
 
     config: ConfigDict
     system: nn.Module
-    data: TrainingData
+    data: Samples
     num_steps: int
     mesh: jax.sharding.Mesh
     train_step: TrainStep
@@ -78,7 +78,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
       InputError: the data, a checkpoint or a value of the configuration cannot be used.
       Diverged: a loss or a gradient is not finite.
     """
-    data = TrainingData(config.data, config.capacity.instances)
+    data = open_training_data(config.data, config.capacity.instances)
     check_classes(data, config)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
@@ -89,7 +89,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
         return int(state.step) >= run.num_steps
 
 
-def check_classes(data: TrainingData, config: ConfigDict) -> None:
+def check_classes(data: Samples, config: ConfigDict) -> None:
     """Raises InputError unless the annotations have as many categories as the model classes."""
     if data.num_categories != config.model.num_classes:
         raise InputError(
@@ -98,7 +98,7 @@ def check_classes(data: TrainingData, config: ConfigDict) -> None:
         )
 
 
-def start(config: ConfigDict, data: TrainingData, store: CheckpointStore) -> tuple[Run, TrainState]:
+def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Run, TrainState]:
     """Builds everything, and the state of the newest checkpoint or of step 0."""
     mesh = data_mesh()
     settings = config.train
@@ -159,7 +159,7 @@ def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict
         return system, store.restore_variables(shapes)
 
 
-def run_length(config: ConfigDict, data: TrainingData) -> int:
+def run_length(config: ConfigDict, data: Samples) -> int:
     """Steps of the whole run: `num_steps`, or `num_epochs` passes over the data."""
     settings = config.train
     return settings.num_steps or settings.num_epochs * data.batches_per_epoch(settings.batch_size)

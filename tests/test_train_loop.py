@@ -16,7 +16,7 @@ from ovis_jax.training.workdir import Workdir
 
 @pytest.fixture(autouse=True)
 def toy_world(monkeypatch):
-    monkeypatch.setattr(train, "TrainingData", lambda data, capacity: toy.ToyData())
+    monkeypatch.setattr(train, "open_training_data", lambda data, capacity: toy.ToyData())
     monkeypatch.setattr(train, "training_batches", toy.toy_batches)
     monkeypatch.setattr(build, "build_system", lambda config: toy.ToyModel())
     monkeypatch.setattr(build, "init_variables", toy.init_toy)

@@ -1,4 +1,4 @@
-"""Reads one frame; the only place where image files are decoded."""
+"""Reads or writes one frame; the only place where image files are decoded."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def decode_frame(content: bytes, name: object, width: int, height: int) -> np.nd
         found = f"{image.shape[1]}x{image.shape[0]}"
         raise InputError(f"{name}: frame of {found} pixels, annotations say {width}x{height}")
     return image
+
+
+def write_frame(path: pathlib.Path, image: np.ndarray, quality: int) -> None:
+    """Writes [H, W, 3] uint8 RGB as a JPEG file; its folder exists."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    path.write_bytes(content.tobytes())
 
 
 def is_truncated_jpeg(content: bytes) -> bool:

@@ -22,11 +22,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ovis_jax.data.shapes_annotations import TrackRecords
+from ovis_jax.data.frame_files import write_frame
 from ovis_jax.data.shapes_appearance import CATEGORIES
 from ovis_jax.data.shapes_parameters import ShapesParameters
 from ovis_jax.data.shapes_rendering import render_frame
 from ovis_jax.data.shapes_scene import draw_scene
+from ovis_jax.data.track_records import TrackRecords
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 
@@ -75,7 +76,7 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
     """
     rng = np.random.default_rng([parameters.seed, SPLITS.index(split), index])
     scene = draw_scene(rng, parameters)
-    tracks = TrackRecords(scene.categories, parameters.min_pixels)
+    tracks = TrackRecords(scene.categories + 1, parameters.min_pixels)
     name = f"{index + 1:04d}"
     (folder / split / name).mkdir(parents=True)
     file_names = [f"{name}/{frame:05d}.jpg" for frame in range(parameters.frames)]
@@ -83,8 +84,9 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
         frame = render_frame(
             scene, number, parameters.width, parameters.height, parameters.motion_blur
         )
-        tracks.add(frame.owners, frame.full_areas)
-        _write_jpeg(folder / split / file_name, frame.image, parameters.jpeg_quality)
+        numbers = range(len(frame.full_areas))
+        tracks.add((frame.owners == i for i in numbers), frame.full_areas)
+        write_frame(folder / split / file_name, frame.image, parameters.jpeg_quality)
     video = {
         "id": index + 1,
         "width": parameters.width,
@@ -164,10 +166,3 @@ def _empty_document(split: str) -> dict:
         "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
         "annotations": [],
     }
-
-
-def _write_jpeg(path: pathlib.Path, image: np.ndarray, quality: int) -> None:
-    """Writes [H, W, 3] uint8 RGB."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    path.write_bytes(content.tobytes())

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from ovis_jax.data.mixed_data import Samples
 from ovis_jax.data.quiet_tensorflow import tf
-from ovis_jax.data.training_data import TrainingData
 from ovis_jax.structures import FramePairs, Instances
 
 _PREFETCHED_BATCHES = 2
@@ -30,7 +30,7 @@ _TYPES, _TREE = jax.tree.flatten(
 
 
 def training_batches(
-    data: TrainingData,
+    data: Samples,
     *,
     batch_size: int,
     seed: int,
@@ -90,7 +90,7 @@ class _Loader:
       errors: exception of each pair that could not be loaded, by its number.
     """
 
-    def __init__(self, data: TrainingData, batch_size: int, seed: int, first_row: int, rows: int):
+    def __init__(self, data: Samples, batch_size: int, seed: int, first_row: int, rows: int):
         self.errors: dict[int, Exception] = {}
         self._data, self._seed = data, seed
         self._order = data.order(batch_size, seed)

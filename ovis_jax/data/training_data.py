@@ -9,6 +9,7 @@ from absl import logging
 
 from ovis_jax.data import sampling
 from ovis_jax.data.frame_index import FrameIndex, VideoObjects
+from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.frame_records import open_records
 from ovis_jax.data.frame_sources import AnnotatedFolder, FrameSource
 from ovis_jax.data.transforms import (
@@ -18,7 +19,7 @@ from ovis_jax.data.transforms import (
     transform_image,
 )
 from ovis_jax.formats.errors import InputError
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.structures import FramePairs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,7 @@ class TrainingData:
       num_dropped: annotated objects (counted in every frame) beyond the capacity; never used.
       index: FrameIndex.
       path: where annotations come from, for messages.
+      categories: sorted by id; label k of the model is `categories[k]`.
     """
 
     def __init__(self, data, capacity: int):
@@ -90,14 +92,18 @@ class TrainingData:
                 "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
                 *(self.path, frames, capacity, self.num_dropped),
             )
-        categories = self._source.categories
-        self.num_categories = len(categories)
-        self._labels = {category.id: k for k, category in enumerate(categories)}
+        self.categories = tuple(self._source.categories)
+        self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._capacity = capacity
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
         self._mean, self._std = tuple(data.mean), tuple(data.std)
         self._flip_probability = data.flip_probability
         self._window = data.reference_window if data.reference_sampling == "window" else None
+
+    @property
+    def num_categories(self) -> int:
+        """Number of the model's labels."""
+        return len(self.categories)
 
     def batches_per_epoch(self, batch_size: int) -> int:
         """Batches after which every sample was a query at least once."""
@@ -132,39 +138,21 @@ class TrainingData:
         """
         query = self._view(draw.sample, int(self.index.frame[draw.sample]), draw.flip)
         reference = self._view(draw.sample, draw.reference, draw.flip)
-        same = query.chosen[:, None] == reference.chosen
-        match = (same * np.arange(1, same.shape[1] + 1, dtype=np.int32)).sum(axis=1, dtype=np.int32)
-        query_image, masks = self._read(query, query.chosen)
-        reference_image, _ = self._read(reference, reference.chosen[:0])
-        return FramePairs(
-            query=query_image,
-            reference=reference_image,
-            image_size=np.array([query.geometry.height, query.geometry.width], np.int32),
-            instances=self._instances(query, masks),
-            reference_boxes=self._boxes(reference),
-            reference_valid=self._valid(reference),
-            reference_match=self._padded(match),
-            sample=np.int32(draw.sample),
+        query_frame, masks = self._read(query, query.chosen)
+        reference_frame, _ = self._read(reference, reference.chosen[:0])
+        return frame_pair(
+            query_frame,
+            reference_frame,
+            labels=self._labels_of(query),
+            masks=masks,
+            geometry=query.geometry,
+            capacity=self._capacity,
+            sample=draw.sample,
         )
 
     def blank_pair(self, sample: int) -> FramePairs:
         """A pair of this sample's shapes, all zero and without valid slots."""
-        geometry = self.geometry(sample)
-        height, width = geometry.canvas_height, geometry.canvas_width
-        slots = self._capacity
-        image, boxes = np.zeros((height, width, 3), np.float32), np.zeros((slots, 4), np.float32)
-        numbers, valid = np.zeros(slots, np.int32), np.zeros(slots, bool)
-        masks = np.zeros((slots, height, width // 8), np.uint8)
-        return FramePairs(
-            query=image,
-            reference=image,
-            image_size=np.zeros(2, np.int32),
-            instances=Instances(boxes=boxes, labels=numbers, masks=masks, valid=valid),
-            reference_boxes=boxes,
-            reference_valid=valid,
-            reference_match=numbers,
-            sample=np.int32(sample),
-        )
+        return blank_pair(self.geometry(sample), self._capacity, sample)
 
     def _objects(self, sample: int) -> VideoObjects:
         return self.index.videos[self.index.video_index[sample]]
@@ -174,36 +162,20 @@ class TrainingData:
         chosen = objects.in_frame(frame, self._capacity)
         return _View(video, objects, frame, chosen, self.geometry(sample), flip)
 
-    def _read(self, view: _View, objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The image of the network, and the masks of some objects."""
+    def _read(self, view: _View, objects: np.ndarray) -> tuple[LoadedFrame, np.ndarray]:
+        """The frame as the network sees it, and the masks of some objects."""
         frame = self._source.read(
             view.video, view.frame, objects, geometry=view.geometry, flip=view.flip
         )
         options = dict(flip=view.flip, mean=self._mean, std=self._std)
-        return transform_image(frame.image, view.geometry, **options), frame.masks
-
-    def _boxes(self, view: _View) -> np.ndarray:
+        image = transform_image(frame.image, view.geometry, **options)
         boxes = view.objects.boxes[view.chosen, view.frame]
-        return self._padded(transform_boxes(boxes, view.geometry, flip=view.flip))
+        boxes = transform_boxes(boxes, view.geometry, flip=view.flip)
+        return LoadedFrame(image, view.chosen, boxes), frame.masks
 
-    def _instances(self, view: _View, masks: np.ndarray) -> Instances:
+    def _labels_of(self, view: _View) -> np.ndarray:
         ids = view.objects.category_ids[view.chosen].tolist()
-        labels = np.array([self._labels[category_id] for category_id in ids], np.int32)
-        return Instances(
-            boxes=self._boxes(view),
-            labels=self._padded(labels),
-            masks=self._padded(masks),
-            valid=self._valid(view),
-        )
-
-    def _valid(self, view: _View) -> np.ndarray:
-        return np.arange(self._capacity) < len(view.chosen)
-
-    def _padded(self, values: np.ndarray) -> np.ndarray:
-        """Appends zeros up to the capacity."""
-        padded = np.zeros((self._capacity, *values.shape[1:]), values.dtype)
-        padded[: len(values)] = values
-        return padded
+        return np.array([self._labels[category_id] for category_id in ids], np.int32)
 
 
 def _open_source(data) -> FrameSource:

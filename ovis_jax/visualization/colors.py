@@ -1,10 +1,16 @@
-"""Colours that tell identities apart."""
+"""Colours that tell identities, or occlusion levels, apart."""
 
 import colorsys
 
 _GOLDEN = 0.618033988749895  # consecutive multiples, modulo 1, stay far apart
 _SHADES = ((0.85, 1.0), (0.55, 1.0), (0.95, 0.7))  # (saturation, value), one a round of hues
 _ROUND = 8  # hues that are easy to tell apart
+
+LEVEL_COLORS = {  # as in the paper's Figure 2
+    "no_occlusion": (60, 190, 75),
+    "slight_occlusion": (250, 205, 40),
+    "severe_occlusion": (230, 50, 50),
+}
 
 
 def identity_color(identity: int) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from ovis_jax.visualization.colors import identity_color, text_color
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_SCALE = 0.45
 _TINT = 0.45
+_GREY = (170, 170, 170)
 _TITLE_HEIGHT = 22
 _MIN_SIDE, _MAX_SIDE = 480, 960  # of the longer side of a panel
 
@@ -24,11 +25,19 @@ class DrawnTrack:
       identity: number that chooses the colour.
       label: text at the mask.
       segmentations: run-length mask or None for each frame.
+      colors: RGB colour or None for each frame, instead of that of the identity.
     """
 
     identity: int
     label: str
     segmentations: Sequence[dict | None]
+    colors: Sequence[tuple[int, int, int] | None] | None = None
+
+    def color(self, frame: int) -> tuple[int, int, int]:
+        """RGB colour in a frame; grey where `colors` has none."""
+        if self.colors is None:
+            return identity_color(self.identity)
+        return self.colors[frame] or _GREY
 
 
 def panel_size(width: int, height: int) -> tuple[int, int]:
@@ -59,10 +68,10 @@ def draw_tracks(image: np.ndarray, frame: int, tracks: Sequence[DrawnTrack]) -> 
         mask = None if segmentation is None else rle.decode(segmentation)
         if mask is not None and mask.any():
             mask = cv2.resize(np.asarray(mask, np.uint8), size, interpolation=cv2.INTER_NEAREST)
-            _draw_mask(panel, mask, identity_color(track.identity))
+            _draw_mask(panel, mask, track.color(frame))
             corners.append((track, _top_left(mask)))
     for track, corner in corners:
-        _draw_label(panel, track.label, corner, identity_color(track.identity))
+        _draw_label(panel, track.label, corner, track.color(frame))
     return panel
 
 

@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
@@ -13,7 +14,8 @@ from ovis_jax.visualization.identities import shared_identities
 from ovis_jax.visualization.movie import write_movie
 
 _SHEET_ROWS = 6
-_FRAMES_PER_SECOND = 6.0  # annotated frames of OVIS are about a fifth of a second apart
+_GAP = 4  # pixels between panels
+FRAMES_PER_SECOND = 6.0  # annotated frames of OVIS are about a fifth of a second apart
 
 
 def write_overlays(
@@ -64,7 +66,7 @@ def write_pictures(
     sheet: pathlib.Path,
     pictures: Iterable[np.ndarray],
     length: int,
-    frames_per_second: float = _FRAMES_PER_SECOND,
+    frames_per_second: float = FRAMES_PER_SECOND,
 ) -> None:
     """Writes `length` pictures, made one by one, to a movie and some of them to a contact sheet."""
     wanted, rows = set(sheet_frames(length, _SHEET_ROWS)), []
@@ -85,13 +87,30 @@ def overlay_frames(
     predicted: Sequence[DrawnTrack],
 ) -> Iterator[np.ndarray]:
     """Pictures of a video's frames: ground truth (unless None) left of the prediction."""
+    panels = [("prediction", predicted)]
+    yield from panel_frames(images, panels if truth is None else [("ground truth", truth), *panels])
+
+
+def panel_frames(
+    images: Iterable[np.ndarray], panels: Sequence[tuple[str, Sequence[DrawnTrack]]]
+) -> Iterator[np.ndarray]:
+    """Pictures of a video's frames: the same frame with each title and its tracks, side by side.
+
+    Frames are grey where tracks have colours that mean something.
+    """
     for frame, image in enumerate(images):
-        right = add_title(draw_tracks(image, frame, predicted), f"prediction, frame {frame}")
-        if truth is None:
-            yield right
-        else:
-            left = add_title(draw_tracks(image, frame, truth), f"ground truth, frame {frame}")
-            yield np.concatenate([left, np.full((len(left), 4, 3), 255, np.uint8), right], axis=1)
+        drawn = []
+        for title, tracks in panels:
+            panel = draw_tracks(_background(image, tracks), frame, tracks)
+            drawn.append(add_title(panel, f"{title}, frame {frame}"))
+        gap = np.full((len(drawn[0]), _GAP, 3), 255, np.uint8)
+        yield np.concatenate([part for panel in drawn for part in (gap, panel)][1:], axis=1)
+
+
+def _background(image: np.ndarray, tracks: Sequence[DrawnTrack]) -> np.ndarray:
+    if all(track.colors is None for track in tracks):
+        return image
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def true_tracks(annotations: Annotations, video: Video) -> list[DrawnTrack] | None:

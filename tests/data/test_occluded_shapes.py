@@ -7,11 +7,11 @@ import pytest
 
 from ovis_jax.data import occluded_shapes, shapes_rendering
 from ovis_jax.data.occluded_shapes import generate
-from ovis_jax.data.shapes_annotations import occlusion_label
 from ovis_jax.data.shapes_appearance import CATEGORIES
 from ovis_jax.data.shapes_parameters import ShapesParameters
 from ovis_jax.data.shapes_scene import draw_scene
 from ovis_jax.data.statistics import measure_difficulty
+from ovis_jax.data.track_records import occlusion_label
 from ovis_jax.formats import rle
 from ovis_jax.formats.errors import InputError
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tiny_ovis import COLOURS, write_tiny_ovis
 
-from ovis_jax.data.pipeline import TrainingData, training_batches
+from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.training_data import TrainingData
 from ovis_jax.formats.errors import InputError
 
 MEAN, STD = np.array((123.675, 116.28, 103.53)), np.array((58.395, 57.12, 57.375))
@@ -190,7 +191,8 @@ def test_hosts_must_divide_the_batch(data):
 def test_a_program_can_end_in_the_middle_of_loading(config):
     code = f"""
 from tiny_ovis import tiny_config
-from ovis_jax.data.pipeline import TrainingData, training_batches
+from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.training_data import TrainingData
 data = TrainingData(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
 next(batches := training_batches(data, batch_size=4, seed=0))
 raise SystemExit(7)

@@ -38,7 +38,7 @@ def main():
             factor = np.float32(np.nan if number == bad_batch else 1)
             yield batch.replace(reference=batch.reference * factor)
 
-    train.TrainingData = lambda data, capacity: toy.ToyData()
+    train.open_training_data = lambda data, capacity: toy.ToyData()
     train.training_batches = batches
     build.build_system = lambda config: toy.ToyModel()
     build.init_variables = train.init_variables = toy.init_toy

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping
 
-from ovis_jax.data.tfds.coco_images import load_coco
 from ovis_jax.data.tfds.manual_download import SplitLayout
 from ovis_jax.data.tfds.video_builder import AnnotatedSplit, VideoBuilder, layout_splits
+from ovis_jax.formats.coco_images import load_coco
 
 
 class CocoInstances(VideoBuilder):

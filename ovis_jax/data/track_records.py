@@ -1,5 +1,7 @@
 """Drawn frames → OVIS annotation records of their video."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from ovis_jax.formats import rle
@@ -23,35 +25,43 @@ def occlusion_label(visible: int, full: int) -> str:
 class TrackRecords:
     """Collects the frames of one video and gives the records of its objects."""
 
-    def __init__(self, categories: np.ndarray, min_pixels: int):
+    def __init__(self, category_ids: Sequence[int], min_pixels: int):
         """Starts before the first frame.
 
         Args:
-          categories: [N] category index of each object.
+          category_ids: of each object; N of them.
           min_pixels: an object with fewer visible pixels in a frame counts as not visible.
         """
-        self._categories = categories
+        self._category_ids = category_ids
         self._min_pixels = min_pixels
         self._frames: list[list[dict | None]] = []
         self._size = (0, 0)
 
-    def add(self, owners: np.ndarray, full_areas: np.ndarray) -> None:
-        """Adds the next frame: owners [H, W] and full_areas [N] as in `shapes_rendering.Frame`."""
-        self._size = owners.shape
-        numbers = range(len(self._categories))
-        self._frames.append([self._entry(owners == i, int(full_areas[i])) for i in numbers])
+    def add(self, masks: Iterable[np.ndarray], full_areas: np.ndarray) -> None:
+        """Adds the next frame.
+
+        Args:
+          masks: [H, W] bool, the visible pixels of each object.
+          full_areas: [N] pixels within the frame that each object covers, hidden or not.
+        """
+        entries = []
+        for mask, full in zip(masks, full_areas, strict=True):
+            self._size = mask.shape
+            entries.append(self._entry(mask, int(full)))
+        self._frames.append(entries)
 
     def records(self, video_id: int) -> list[dict]:
         """Annotations of the objects seen at least once; without `id`, which the data set gives."""
         height, width = self._size
         result = []
-        for category, track in zip(self._categories, zip(*self._frames, strict=True), strict=True):
+        tracks = zip(*self._frames, strict=True)
+        for category_id, track in zip(self._category_ids, tracks, strict=True):
             if not any(track):
                 continue
             result.append(
                 {
                     "video_id": video_id,
-                    "category_id": int(category) + 1,
+                    "category_id": int(category_id),
                     "iscrowd": 0,
                     "width": width,
                     "height": height,

@@ -1,0 +1,109 @@
+"""Video and still images as one set of training samples (paper, section 4.3)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ovis_jax.data.image_data import ImageData, ImageDraw
+from ovis_jax.data.sampling import BatchOrder, ImageVisits
+from ovis_jax.data.training_data import Draw, TrainingData
+from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.formats.errors import InputError
+from ovis_jax.structures import FramePairs
+
+
+class MixedData:
+    """Frames of videos, whose numbers come first, and still images; used like TrainingData.
+
+    Attributes:
+      num_samples: frames that can be a query frame, and images.
+      path: where the annotations of the videos come from, for messages.
+      categories: sorted by id; label k of the model is `categories[k]`.
+    """
+
+    def __init__(self, videos: TrainingData, images: ImageData, image_share: float):
+        """Mixes data sets.
+
+        Args:
+          videos: gives the categories.
+          images: whose labels are those of `videos`.
+          image_share: of the images among the pairs of an epoch, in (0, 1].
+        """
+        self._videos, self._images, self._share = videos, images, image_share
+        self.num_samples = videos.num_samples + images.num_samples
+        self.path, self.categories = videos.path, videos.categories
+
+    @property
+    def num_categories(self) -> int:
+        """Number of the model's labels."""
+        return len(self.categories)
+
+    def batches_per_epoch(self, batch_size: int) -> int:
+        """Batches after which every frame of the videos was a query at least once.
+
+        With images alone: every image.
+        """
+        return self.order(batch_size, seed=0).batches_per_epoch
+
+    def order(self, batch_size: int, seed: int) -> BatchOrder:
+        """The order in which samples are visited."""
+        frames, landscape = self._videos.num_samples, self._videos.index.landscape
+        if self._share == 1:
+            count, landscape = self._images.num_samples, landscape[:0]
+        else:
+            count = round(frames * self._share / (1 - self._share))
+        visits = ImageVisits(self._images.landscape, first=frames, count=count, seed=seed)
+        return BatchOrder(landscape, batch_size=batch_size, seed=seed, images=visits)
+
+    def describe(self, sample: int) -> str:
+        """Names a sample in messages."""
+        data, number = self._part(sample)
+        return data.describe(number)
+
+    def geometry(self, sample: int) -> FrameGeometry:
+        """Resized size and canvas of a sample's frames."""
+        data, number = self._part(sample)
+        return data.geometry(number)
+
+    def draw(self, seed: int, position: int, sample: int) -> Draw | ImageDraw:
+        """Draws for the row at `position = batch * batch_size + row` of the training run."""
+        data, number = self._part(sample)
+        return data.draw(seed, position, number)
+
+    def pair(self, draw: Draw | ImageDraw) -> FramePairs:
+        """Loads or makes one frame pair; numpy arrays without batch axis.
+
+        Raises:
+          InputError: a frame, an image or a mask cannot be used.
+        """
+        if isinstance(draw, Draw):
+            return self._videos.pair(draw)
+        pair = self._images.pair(draw)
+        return dataclasses.replace(pair, sample=pair.sample + self._videos.num_samples)
+
+    def blank_pair(self, sample: int) -> FramePairs:
+        """A pair of this sample's shapes, all zero and without valid slots."""
+        data, number = self._part(sample)
+        return data.blank_pair(number)
+
+    def _part(self, sample: int) -> tuple[TrainingData | ImageData, int]:
+        """Whose sample it is, and its number there."""
+        first = self._videos.num_samples
+        return (self._videos, sample) if sample < first else (self._images, sample - first)
+
+
+Samples = TrainingData | MixedData
+
+
+def open_training_data(data, capacity: int) -> Samples:
+    """The samples that `config.data` describes.
+
+    Raises:
+      InputError: files are missing or unusable, or a value makes no sense.
+    """
+    if not 0 <= data.image_share <= 1:
+        raise InputError(f"config.data.image_share: expected 0 to 1, is {data.image_share}")
+    videos = TrainingData(data, capacity)
+    if not data.image_share:
+        return videos
+    return MixedData(videos, ImageData(data, videos.categories, capacity), data.image_share)

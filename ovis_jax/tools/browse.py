@@ -1,0 +1,106 @@
+"""Command line that draws ground truth or results over the frames of videos, to be looked at.
+
+    python -m ovis_jax.tools.browse --annotations A.json --images DIR --output DIR
+        [--results R.json] [--videos 1 5] [--min_score 0.3]
+
+Writes a movie and a contact sheet of each video, and index.html, a page with timelines of all
+tracks. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
+"""
+
+import argparse
+import pathlib
+import sys
+
+import tqdm
+
+from ovis_jax.formats.annotations import Annotations, Video, load_annotations
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.results import TrackResult, load_results
+from ovis_jax.visualization.browsing import write_browser
+from ovis_jax.visualization.overlays import chosen_videos
+
+_CHOSEN = 4  # videos, unless they are named
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Draws, prints the page, returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(run(options))
+    except (InputError, OSError) as error:
+        for line in str(error).splitlines():
+            print(f"browse: {' '.join(line.split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(options: argparse.Namespace) -> pathlib.Path:
+    """Does what the options say; the page.
+
+    Raises:
+      InputError: a file cannot be used, or there is nothing to draw.
+    """
+    annotations = load_annotations(options.annotations)
+    annotations.check_frames(options.images)
+    records = None
+    if options.results:
+        results = load_results(options.results, annotations)
+        records = [as_record(result) for result in results]
+    elif not annotations.has_ground_truth:
+        raise InputError(f"{annotations.path}: annotations: null, and there are no --results")
+    videos = named_videos(annotations, options.videos)
+    with tqdm.tqdm(total=len(videos), unit="video", disable=None, leave=False) as bar:
+        written = write_browser(
+            annotations,
+            options.images,
+            records,
+            videos,
+            options.output,
+            min_score=options.min_score,
+            progress=bar.update,
+        )
+    return written[-1]
+
+
+def named_videos(annotations: Annotations, ids: list[int] | None) -> list[Video]:
+    """The videos with these ids; without ids a few, spread evenly over the file.
+
+    Raises:
+      InputError: there is no video of an id.
+    """
+    if not ids:
+        return chosen_videos(annotations.videos, _CHOSEN)
+    videos = {video.id: video for video in annotations.videos}
+    for number in ids:
+        if number not in videos:
+            raise InputError(f"--videos: {number} is not in {annotations.path}")
+    return [videos[number] for number in ids]
+
+
+def as_record(result: TrackResult) -> dict:
+    """The entry of results.json."""
+    segmentations = [result.segmentations[frame] for frame in range(len(result.segmentations))]
+    return {
+        "video_id": result.video_id,
+        "category_id": result.category_id,
+        "score": result.score,
+        "segmentations": segmentations,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="browse", description="Draws videos with their objects.")
+    path = dict(type=pathlib.Path, metavar="PATH")
+    parser.add_argument("--annotations", required=True, **path, help="ground truth, OVIS format")
+    parser.add_argument("--images", required=True, **path, help="folder of the frames")
+    parser.add_argument("--results", **path, help="results.json, drawn beside the ground truth")
+    parser.add_argument("--output", required=True, **path, help="folder to write to")
+    parser.add_argument(
+        "--videos", type=int, nargs="+", metavar="ID", help=f"default: {_CHOSEN} of all"
+    )
+    parser.add_argument("--min_score", type=float, default=0.3, help="of results that are drawn")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

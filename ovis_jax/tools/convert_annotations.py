@@ -1,0 +1,104 @@
+"""Command line that converts annotations between OVIS format and others.
+
+    python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
+        [--images DIR] [--categories A.json]
+
+KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
+input, cvat may be a file). What the other format has no place for is printed. Exit codes: 0 done, 2
+bad input (a line on stderr for each problem).
+"""
+
+import argparse
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable
+
+from ovis_jax.formats.annotations import Annotations, load_header
+from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
+from ovis_jax.tools.converters.clips import Sources
+
+_READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
+    "ovis": ovis.read,
+    "coco": coco_tracks.read,
+    "davis": id_pngs.read_davis,
+    "mots": id_pngs.read_mots,
+    "labelme": labelme.read,
+    "cvat": cvat_video.read,
+}
+_WRITERS: dict[str, Callable[[pathlib.Path, Annotations], list[str]]] = {
+    "ovis": ovis.write,
+    "coco": coco_tracks.write,
+    "davis": id_pngs.write_davis,
+    "mots": id_pngs.write_mots,
+    "labelme": labelme.write,
+    "cvat": cvat_video.write,
+}
+_FILES = ("ovis", "coco")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Converts, prints what was written and lost, returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        for line in run(options):
+            print(line)
+    except (InputError, OSError) as error:
+        for line in str(error).splitlines():
+            print(f"convert_annotations: {' '.join(line.split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(options: argparse.Namespace) -> list[str]:
+    """Does what the options say; what is to be printed.
+
+    Raises:
+      InputError: the input cannot be used, or the output folder is not empty.
+    """
+    output = options.output
+    if options.target not in _FILES and output.exists() and any(output.iterdir()):
+        raise InputError(f"{output}: expected a new or an empty folder")
+    categories = options.categories and load_header(options.categories).categories
+    sources = Sources(images=options.images, categories=categories)
+    annotations = _READERS[options.source](options.input, sources)
+    lost = _write(output, options.target, annotations)
+    videos, objects = len(annotations.videos), len(annotations.instances)
+    return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in lost)]
+
+
+def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:
+    """Writes a file, or a folder that comes into being complete or not at all."""
+    if kind in _FILES:
+        return _WRITERS[kind](output, annotations)
+    output = output.resolve()
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        lost = _WRITERS[kind](partial, annotations)
+        partial.replace(output)
+        return lost
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="convert_annotations", description="Converts annotations of videos."
+    )
+    path = dict(type=pathlib.Path, metavar="PATH")
+    parser.add_argument("--from", required=True, choices=_READERS, dest="source", help="format")
+    parser.add_argument("--to", required=True, choices=_WRITERS, dest="target", help="format")
+    parser.add_argument("--input", required=True, **path, help="file or folder to read")
+    parser.add_argument("--output", required=True, **path, help="file or folder to write")
+    parser.add_argument("--images", **path, help="frames, where the input does not name them")
+    parser.add_argument(
+        "--categories", **path, help="annotation file whose ids and names of categories are used"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Command line that writes pseudo-videos, as training makes them of images, in OVIS format.
+
+    python -m ovis_jax.tools.generate_pseudo_video --config=configs/X.py --output DIR
+        [--videos N --frames T --seed S --config.data.pseudo_video.FIELD=VALUE]
+
+Exit codes: 0 the folder holds the clips, 2 bad input.
+"""
+
+from collections.abc import Sequence
+
+import tqdm
+from absl import flags
+from ml_collections import config_flags
+
+from ovis_jax import command_line
+from ovis_jax.data.coco_stills import CocoStills, label_map
+from ovis_jax.data.pseudo_data_set import write_pseudo_videos
+from ovis_jax.formats.annotations import Category
+from ovis_jax.formats.coco_images import load_coco
+
+
+def categories_of(
+    source: Sequence[Category], names: Sequence[tuple[str, str]]
+) -> tuple[Category, ...]:
+    """Those that `config.data.pseudo_video.categories` names, or all of the images."""
+    if not names:
+        return tuple(source)
+    ours = dict.fromkeys(name for _, name in names)
+    return tuple(Category(number, name) for number, name in enumerate(ours, start=1))
+
+
+def define_flags() -> None:
+    """Defines the flags that `main` reads."""
+    config_flags.DEFINE_config_file("config", None, "Configuration that describes the clips.")
+    flags.DEFINE_string("output", None, "Folder to make.")
+    flags.DEFINE_integer("videos", 8, "Number of clips, each of another image.")
+    flags.DEFINE_integer("frames", 8, "Frames of each clip.")
+    flags.DEFINE_integer("seed", 0, "Of images and motions.")
+    flags.mark_flags_as_required(["config", "output"])
+
+
+def main() -> None:
+    """Writes what the flags say."""
+    values = flags.FLAGS
+    data, capacity = values.config.data, values.config.capacity.instances
+    settings = data.pseudo_video
+    loaded = load_coco(settings.annotations)
+    categories = categories_of(loaded.categories, settings.categories)
+    labels = label_map(loaded.categories, categories, settings.categories, loaded.path)
+    stills = CocoStills(loaded, settings.images, labels, capacity=capacity)
+    with tqdm.tqdm(total=values.videos, unit="video", disable=None, leave=False) as bar:
+        write_pseudo_videos(
+            values.output,
+            stills,
+            categories,
+            data,
+            videos=values.videos,
+            frames=values.frames,
+            seed=values.seed,
+            progress=bar.update,
+        )
+    print(f"{values.output}: {values.videos} videos of {values.frames} frames")
+
+
+if __name__ == "__main__":
+    define_flags()
+    command_line.run(main)

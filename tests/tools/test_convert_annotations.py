@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+from tiny_ovis import write_tiny_ovis
+
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.tools.convert_annotations import main
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    write_tiny_ovis(tmp_path)
+    return tmp_path / "annotations.json"
+
+
+def convert(source, target, path, output, *options):
+    arguments = ["--from", source, "--to", target, "--input", path, "--output", output, *options]
+    return main([str(argument) for argument in arguments])
+
+
+def masks(path):
+    """The masks of every object by video and category."""
+    annotations = load_annotations(path)
+    names = {category.id: category.name for category in annotations.categories}
+    return {
+        (video.file_names[0].split("/")[0], names[instance.category_id]): [
+            str(instance.rle(frame)) for frame in range(video.length)
+        ]
+        for video in annotations.videos
+        for instance in annotations.instances_of(video.id)
+    }
+
+
+@pytest.mark.parametrize("kind", ["coco", "mots", "labelme", "cvat"])
+def test_a_data_set_comes_back_from_a_foreign_format(tiny, tmp_path, kind):
+    assert convert("ovis", kind, tiny, tmp_path / "there") == 0
+    back = tmp_path / "back.json"
+    assert convert(kind, "ovis", tmp_path / "there", back, "--categories", tiny) == 0
+    assert masks(back) == masks(tiny)
+
+
+def test_foreign_formats_convert_into_each_other_and_losses_are_printed(tiny, tmp_path, capsys):
+    assert convert("ovis", "labelme", tiny, tmp_path / "a") == 0
+    assert convert("labelme", "davis", tmp_path / "a", tmp_path / "b") == 0
+    output = capsys.readouterr().out.splitlines()
+    assert output[0] == f"{tmp_path / 'a'}: 3 videos, 6 objects"
+    assert "note: categories are not kept" in output
+
+
+def test_overlapping_masks_are_counted(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    first, second = document["annotations"][:2]
+    second["segmentations"] = first["segmentations"]
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "davis", tiny, tmp_path / "a") == 0
+    area = int(np.sum([a for a in first["areas"] if a]))
+    assert f"note: {area} pixels of several objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["davis", "mots"])
+def test_formats_with_too_little_room_say_so_and_leave_nothing(tiny, tmp_path, capsys, target):
+    document = json.loads(tiny.read_text())
+    one = document["annotations"][0]
+    document["annotations"] = [one | {"id": k} for k in range(1000)]
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", target, tiny, tmp_path / "out") == 2
+    error = capsys.readouterr().err.strip()
+    assert "1000 objects" in error and "\n" not in error
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_category_ids_beyond_16_bits_are_refused(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    document["categories"].append({"id": 65, "name": "late"})
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "mots", tiny, tmp_path / "out") == 2
+    assert "category id 65" in capsys.readouterr().err
+
+
+def test_a_folder_with_contents_is_kept(tiny, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/file").write_text("1")
+    assert convert("ovis", "cvat", tiny, tmp_path / "mine") == 2
+    assert "new or an empty folder" in capsys.readouterr().err
+    assert (tmp_path / "mine/file").read_text() == "1"
+
+
+def test_missing_input_is_one_line_and_unknown_kinds_exit_with_2(tmp_path, capsys):
+    for kind in ("ovis", "coco", "davis", "mots", "labelme", "cvat"):
+        assert convert(kind, "ovis", tmp_path / "nowhere", tmp_path / "out.json") == 2
+        error = capsys.readouterr().err.strip()
+        assert "nowhere" in error and "\n" not in error
+    with pytest.raises(SystemExit) as stopped:
+        convert("voc", "ovis", tmp_path, tmp_path / "out.json")
+    assert stopped.value.code == 2
