@@ -71,7 +71,8 @@ def test_images_are_visited_equally_often_over_the_epochs(config):
     samples = [order.samples(i)[0] for i in range(8 * order.batches_per_epoch)]
     visits = np.bincount(samples)
     assert (visits[:VIDEO_FRAMES] == 8).all()
-    assert visits[VIDEO_FRAMES:].sum() == 80 and np.ptp(visits[VIDEO_FRAMES:]) <= 8
+    first, portrait, *others = visits[VIDEO_FRAMES:]
+    assert portrait == 16 and sum([first, *others]) == 64 and np.ptp([first, *others]) <= 1
 
 
 def test_images_alone_are_one_epoch(config):
@@ -166,9 +167,16 @@ def test_images_are_flipped_as_often_as_frames(config):
 
 
 def test_the_capacity_keeps_the_largest_objects(config):
+    config.pseudo_video.motion.update(rotation=0, shear=0, translation=0, scale=0, perspective=0)
     data = open_training_data(config, 1)
-    pair = data.pair(data.draw(0, 0, VIDEO_FRAMES))
-    assert pair.instances.valid.tolist() == [True]
+    for position in range(8):
+        pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
+        assert pair.instances.valid.tolist() == [True] and pair.instances.labels.tolist() == [1]
+    config.pseudo_video.pasting.probability = 1.0
+    data = open_training_data(config, 2)
+    for position in range(20):
+        pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
+        assert pair.instances.valid.shape == pair.reference_valid.shape == (2,)
 
 
 def test_samples_are_named_for_messages_and_errors_name_the_file(config):
