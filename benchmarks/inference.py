@@ -1,22 +1,26 @@
-"""Times inference of the full-size CMaskTrack R-CNN, stage by stage and end to end.
+"""Times inference of a full-size model, stage by stage and end to end.
 
-    python -m benchmarks.inference [--frames 24] [--window 5] [--dtype float32] [--seconds 2]
+    python -m benchmarks.inference [--config cmasktrack_rcnn_r50_ovis] [--detections 100]
+        [--frames 24] [--window 5] [--dtype float32] [--seconds 2]
 
 End to end means: JPEG frames of 1280x720 on disk → decoding → tracks with masks in run lengths of
-the original size. If PyTorch is installed, an equivalent model in eager PyTorch is timed beside it
+the original size. If PyTorch is installed, a CMaskTrack R-CNN in eager PyTorch is timed beside ours
 on the same kind of device. Weights are random; so that masks are pasted all the same, no score is
-too low, and every frame has 100 objects.
+too low, and every frame has as many objects as the model can hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import contextlib
+import importlib
 import json
 import pathlib
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 
 import cv2
 import jax
@@ -26,23 +30,26 @@ import numpy as np
 from configs import cmasktrack_rcnn_r50_ovis
 from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
-from ovis_jax.inference.stream import VideoStream
+from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.structures import Window
+from ovis_jax.structures import FrameOutput, Window
 
 SIZE = (1280, 720)
-STAGES = ("encode", "calibrate", "propose", "classify", "decode, segment, embed", "whole frame")
+DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis"
+REST, WHOLE, HOST = "all else", "whole frame", "masks on the host"
 
 
 def main() -> None:
     """Prints one row for each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default=DEFAULT_CONFIG, help="name of a file in configs/")
+    parser.add_argument("--detections", type=int, help="objects of a frame")
     parser.add_argument("--frames", type=int, default=24, help="of the clip, end to end")
-    parser.add_argument("--window", type=int, default=5, help="reference frames on either side")
+    parser.add_argument("--window", type=int, help="reference frames on either side")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--seconds", type=float, default=2.0, help="spent on each stage")
     parser.add_argument("--chunk", type=int, default=4, help="frames encoded together")
@@ -57,9 +64,11 @@ def main() -> None:
         print(f"ours, {options.dtype}, on {jax.devices()[0].device_kind}", flush=True)
         found["ours"] = time_ours(options, clip)
         report(found["ours"])
-        if not options.skip_torch:
+        if not options.skip_torch and options.config == DEFAULT_CONFIG:
             with contextlib.suppress(ModuleNotFoundError):
-                found["torch"] = time_torch(options, clip)
+                # A process of its own: nothing of ours takes its memory or changes its settings.
+                with concurrent.futures.ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                    found["torch"] = pool.submit(time_torch, options, clip).result()
                 report(found["torch"])
     if "torch" not in found:
         print("PyTorch was not timed")
@@ -104,11 +113,16 @@ def best_time(function: Callable[[], object], seconds: float) -> float:
 
 def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
     """Milliseconds of every stage for one frame, and frames per second end to end."""
-    config = cmasktrack_rcnn_r50_ovis.get_config().unlock()
-    config.model.dtype, config.predict.reference_window = options.dtype, options.window
-    config.model.box.score_threshold = 0.0  # random weights: all detections are kept
+    config = importlib.import_module(f"configs.{options.config}").get_config().unlock()
+    config.model.dtype = options.dtype
+    if options.window is not None:
+        config.predict.reference_window = options.window
+    if options.detections is not None:
+        config.capacity.detections = options.detections
+    benchmark = importlib.import_module(f"benchmarks.stages.{config.model.system}")
+    benchmark.keep_all_detections(config.model)
     system = build_system(config)
-    variables = init_variables(system, jax.random.key(0))
+    variables = benchmark.with_objects(init_variables(system, jax.random.key(0)))
     geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
     mean, std = tuple(config.data.mean), tuple(config.data.std)
 
@@ -117,7 +131,8 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
             image = read_frame(path, *SIZE)
             yield transform_image(image, geometry, flip=False, mean=mean, std=std)
 
-    found = stages_of_ours(system, variables, next(canvases()), geometry, options)
+    name = config.model.system
+    found = stages_of_ours(name, system, variables, next(canvases()), geometry, options)
     stream = VideoStream(system, variables, chunk=options.chunk, tracks=config.capacity.tracks)
 
     def end_to_end():
@@ -125,15 +140,25 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
         with HostThread() as host:
             for chunk in stream(canvases(), (geometry.height, geometry.width), geometry.scale):
                 host.submit(tracks.add, chunk)
+        return jax.device_get(chunk.frames)
 
-    end_to_end()  # compiles
+    last = end_to_end()  # compiles
     start = time.perf_counter()
     end_to_end()
-    return found | {"frames/s": len(clip) / (time.perf_counter() - start)}
+    seconds = time.perf_counter() - start
+    frames = int(last.valid.any(axis=1).sum())
+    paste = best_time(lambda: masks_of_chunk(last, geometry), options.seconds) / frames
+    return found | {HOST: paste, "frames/s": len(clip) / seconds}
 
 
-def stages_of_ours(system, variables, canvas, geometry, options) -> dict[str, float]:
-    """Milliseconds of each stage for one frame."""
+def masks_of_chunk(frames: FrameOutput, geometry: FrameGeometry) -> None:
+    """What the host does with the outputs of a chunk."""
+    stop = len(frames.valid)
+    VideoTracks(*SIZE, geometry.scale).add(ChunkOutput(0, stop, frames))
+
+
+def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[str, float]:
+    """Milliseconds of each stage for one frame; `name` is the system's in its configuration."""
 
     def stage(method, *arguments):
         program = jax.jit(lambda v, *a: system.apply(v, *a, method=method))
@@ -143,29 +168,22 @@ def stages_of_ours(system, variables, canvas, geometry, options) -> dict[str, fl
     frames = np.stack([canvas] * options.chunk)
     encode = stage("encode", frames)
     pyramid = tuple(x[:1] for x in encode())
-    size = np.array([[geometry.height, geometry.width]], np.float32)
-    references = 2 * options.window
-    many = tuple(jnp.repeat(x, references, axis=0) for x in pyramid)
-    calibrate, propose = stage("calibrate", many, many), stage("propose", pyramid, size)
-    rois = jnp.repeat(propose().boxes, references, axis=0)
-    classify = stage("classify", calibrate(), rois)
+    size = np.array([geometry.height, geometry.width], np.float32)
+    count = system.window_before + 1 + system.window_after
     window = Window(
-        pyramid=tuple(jnp.repeat(x, references + 1, axis=0) for x in pyramid),
-        valid=np.ones(references + 1, bool),
-        image_size=size[0],
+        pyramid=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
+        valid=np.ones(count, bool),
+        image_size=size,
         scale=np.float32(geometry.scale),
         is_first=np.array(True),
     )
     step = stage("step", system.apply(variables, 256, method="init_memory"), window)
-    times = {
-        "encode": best_time(encode, options.seconds) / options.chunk,
-        "calibrate": best_time(calibrate, options.seconds),
-        "propose": best_time(propose, options.seconds),
-        "classify": best_time(classify, options.seconds),
-    }
+    stages = importlib.import_module(f"benchmarks.stages.{name}").stages(stage, window)
+    times = {"encode": best_time(encode, options.seconds) / options.chunk}
+    inner = {part: best_time(call, options.seconds) for part, call in stages.items()}
     rest = best_time(step, options.seconds)
-    after = rest - sum(times[name] for name in ("calibrate", "propose", "classify"))
-    return times | {STAGES[4]: after, STAGES[5]: rest + times["encode"]}
+    others = {REST: rest - sum(inner.values()), WHOLE: rest + times["encode"]}
+    return times | inner | others
 
 
 def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
@@ -181,7 +199,8 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     config = cmasktrack_rcnn_r50_ovis.get_config()
     geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
     mean, std = tuple(config.data.mean), tuple(config.data.std)
-    size, references = (geometry.height, geometry.width), 2 * options.window
+    reach = config.predict.reference_window if options.window is None else options.window
+    size, references = (geometry.height, geometry.width), 2 * reach
 
     def timed(function):
         def call():
@@ -232,12 +251,12 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     }
     rest = best_time(whole, options.seconds)
     after = rest - sum(times[name] for name in ("calibrate", "propose", "classify"))
-    times |= {STAGES[4]: after, STAGES[5]: rest + times["encode"]}
+    times |= {REST: after, WHOLE: rest + times["encode"]}
 
     def end_to_end():
         pyramids = [model.encode(canvas(path)) for path in clip]
         for number, own in enumerate(pyramids):
-            near = range(max(0, number - options.window), number + options.window + 1)
+            near = range(max(0, number - reach), number + reach + 1)
             window = [pyramids[i] for i in near if i != number and i < len(pyramids)]
             boxes, masks, _ = outputs(own, window or [own])
             boxes = pixel_boxes(boxes.float().cpu().numpy() / geometry.scale, geometry.scale)

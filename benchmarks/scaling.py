@@ -1,7 +1,8 @@
 """Predicts how training scales: bytes exchanged per step, time, efficiency, memory per device.
 
     python -m benchmarks.scaling --config configs/cmasktrack_rcnn_r50_ovis.py --pairs 2
-        --step-seconds 0.35 --bandwidth 100 [--devices 8 64 256]
+        --step-seconds 0.35 --bandwidth 100 [--devices 8 64 256] [--dtype bfloat16]
+        [--rematerialise]
 
 Nothing is run: the step is compiled for two simulated devices, and what it exchanges is read from
 the compiled program. `--step-seconds` is the time of a step on one device, from
@@ -40,8 +41,12 @@ def main() -> None:
     parser.add_argument("--step-seconds", type=float, required=True)
     parser.add_argument("--bandwidth", type=float, required=True, help="10^9 bytes/s per device")
     parser.add_argument("--devices", type=int, nargs="+", default=[8, 64, 256])
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--rematerialise", action="store_true")
     options = parser.parse_args()
-    program = TrainProgram(load_config(options.config))
+    config = load_config(options.config)
+    config.model.update(dtype=options.dtype, rematerialise=options.rematerialise)
+    program = TrainProgram(config)
     compiled = program.compile(2 * options.pairs)
     print_memory(program, options.pairs, compiled)
     text = compiled.as_text()

@@ -13,7 +13,7 @@ from torch import nn
 
 try:
     from torchvision import ops as vision
-except ImportError:
+except (ImportError, RuntimeError):  # RuntimeError: of another version of PyTorch
     vision = None
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -50,10 +50,18 @@ def conv_norm(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Seque
 class TorchModel(nn.Module):
     """The stages of inference; methods have the names of ours."""
 
-    def __init__(self, num_classes: int, *, proposals: int = 1000, detections: int = 100):
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        proposals: int = 1000,
+        candidates: int = 2000,
+        detections: int = 100,
+    ):
         """Makes the layers with random weights."""
         super().__init__()
-        self.num_classes, self.proposals, self.detections = num_classes, proposals, detections
+        self.num_classes, self.proposals = num_classes, proposals
+        self.candidates, self.detections = candidates, detections
         self.stem = nn.Sequential(conv_norm(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         self.stages = nn.ModuleList()
         inputs = 64
@@ -136,6 +144,8 @@ class TorchModel(nn.Module):
         """Boxes [D, 4] and labels [D] after NMS per class."""
         scores = logits.softmax(-1)[:, 1:]
         index, labels = torch.nonzero(scores > 0.05, as_tuple=True)
+        best = scores[index, labels].topk(min(self.candidates, len(index))).indices
+        index, labels = index[best], labels[best]
         found = deltas.reshape(len(rois), -1, 4)[index, labels + 1]
         boxes = decode(rois[index], found, size, scale=torch.tensor([0.1, 0.1, 0.2, 0.2]))
         apart = boxes + (labels * (max(size) + 1))[:, None]  # classes do not suppress each other

@@ -86,6 +86,7 @@ def model() -> ConfigDict:
     """Keyword arguments of each part's module."""
     return ConfigDict(
         dict(
+            system="mask_track_rcnn",
             num_classes=25,
             inclusive_boxes=True,
             dtype="float32",

@@ -10,7 +10,11 @@ from configs import common
 
 def get_config():
     """Returns the locked configuration."""
-    config = masktrack()
+    return calibrated(masktrack()).lock()
+
+
+def calibrated(config):
+    """A configuration of this size with calibration; unlocked."""
     config.model.calibration = common.calibration()
     config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
     config.train.slowed = (
@@ -19,7 +23,7 @@ def get_config():
         ("calibration/offset", 0.02),
     )
     config.predict.reference_window = 1  # frames on either side, outputs averaged
-    return config.lock()
+    return config
 
 
 def masktrack():

@@ -101,7 +101,10 @@ class Detections:
       scores: [..., D] float32 in [0, 1].
       labels: [..., D] int32 in [0, K).
       embeddings: [..., D, E] float32, appearance for tracking.
-      mask_logits: [..., D, S, S] float32, on a grid over the box.
+      mask_logits: [..., D, h, w] float32, on a grid over the mask box.
+      mask_boxes: [..., D, 4] float32, pixels of the original frame, which the grid covers: from the
+        pixel that holds the first corner to the one that holds the second, both included. The
+        detection's own box or, where masks are drawn on the whole frame, a common one.
       valid: [..., D] bool; valid slots come first.
       overflow: [...] int32, candidates that were lost because a capacity was too small.
     """
@@ -111,6 +114,7 @@ class Detections:
     labels: jax.Array
     embeddings: jax.Array
     mask_logits: jax.Array
+    mask_boxes: jax.Array
     valid: jax.Array
     overflow: jax.Array
 
@@ -142,8 +146,9 @@ class FrameOutput:
       ids: [..., D] int32, identity within the video; unique among the valid slots of a frame.
       scores: [..., D] float32.
       labels: [..., D] int32 in [0, K).
-      boxes: [..., D, 4] float32, pixels of the original frame: where the mask grid lies.
-      mask_logits: [..., D, S, S] float32.
+      boxes: [..., D, 4] float32, pixels of the original frame.
+      mask_logits: [..., D, h, w] float32, on a grid over the mask box.
+      mask_boxes: [..., D, 4] float32, as in `Detections`.
       valid: [..., D] bool.
       overflow: [...] int32, objects lost to a capacity in this frame.
     """
@@ -153,5 +158,6 @@ class FrameOutput:
     labels: jax.Array
     boxes: jax.Array
     mask_logits: jax.Array
+    mask_boxes: jax.Array
     valid: jax.Array
     overflow: jax.Array

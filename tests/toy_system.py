@@ -41,6 +41,7 @@ class ToySystem(nn.Module):
             scores=jnp.full(self.detections, nn.sigmoid(summary)),
             labels=slots % 2,
             boxes=jnp.tile(self._box(window), (self.detections, 1)),
+            mask_boxes=jnp.tile(self._box(window), (self.detections, 1)),
             mask_logits=jnp.full((self.detections, 4, 4), memory.embeddings[0, 0]) * window.scale,
             valid=slots < count % 3,
             overflow=window.valid.sum(),

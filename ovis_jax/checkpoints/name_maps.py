@@ -6,6 +6,7 @@ from ovis_jax.checkpoints.maps import (
     masktrack_rcnn,
     mmdet1_mask_rcnn,
     mmdet2_mask_rcnn,
+    sipmask,
     timm_resnet,
     torchvision_mask_rcnn,
     torchvision_resnet,
@@ -15,6 +16,7 @@ from ovis_jax.checkpoints.maps import (
 NAME_MAPS = {
     "cmasktrack_rcnn": cmasktrack_rcnn.name_map,
     "masktrack_rcnn": masktrack_rcnn.name_map,
+    "sipmask": sipmask.name_map,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn.name_map,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn.name_map,
     "torchvision_mask_rcnn": torchvision_mask_rcnn.name_map,

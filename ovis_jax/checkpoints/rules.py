@@ -7,7 +7,7 @@ is filled or named as newly initialised.
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from flax import traverse_util
@@ -30,6 +30,25 @@ class Rule:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassLayers:
+    """Last layers of a detector of COCO's classes; the first axis of a tensor has their rows.
+
+    Attributes:
+      rules: by PyTorch name; of class logits, boxes and masks.
+      rows: where each of COCO's categories stands, in the order of their ids; in every layer.
+      background: row of background among the class logits.
+      num_scores: rows of the class logits.
+      num_others: classes that have boxes and masks.
+    """
+
+    rules: Mapping[str, Rule]
+    rows: Sequence[int]
+    background: int
+    num_scores: int
+    num_others: int
+
+
+@dataclasses.dataclass(frozen=True)
 class NameMap:
     """What becomes of the tensors of one published model.
 
@@ -39,12 +58,14 @@ class NameMap:
       fresh: parts of the model, such as "box/logits", that the file cannot fill.
       renames: (regular expression, replacement) pairs that turn other spellings of the same model
         into the names of `rules`.
+      classes: the layers among `unused` that have a row for each class of COCO; None without any.
     """
 
     rules: Mapping[str, Rule]
     unused: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
+    classes: ClassLayers | None = None
 
 
 @dataclasses.dataclass(frozen=True)

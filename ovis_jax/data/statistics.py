@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS as LEVELS
+
+_MAX_CELLS = 1 << 21  # of all frames that are worked on at once, which bounds the memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +39,10 @@ def box_occlusion_rates(boxes: np.ndarray) -> np.ndarray:
       [T] in [0, 1]; NaN in frames without a box of positive area.
     """
     boxes = np.moveaxis(np.asarray(boxes, np.float64), 1, 0)  # [T, N, 4]
-    present = ~np.isnan(boxes).any(-1, keepdims=True)
-    boxes = np.where(present, boxes, 0)
-    in_column, widths = _cells(boxes[..., 0], boxes[..., 2])
-    in_row, heights = _cells(boxes[..., 1], boxes[..., 3])
-    # Between two neighbouring box edges in x and in y, the number of covering boxes is constant.
-    covering = np.einsum("tnx,tny->txy", in_column, in_row)
-    areas = widths[:, :, None] * heights[:, None, :]
-    union = (areas * (covering >= 1)).sum((1, 2))
-    shared = (areas * (covering >= 2)).sum((1, 2))
-    return np.divide(shared, union, out=np.full(len(union), np.nan), where=union > 0)
+    num_frames = max(1, _MAX_CELLS // max(2 * boxes.shape[1], 1) ** 2)
+    starts = range(0, len(boxes), num_frames)
+    parts = [_rates_at_once(boxes[start : start + num_frames]) for start in starts]
+    return np.concatenate([np.empty(0), *parts])
 
 
 def measure_difficulty(document: dict) -> Difficulty:
@@ -93,6 +89,20 @@ def level_shares(labels: Iterable[str | None]) -> tuple[float, float, float]:
     counts = collections.Counter(labels)
     total = sum(counts[level] for level in LEVELS)
     return tuple(counts[level] / total if total else float("nan") for level in LEVELS)
+
+
+def _rates_at_once(boxes: np.ndarray) -> np.ndarray:
+    """`box_occlusion_rates` of boxes [T, N, 4]."""
+    present = ~np.isnan(boxes).any(-1, keepdims=True)
+    boxes = np.where(present, boxes, 0)
+    in_column, widths = _cells(boxes[..., 0], boxes[..., 2])
+    in_row, heights = _cells(boxes[..., 1], boxes[..., 3])
+    # Between two neighbouring box edges in x and in y, the number of covering boxes is constant.
+    covering = in_column.swapaxes(1, 2) @ in_row  # [T, columns, rows]
+    areas = widths[:, :, None] * heights[:, None, :]
+    union = (areas * (covering >= 1)).sum((1, 2))
+    shared = (areas * (covering >= 2)).sum((1, 2))
+    return np.divide(shared, union, out=np.full(len(union), np.nan), where=union > 0)
 
 
 def _cells(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

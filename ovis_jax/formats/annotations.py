@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
 from ovis_jax.formats.annotation_records import Category, Instance, Video
@@ -94,11 +94,17 @@ def load_header(path: pathlib.Path | str) -> Header:
     return Header(parse_videos(parts, path), parse_categories(parts, path))
 
 
-def load_annotations(path: pathlib.Path | str) -> Annotations:
+def load_annotations(
+    path: pathlib.Path | str, on_annotation: Callable[[], object] = lambda: None
+) -> Annotations:
     """Reads and checks an annotation file.
 
     The file is read piece by piece and the masks are kept as they stand in it, so that a file of
     hundreds of megabytes takes seconds, and about its own size of memory.
+
+    Args:
+      path: of the file.
+      on_annotation: called after each object that is read.
 
     Raises:
       InputError: the file is missing, malformed or contradicts itself; names entry, field, frame.
@@ -109,7 +115,10 @@ def load_annotations(path: pathlib.Path | str) -> Annotations:
             raise InputError(f"{path}: expected an object with videos, categories, annotations")
         for key in stream.members():
             if key == "annotations" and stream.peek() == "[":
-                annotations = [compact_annotation(record) for record in stream.elements()]
+                annotations = []
+                for record in stream.elements():
+                    annotations.append(compact_annotation(record))
+                    on_annotation()
             elif key == "annotations" and stream.value() is not None:
                 raise InputError(f"{path}: annotations: expected a list or null")
             elif key in ("videos", "categories"):

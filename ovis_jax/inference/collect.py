@@ -48,7 +48,7 @@ class VideoTracks:
                 self._add_frame(chunk.first_frame + slot, objects, np.flatnonzero(valid))
 
     def _add_frame(self, frame: int, objects: FrameOutput, kept: np.ndarray) -> None:
-        boxes = pixel_boxes(objects.boxes[kept], self._scale)
+        boxes = pixel_boxes(objects.mask_boxes[kept], self._scale)
         masks = [
             paste_mask(logits, box, self._height, self._width)
             for logits, box in zip(objects.mask_logits[kept], boxes, strict=True)

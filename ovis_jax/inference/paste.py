@@ -28,7 +28,7 @@ def mask_in_box(logits: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resizes mask probabilities to a box (bilinear) and thresholds them at one half.
 
     Args:
-      logits: [S, S] float32 on a grid over the box.
+      logits: [h, w] float32 on a grid over the box.
       width: width of the box in pixels.
       height: height of the box in pixels.
 
@@ -74,7 +74,7 @@ def paste_mask(logits: np.ndarray, box: np.ndarray, height: int, width: int) -> 
     """Run-length mask of one object.
 
     Args:
-      logits: [S, S] float32 on a grid over the box.
+      logits: [h, w] float32 on a grid over the box.
       box: [4] int32 as `pixel_boxes` gives it.
       height: height of the original frame.
       width: width of the original frame.

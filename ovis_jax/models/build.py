@@ -1,5 +1,7 @@
 """config.model to a system: explicit calls, the last place that knows what a config is."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -9,24 +11,34 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import ResNet
 from ovis_jax.models.calibration import TemporalCalibration
 from ovis_jax.models.heads.box import BoxHead
+from ovis_jax.models.heads.fcos import FCOSHead
 from ovis_jax.models.heads.mask import MaskHead
 from ovis_jax.models.heads.rpn import RPNHead
+from ovis_jax.models.heads.subregion_mask import SubregionMaskHead
 from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.heads.track_map import TrackMapHead
 from ovis_jax.models.necks.fpn import FPN
 from ovis_jax.models.systems.mask_track_rcnn import Capacity, MaskTrackRCNN
+from ovis_jax.models.systems.sipmask import SipMask, SipMaskCapacity
 from ovis_jax.tracking.cues import CueTracker
 
 INIT_SIDE = 64
 
 
-def build_system(config: ConfigDict) -> MaskTrackRCNN:
+def build_system(config: ConfigDict) -> nn.Module:
     """Builds the system of `config.model` with the sizes of `config.capacity`."""
+    match config.model.system:
+        case "mask_track_rcnn":
+            return _mask_track_rcnn(config)
+        case "sipmask":
+            return _sipmask(config)
+    raise ValueError(f"system is {config.model.system!r}; expected 'mask_track_rcnn' or 'sipmask'")
+
+
+def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
     model = config.model
     shared = {"dtype": model.dtype}
-    thrifty = nn.remat if model.rematerialise else lambda module: module
-    calibration = None
-    if model.calibration is not None:
-        calibration = thrifty(TemporalCalibration)(**model.calibration, **shared)
+    thrifty = _thrifty(model)
     return MaskTrackRCNN(
         backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
         neck=FPN(**model.neck, **shared),
@@ -34,7 +46,7 @@ def build_system(config: ConfigDict) -> MaskTrackRCNN:
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
         track=TrackHead(**model.track, **shared),
-        calibration=calibration,
+        calibration=_calibration(model),
         tracker=CueTracker(inclusive=model.inclusive_boxes),
         capacity=Capacity(
             level_proposals=config.capacity.level_proposals,
@@ -46,6 +58,41 @@ def build_system(config: ConfigDict) -> MaskTrackRCNN:
         reference_window=config.predict.reference_window,
         inclusive_boxes=model.inclusive_boxes,
     )
+
+
+def _sipmask(config: ConfigDict) -> SipMask:
+    model = config.model
+    shared = {"dtype": model.dtype}
+    thrifty = _thrifty(model)
+    return SipMask(
+        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
+        neck=FPN(**model.neck, **shared),
+        fcos=thrifty(FCOSHead)(num_classes=model.num_classes, **model.fcos, **shared),
+        mask=SubregionMaskHead(**model.mask, **shared),
+        track=thrifty(TrackMapHead)(**model.track, **shared),
+        calibration=_calibration(model),
+        tracker=CueTracker(inclusive=model.inclusive_boxes),
+        capacity=SipMaskCapacity(
+            level_candidates=config.capacity.level_candidates,
+            class_candidates=config.capacity.class_candidates,
+            detections=config.capacity.detections,
+            tracks=config.capacity.tracks,
+            positives=config.capacity.positives,
+        ),
+        reference_window=config.predict.reference_window,
+        **model.references,
+    )
+
+
+def _calibration(model: ConfigDict) -> TemporalCalibration | None:
+    if model.calibration is None:
+        return None
+    return _thrifty(model)(TemporalCalibration)(**model.calibration, dtype=model.dtype)
+
+
+def _thrifty(model: ConfigDict) -> Callable:
+    """What makes a module keep only its inputs for the backward pass, if that is wanted."""
+    return nn.remat if model.rematerialise else lambda module: module
 
 
 def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
+from ovis_jax.models.layers import DeformConv
 from ovis_jax.ops.correlation import correlation
-from ovis_jax.ops.deform_conv import deform_conv
+from ovis_jax.structures import Window
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
 LEAKY_SLOPE = 0.1
@@ -62,7 +65,7 @@ class TemporalCalibration(nn.Module):
         self.offset = nn.Conv(
             2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=self._initial, dtype=self.dtype
         )
-        self.align = AlignmentKernel(self._initial, dtype=self.dtype)
+        self.align = DeformConv(self._initial, dtype=self.dtype)
 
     def __call__(
         self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
@@ -103,15 +106,34 @@ class TemporalCalibration(nn.Module):
         return self.init_scale * _torch_uniform(*arguments)
 
 
-class AlignmentKernel(nn.Module):
-    """Deformable 3x3 convolution without bias, as many channels out as in."""
+def window_references(window: Window, center: int) -> tuple[list[jax.Array], jax.Array]:
+    """The reference frames of a window, all but the query at `center`.
 
-    kernel_init: nn.initializers.Initializer = _torch_uniform
-    dtype: str = "float32"
+    A frame without any reference (a one-frame video, or a window of one frame) is its own
+    reference.
 
-    @nn.compact
-    def __call__(self, features: jax.Array, offsets: jax.Array) -> jax.Array:
-        """Maps features [B, h, w, C] and offsets [B, h, w, 18] to [B, h, w, C]."""
-        channels = features.shape[-1]
-        kernel = self.param("kernel", self.kernel_init, (KERNEL, KERNEL, channels, channels))
-        return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))
+    Args:
+      window: pyramid of [T, h, w, C], valid [T].
+      center: number of the query frame in it.
+
+    Returns:
+      Levels [F, h, w, C], zero where a reference does not exist, and weights [F] that add up to 1
+      over those that do.
+    """
+    if len(window.valid) == 1:
+        return list(window.pyramid), jnp.ones(1)
+    others = np.delete(np.arange(len(window.valid)), center)
+    exists = window.valid[others]
+    alone = ~exists.any()
+    exists = exists.at[0].set(exists[0] | alone)
+    levels = [
+        x[others].at[0].set(jnp.where(alone, x[center], x[others[0]])) for x in window.pyramid
+    ]
+    levels = [jnp.where(exists[:, None, None, None], x, 0) for x in levels]
+    return levels, exists / exists.sum()
+
+
+def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
+    """Mean of [F, ...] over its first axis; entries of weight 0 may hold anything."""
+    used = weights.reshape(-1, *[1] * (x.ndim - 1))
+    return jnp.sum(jnp.where(used > 0, x, 0) * used, axis=0)

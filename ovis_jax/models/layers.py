@@ -1,11 +1,15 @@
-"""Layers that several parts share: convolution with a norm, frozen batch norm."""
+"""Layers that several parts share: convolutions with a norm, deformable ones, frozen batch norm."""
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.ops.deform_conv import deform_conv
+
 NORMS = ("none", "group", "frozen_batch")
 GROUP_CHANNELS = 8
+PYTORCH_EPSILON = 1e-5
+DEFORM_KERNEL = 3
 
 
 class FrozenBatchNorm(nn.Module):
@@ -70,3 +74,64 @@ class ConvNorm(nn.Module):
         if self.norm == "frozen_batch":
             return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
         return x
+
+
+def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
+    """Group norm in groups of eight channels (32 groups of 256), as PyTorch computes it."""
+    return nn.GroupNorm(
+        num_groups=None,
+        group_size=GROUP_CHANNELS,
+        epsilon=PYTORCH_EPSILON,
+        use_fast_variance=False,
+        dtype=dtype,
+        name=name,
+    )
+
+
+class Tower(nn.Module):
+    """3x3 convolutions without bias, each with group norm and ReLU: FCOS, figure 2.
+
+    Attributes:
+      num_convs: how many.
+      channels: of each.
+      dtype: of the computation.
+    """
+
+    num_convs: int
+    channels: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H, W, channels]."""
+        for i in range(self.num_convs):
+            x = nn.Conv(
+                self.channels,
+                (3, 3),
+                use_bias=False,
+                kernel_init=nn.initializers.normal(0.01),
+                dtype=self.dtype,
+                name=f"conv{i}",
+            )(x)
+            x = nn.relu(group_norm(self.dtype, name=f"norm{i}")(x))
+        return x
+
+
+class DeformConv(nn.Module):
+    """Deformable 3x3 convolution without bias, as many channels out as in.
+
+    Attributes:
+      kernel_init: of its kernel.
+      dtype: of the computation; offsets keep theirs.
+    """
+
+    kernel_init: nn.initializers.Initializer
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, features: jax.Array, offsets: jax.Array) -> jax.Array:
+        """Maps features [B, h, w, C] and offsets [B, h, w, 18 * groups] to [B, h, w, C]."""
+        channels = features.shape[-1]
+        shape = (DEFORM_KERNEL, DEFORM_KERNEL, channels, channels)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))

@@ -40,6 +40,15 @@ def pairwise_iou(a: jax.Array, b: jax.Array, *, inclusive: bool) -> jax.Array:
     return overlap / jnp.where(union == 0, 1, union)
 
 
+def paired_iou(a: jax.Array, b: jax.Array, *, inclusive: bool) -> jax.Array:
+    """Intersection over union [...] of boxes [..., 4] with their partners [..., 4]."""
+    low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
+    sizes = jnp.maximum(high - low + inclusive, 0)
+    overlap = sizes[..., 0] * sizes[..., 1]
+    union = box_areas(a, inclusive=inclusive) + box_areas(b, inclusive=inclusive) - overlap
+    return overlap / jnp.where(union == 0, 1, union)
+
+
 def encode_boxes(
     anchors: jax.Array,
     targets: jax.Array,

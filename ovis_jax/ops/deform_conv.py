@@ -10,12 +10,13 @@ from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter, bilinear_sl
 def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> jax.Array:
     """Convolves with displaced taps; stride 1, padded to the same size with zeros, without bias.
 
-    Source: Dai et al. 2017 (version 1, one group), as its published CUDA kernel computes it: a tap
-    beyond the border mixes the border with zeros.
+    Source: Dai et al. 2017 (version 1), as its published CUDA kernel computes it: a tap beyond the
+    border mixes the border with zeros.
 
     Args:
       features: [B, H, W, C].
-      offsets: [B, H, W, 2 * kh * kw] in cells, (dy, dx) of each tap, taps row by row.
+      offsets: [B, H, W, 2 * kh * kw * G] in cells: for each of G groups (dy, dx) of each tap, taps
+        row by row. A group moves an equal share of the channels, in their order.
       kernel: [kh, kw, C, F] with odd sides.
 
     Returns:
@@ -24,15 +25,25 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
     Raises:
       ValueError: the offsets do not belong to the kernel and the map.
     """
-    batch, height, width, _ = features.shape
+    batch, height, width, channels = features.shape
     rows, columns = kernel.shape[:2]
-    if offsets.shape != (batch, height, width, 2 * rows * columns):
+    groups, rest = divmod(offsets.shape[-1], 2 * rows * columns)
+    if offsets.shape[:-1] != (batch, height, width) or rest or not groups or channels % groups:
         raise ValueError(
             f"offsets have shape {offsets.shape}; expected {(batch, height, width)} and 2 numbers "
-            f"for each of the {rows}x{columns} taps"
+            f"for each of the {rows}x{columns} taps, or several times as many of which each moves "
+            f"an equal share of the {channels} channels"
         )
-    points = _sampling_points(offsets, rows, columns)
-    return _convolve(features, points, kernel.reshape(-1, *kernel.shape[2:]))
+    kernel = kernel.reshape(-1, *kernel.shape[2:])
+    return sum(
+        _convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
+        for own_features, own_offsets, own_kernel in zip(
+            jnp.split(features, groups, axis=-1),
+            jnp.split(offsets, groups, axis=-1),
+            jnp.split(kernel, groups, axis=1),
+            strict=True,
+        )
+    )
 
 
 def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import optax
 
 
 def smooth_l1(error: jax.Array, beta: float) -> jax.Array:
@@ -13,3 +14,18 @@ def smooth_l1(error: jax.Array, beta: float) -> jax.Array:
     """
     size = jnp.abs(error)
     return jnp.where(size < beta, 0.5 / beta * error * error, size - 0.5 * beta)
+
+
+def sigmoid_focal(logits: jax.Array, targets: jax.Array, alpha: float, gamma: float) -> jax.Array:
+    """Binary cross-entropy that counts less where it is small already. Source: RetinaNet, eq. 5.
+
+    Args:
+      logits: any shape.
+      targets: likewise, in {0, 1}.
+      alpha: weight of the ones; zeros weigh 1 - alpha.
+      gamma: power of the probability of the other answer.
+    """
+    wrong = jax.nn.sigmoid(jnp.where(targets, -logits, logits))
+    weight = jnp.where(targets, alpha, 1 - alpha)
+    entropy = optax.sigmoid_binary_cross_entropy(logits, targets.astype(logits.dtype))
+    return weight * wrong**gamma * entropy

@@ -12,6 +12,17 @@ def unpack_masks(packed: jax.Array) -> jax.Array:
     return bits.reshape(*packed.shape[:-1], -1).astype(bool)
 
 
+def halve_masks(packed: jax.Array) -> jax.Array:
+    """Masks at half the size: set where at least three of four pixels are.
+
+    [..., H, W // 8] uint8, packed, to [..., H / 2, W / 2] bool.
+    """
+    masks = unpack_masks(packed)
+    *batch, height, width = masks.shape
+    blocks = masks.reshape(*batch, height // 2, 2, width // 2, 2)
+    return blocks.sum(axis=(-3, -1), dtype=jnp.int32) >= 3
+
+
 def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:
     """Cuts boxes out of masks and resizes each cut to a square; reads only the pixels it needs.
 

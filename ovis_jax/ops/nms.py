@@ -1,9 +1,9 @@
-"""Non-maximum suppression without a loop over boxes."""
+"""Non-maximum suppression without a loop over boxes: the exact greedy rule, and a faster one."""
 
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops.boxes import pairwise_iou
+from ovis_jax.ops.boxes import box_areas, pairwise_iou
 
 
 def nms(
@@ -49,3 +49,54 @@ def nms(
         lambda state: jnp.any(state[0] != state[1]), settle, (valid, jnp.zeros_like(valid))
     )
     return keep
+
+
+def fast_nms(
+    boxes: jax.Array,
+    scores: jax.Array,
+    iou_threshold: float,
+    score_threshold: float,
+    *,
+    candidates: int,
+    capacity: int,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Drops a box that overlaps a better one of its class, whether that one survives or not.
+
+    One box can survive for several classes. Sizes are exclusive. Of two empty boxes at one place
+    the worse one is dropped, as in the published code, where their overlap is no number.
+    Source: YOLACT, fast NMS.
+
+    Args:
+      boxes: [N, 4].
+      scores: [N, K]; of equal scores the lower index is better.
+      iou_threshold: a box is dropped by an IoU strictly above it.
+      score_threshold: what survives scores strictly above it.
+      candidates: best boxes of each class that are looked at.
+      capacity: D.
+
+    Returns:
+      The best D survivors of all classes by score: index of the box [D] int32, label [D] int32,
+      score [D], valid [D] bool.
+    """
+    scores, index = jax.lax.top_k(scores.T, min(candidates, len(boxes)))  # [K, C]
+    overlap = jax.vmap(lambda own: _overlap_of_better(boxes[own]))(index)
+    keep = (overlap <= iou_threshold) & (scores > score_threshold)
+    ranked = jnp.where(keep, scores, -1).reshape(-1)
+    best, place = jax.lax.top_k(ranked, min(capacity, len(ranked)))
+    padding = (0, capacity - len(best))
+    best, place = jnp.pad(best, padding, constant_values=-1), jnp.pad(place, padding)
+    return (
+        index.reshape(-1)[place],
+        (place // index.shape[1]).astype(jnp.int32),
+        jnp.maximum(best, 0),
+        best > score_threshold,
+    )
+
+
+def _overlap_of_better(boxes: jax.Array) -> jax.Array:
+    """Largest IoU [N] of each box [N, 4] with one before it; infinite if both are empty."""
+    iou = pairwise_iou(boxes, boxes, inclusive=False)
+    empty = box_areas(boxes, inclusive=False) == 0
+    iou = jnp.where(empty[:, None] & empty, jnp.inf, iou)
+    order = jnp.arange(len(boxes))
+    return jnp.max(jnp.where(order < order[:, None], iou, 0), axis=1)

@@ -1,5 +1,7 @@
 """Resizing of feature maps, exactly as PyTorch's modes of the same name."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +30,12 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     columns = jnp.asarray(_interpolation(x.shape[-2], width), exact)
     out = jnp.einsum("ih,...hwc->...iwc", rows, x.astype(exact), precision="highest")
     return jnp.einsum("jw,...iwc->...ijc", columns, out, precision="highest").astype(x.dtype)
+
+
+def gather_levels(levels: Sequence[jax.Array]) -> jax.Array:
+    """Brings maps [..., h, w, C] to the size of the first one and joins their channels."""
+    height, width = levels[0].shape[-3:-1]
+    return jnp.concatenate([resize_bilinear(x, height, width) for x in levels], axis=-1)
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Turns a published PyTorch file into a checkpoint to train or predict from.
 
-`--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn), a
-COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x and 3.x,
-torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
-timm_resnet). What such a file cannot give is newly initialised. The checkpoint fits the model of
-`--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
+`--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn,
+sipmask), a COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x
+and 3.x, torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
+timm_resnet). What such a file cannot give is newly initialised; with `--categories` the class
+layers of a COCO detector start a model of that data set, category by category. The checkpoint fits
+the model of `--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
 `--checkpoint` of predict_video.
 """
 
@@ -15,21 +16,30 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
+from ovis_jax.checkpoints.class_rows import check_categories, copy_class_rows, new_categories
 from ovis_jax.checkpoints.name_maps import NAME_MAPS
 from ovis_jax.checkpoints.rules import Conversion, convert_state
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.checkpoints.weight_files import read_state_dict
+from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
 from ovis_jax.models.build import build_model, init_variables
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis.py"
-_DEFAULT_CONFIGS = {"masktrack_rcnn": "masktrack_rcnn_r50_ovis.py"}
+_DEFAULT_CONFIGS = {
+    "masktrack_rcnn": "masktrack_rcnn_r50_ovis.py",
+    "sipmask": "sipmask_r50_ovis.py",
+}
 
 
 def import_weights(
-    source: pathlib.Path | str, model: str, config: ConfigDict, output: pathlib.Path | str
+    source: pathlib.Path | str,
+    model: str,
+    config: ConfigDict,
+    output: pathlib.Path | str,
+    categories: str | None = None,
 ) -> Conversion:
     """Writes the checkpoint; nothing is written unless everything fits.
 
@@ -38,6 +48,8 @@ def import_weights(
       model: what it is, a key of `NAME_MAPS`.
       config: whole configuration of the model that is filled.
       output: new folder.
+      categories: a key of `CATEGORY_SETS`: the model's classes, which begin with the rows of shared
+        categories of a COCO detector. None: class layers are newly initialised.
 
     Raises:
       InputError: the file cannot be read or does not fit the model, or the folder cannot be used.
@@ -46,11 +58,21 @@ def import_weights(
         raise InputError(f"{output}: expected a new folder, is a file")
     system, shapes = build_model(config)
     name_map = NAME_MAPS[model](_depth(config))
-    conversion = convert_state(read_state_dict(source), name_map, shapes, str(source))
+    if categories:
+        if name_map.classes is None:
+            raise InputError(f"--categories: {model} has no class layers of COCO to start from")
+        check_categories(CATEGORY_SETS[categories], config.model.num_classes)
+    state = read_state_dict(source)
+    conversion = convert_state(state, name_map, shapes, str(source))
     initial = shapes
     if conversion.fresh:
         initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
+    if categories:
+        conversion = copy_class_rows(
+            conversion, state, name_map.classes, CATEGORY_SETS[categories], initial, str(source)
+        )
     meta = {"source": str(source), "model": model, "seed": config.seed}
+    meta |= {"categories": categories} if categories else {}
     try:
         save_variables(output, conversion.complete(initial), meta)
     except OSError as error:
@@ -69,6 +91,14 @@ def summary(conversion: Conversion) -> str:
     )
 
 
+def category_summary(categories: str) -> str:
+    """One line: how many classes begin with COCO's, and which do not."""
+    everything = CATEGORY_SETS[categories]
+    new = new_categories(everything)
+    begun = f"classes: {len(everything) - len(new)} of {len(everything)} begin with those of COCO"
+    return f"{begun}; newly initialised: {', '.join(new)}" if new else begun
+
+
 def default_config(model: str) -> pathlib.Path:
     """Configuration file of the model that a published file is for."""
     return _CONFIGS / _DEFAULT_CONFIGS.get(model, _DEFAULT_CONFIG)
@@ -81,6 +111,12 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("source", None, "File of torch.save, safetensors, npz, or detectron2 .pkl.")
     flags.DEFINE_enum("model", None, list(NAME_MAPS), "What the file is.")
+    flags.DEFINE_enum(
+        "categories",
+        None,
+        list(CATEGORY_SETS),
+        "The model's data set; its classes begin with those of a COCO detector that they share.",
+    )
     flags.DEFINE_string("output", None, "New folder for the checkpoint.")
     flags.mark_flags_as_required(["source", "model", "output"])
 
@@ -90,8 +126,12 @@ def main() -> None:
     values = flags.FLAGS
     if values.config is None:
         values["config"].parse(str(default_config(values.model)))
-    conversion = import_weights(values.source, values.model, values.config, values.output)
+    conversion = import_weights(
+        values.source, values.model, values.config, values.output, values.categories
+    )
     print(summary(conversion))
+    if values.categories:
+        print(category_summary(values.categories))
 
 
 def _depth(config: ConfigDict) -> int:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ovis_jax.ops.boxes import pairwise_iou
-from ovis_jax.structures import Detections, TrackMemory
+from ovis_jax.structures import Detections, FrameOutput, TrackMemory
 
 _WORST_CLAIM = -100.0  # an object is never claimed by a total at or below it
 
@@ -89,6 +89,24 @@ class CueTracker:
         """
         memory = memory.replace(count=jnp.where(is_first, 0, memory.count))
         return remember(memory, detections, self.match_scores(memory, detections))
+
+    def step(
+        self, memory: TrackMemory, detections: Detections, is_first: jax.Array
+    ) -> tuple[TrackMemory, FrameOutput]:
+        """`update`, with the detections that hold an identity as the output of the frame."""
+        lost = memory.overflow
+        memory, ids, kept = self.update(memory, detections, is_first)
+        output = FrameOutput(
+            ids=ids,
+            scores=detections.scores,
+            labels=detections.labels,
+            boxes=detections.boxes,
+            mask_logits=detections.mask_logits,
+            mask_boxes=detections.mask_boxes,
+            valid=kept,
+            overflow=detections.overflow + memory.overflow - lost,
+        )
+        return memory, output
 
 
 def match_logits(memory: TrackMemory, detections: Detections) -> jax.Array:

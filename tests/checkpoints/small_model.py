@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from configs import common
+from configs import common, sipmask_r50_ovis
 from ovis_jax.models.build import build_model
 
 
@@ -24,10 +24,31 @@ def small_config(depth: int = 18, calibrated: bool = True, num_classes: int = 3)
     return config.lock()
 
 
+def small_sipmask_config(depth: int = 18):
+    config = sipmask_r50_ovis.sipmask_r50()
+    config.model.num_classes = 3
+    config.model.backbone.update(depth=depth, width=4)
+    config.model.neck.channels = 8
+    config.model.fcos.channels = 32
+    config.model.mask.update(num_basis=4, channels=8)
+    config.model.track.update(channels=8, tower_channels=8)
+    config.model.calibration = common.calibration()
+    config.model.calibration.update(displacements=2, channels=8)
+    return config.lock()
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
     return build_model(small_config(depth, calibrated))[1]
+
+
+@functools.cache
+def shapes_for(model: str, depth: int) -> dict:
+    """Shapes of the variables of the system that a published model is for."""
+    if model == "sipmask":
+        return build_model(small_sipmask_config(depth))[1]
+    return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 
 def random_variables(shapes: dict, seed: int = 0) -> dict:

@@ -39,6 +39,19 @@ def test_a_region_in_three_boxes_counts_once():
     np.testing.assert_array_equal(statistics.box_occlusion_rates(boxes), [1.0])
 
 
+def test_frames_are_worked_on_in_parts_that_do_not_matter(monkeypatch):
+    boxes = np.random.default_rng(0).uniform(1, 9, (5, 7, 4))
+    boxes[:, 3] = np.nan
+    want = statistics.box_occlusion_rates(boxes)
+    monkeypatch.setattr(statistics, "_MAX_CELLS", 200)  # two frames at once
+    np.testing.assert_array_equal(statistics.box_occlusion_rates(boxes), want)
+
+
+def test_no_object_at_all_has_no_rate():
+    got = statistics.box_occlusion_rates(np.empty((0, 3, 4)))
+    np.testing.assert_array_equal(got, [np.nan] * 3)
+
+
 def test_boxes_that_touch_do_not_cross():
     boxes = _array([[(0, 0, 2, 2), None], [(2, 0, 2, 2), None], [(3, 0, 2, 2), (0, 0, 9, 9)]])
     np.testing.assert_array_equal(statistics.crossing_pairs(boxes), [False, False, True])

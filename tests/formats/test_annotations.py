@@ -26,6 +26,12 @@ def _set(contents, path, value):
         contents[last] = value
 
 
+def test_reading_tells_of_every_object(contents, write):
+    seen = []
+    load_annotations(write(contents), lambda: seen.append("object"))
+    assert len(seen) == 3
+
+
 def test_records_are_those_of_the_file(contents, write):
     annotations = load_annotations(write(contents))
     assert [(v.id, v.width, v.height, v.length) for v in annotations.videos] == [

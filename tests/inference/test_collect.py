@@ -22,6 +22,7 @@ def outputs(valid, overflow):
         scores=np.where(valid, 0.5, np.nan).astype(np.float32),
         labels=np.where(valid, slots, 99),
         boxes=np.where(valid[..., None], boxes, np.nan),
+        mask_boxes=np.where(valid[..., None], boxes, np.nan),
         mask_logits=np.where(valid[..., None, None], np.full((4, 4), 9.0), np.nan),
         valid=valid,
         overflow=np.asarray(overflow),

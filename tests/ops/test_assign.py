@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.ops.anchors import grid_anchors
-from ovis_jax.ops.assign import assign_by_iou, sample
+from ovis_jax.ops.assign import assign_by_iou, assign_points, sample
 
 seeds = st.integers(0, 2**31)
 STRIDES = (4, 8, 16, 32, 64)
@@ -165,3 +165,44 @@ def test_fewer_boxes_than_wanted_are_all_drawn():
     positive = np.array([True, False, False])
     got = draw(jax.random.key(0), positive, ~positive, num=32, max_positive=16)
     np.testing.assert_array_equal(got, [positive, ~positive])
+
+
+def naive_assign_points(points, radius, ranges, targets, target_valid):
+    """Point after point, object after object."""
+    numbers = np.zeros(len(points), int)
+    for a, (x, y) in enumerate(points):
+        smallest = np.inf
+        for n in np.flatnonzero(target_valid):
+            x1, y1, x2, y2 = targets[n].astype(float)
+            near_x, near_y = abs(x - (x1 + x2) / 2), abs(y - (y1 + y2) / 2)
+            inside = x1 < x < x2 and y1 < y < y2 and max(near_x, near_y) < radius[a]
+            longest = max(x - x1, y - y1, x2 - x, y2 - y)
+            area = (x2 - x1 + 1) * (y2 - y1 + 1)
+            if inside and ranges[a, 0] <= longest <= ranges[a, 1] and area < smallest:
+                numbers[a], smallest = n + 1, area
+    return numbers
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=seeds)
+def test_points_find_the_smallest_object_around_whose_centre_they_lie(seed):
+    rng = np.random.default_rng(seed)
+    _, _, targets, valid = random_scene(seed, num_targets=8)
+    targets[~valid] = np.nan
+    points = rng.integers(0, 46, (80, 2)).astype(np.float32)
+    radius = rng.choice(np.float32([4, 8, 12]), 80)
+    ranges = np.float32([[-1, 8], [8, 100]])[rng.integers(0, 2, 80)]
+    got = jax.jit(assign_points)(points, radius, ranges, targets, valid)
+    want = naive_assign_points(points, radius, ranges, targets, valid)
+    np.testing.assert_array_equal(as_numbers(got), want)
+
+
+def test_without_objects_all_points_are_background():
+    got = assign_points(
+        np.zeros((5, 2), np.float32),
+        np.ones(5, np.float32),
+        np.tile(np.float32([-1, 9]), (5, 1)),
+        jnp.full((3, 4), jnp.nan),
+        jnp.zeros(3, bool),
+    )
+    assert got.negative.all() and not got.positive.any()

@@ -6,7 +6,14 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.boxes import box_areas, clip_boxes, decode_boxes, encode_boxes, pairwise_iou
+from ovis_jax.ops.boxes import (
+    box_areas,
+    clip_boxes,
+    decode_boxes,
+    encode_boxes,
+    paired_iou,
+    pairwise_iou,
+)
 
 corner = st.integers(0, 30)
 side = st.integers(1, 20)
@@ -148,3 +155,10 @@ def test_gradients_of_the_codec_are_finite():
     assert np.isfinite(
         jax.grad(lambda t: encode_boxes(anchor, t, inclusive=True).sum())(target)
     ).all()
+
+
+@convention
+def test_overlaps_of_partners_are_the_diagonal_of_all_pairs(inclusive):
+    a, b = np.random.default_rng(0).uniform(-5, 20, (2, 50, 4)).astype(np.float32)
+    want = jnp.diagonal(pairwise_iou(a, b, inclusive=inclusive))
+    np.testing.assert_allclose(paired_iou(a, b, inclusive=inclusive), want, rtol=1e-6)

@@ -128,3 +128,26 @@ def test_many_maps_under_vmap_equal_one_at_a_time():
         alone = jax.value_and_grad(score, (0, 1))(maps[i], shifts[i])
         for ours, one in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             np.testing.assert_allclose(ours[i], one, rtol=1e-4, atol=1e-4)
+
+
+def test_groups_of_offsets_move_their_own_channels():
+    rng = np.random.default_rng(0)
+    features, kernel = rng.normal(size=(2, 5, 6, 4)), rng.normal(size=(3, 3, 4, 3))
+    offsets = rng.normal(scale=2.0, size=(2, 5, 6, 36))
+    want = sum(
+        naive_deform_conv(
+            features[..., 2 * g : 2 * g + 2],
+            offsets[..., 18 * g : 18 * g + 18],
+            kernel[:, :, 2 * g : 2 * g + 2],
+        )
+        for g in range(2)
+    )
+    np.testing.assert_allclose(
+        deform_conv(*map(jnp.asarray, (features, offsets, kernel))), want, atol=1e-4
+    )
+
+
+def test_groups_that_cannot_share_the_channels_are_refused():
+    features, offsets, kernel = map(jnp.asarray, random_inputs())
+    with pytest.raises(ValueError, match="equal share of the 3 channels"):
+        deform_conv(features, jnp.tile(offsets, 2), kernel)

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.losses import sigmoid_focal, smooth_l1
 
 
 @settings(deadline=None)
@@ -23,3 +23,19 @@ def test_gradient_of_smooth_l1_is_the_error_up_to_one(error):
 def test_smooth_l1_is_elementwise():
     error = np.linspace(-2, 2, 24, dtype=np.float32).reshape(2, 3, 4)
     assert smooth_l1(error, 1.0).shape == (2, 3, 4)
+
+
+@settings(deadline=None)
+@given(logit=st.floats(-8, 8, width=32), target=st.booleans(), gamma=st.sampled_from([0.0, 2.0]))
+def test_focal_loss_follows_its_definition(logit, target, gamma):
+    prob = 1 / (1 + np.exp(-float(logit)))
+    own, weight = (prob, 0.25) if target else (1 - prob, 0.75)
+    want = -weight * (1 - own) ** gamma * np.log(own)
+    got = sigmoid_focal(np.float32(logit), np.bool_(target), 0.25, gamma)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-9)
+
+
+def test_focal_loss_of_extreme_logits_has_a_finite_gradient():
+    logits, targets = np.float32([-200, 200, -200, 200]), np.array([True, True, False, False])
+    gradient = jax.grad(lambda x: sigmoid_focal(x, targets, 0.25, 2.0).sum())(logits)
+    np.testing.assert_allclose(gradient, [-0.25, 0, 0, 0.75], atol=1e-6)

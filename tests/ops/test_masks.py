@@ -6,7 +6,7 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.masks import crop_masks, unpack_masks
+from ovis_jax.ops.masks import crop_masks, halve_masks, unpack_masks
 
 seeds = st.integers(0, 2**31)
 crop = jax.jit(crop_masks, static_argnames="size")
@@ -95,3 +95,11 @@ def test_a_box_outside_the_masks_or_of_nan_spoils_only_its_own_crop():
     poisoned = np.asarray(crop(packed, boxes, index, size=28))
     np.testing.assert_array_equal(poisoned[4:], clean[4:])
     assert np.isin(poisoned, (0, 1)).all()
+
+
+def test_a_halved_mask_is_set_where_three_of_four_pixels_are():
+    masks = np.random.default_rng(0).random((3, 6, 16)) < 0.6
+    sums = sum(masks[:, i::2, j::2].astype(int) for i in (0, 1) for j in (0, 1))
+    got = halve_masks(jnp.asarray(np.packbits(masks, axis=-1)))
+    np.testing.assert_array_equal(got, sums >= 3)
+    assert {2, 3} <= set(sums.ravel().tolist())

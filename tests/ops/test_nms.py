@@ -6,7 +6,7 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.nms import nms
+from ovis_jax.ops.nms import fast_nms, nms
 
 seeds = st.integers(0, 2**31)
 suppress = jax.jit(nms, static_argnames=("iou_threshold", "inclusive"))
@@ -133,3 +133,47 @@ def test_a_batch_is_suppressed_image_by_image():
 def test_nothing_valid_means_nothing_kept():
     boxes, scores = random_boxes(np.random.default_rng(2), 60)
     assert not suppress(boxes, scores, np.zeros(60, bool), 0.5, inclusive=True).any()
+
+
+fast = jax.jit(
+    fast_nms, static_argnames=("iou_threshold", "score_threshold", "candidates", "capacity")
+)
+
+
+def naive_fast_nms(boxes, scores, candidates, capacity):
+    """Class after class: a box falls by any better one, also by one that fell itself."""
+    boxes, found = boxes.astype(np.float64), []
+    for label in range(scores.shape[1]):
+        order = sorted(range(len(boxes)), key=lambda i: (-scores[i, label], i))[:candidates]
+        for rank, i in enumerate(order):
+            worst = 0.0
+            for j in order[:rank]:
+                low = np.maximum(boxes[i, :2], boxes[j, :2])
+                high = np.minimum(boxes[i, 2:], boxes[j, 2:])
+                overlap = np.prod(np.maximum(high - low, 0))
+                union = sum(np.prod(boxes[k, 2:] - boxes[k, :2]) for k in (i, j)) - overlap
+                worst = max(worst, overlap / union)
+            if worst <= 0.375 and scores[i, label] > 0.25:
+                found.append((-scores[i, label], label, rank, i))
+    return [(i, label) for _, label, _, i in sorted(found)[:capacity]]
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds)
+def test_fast_nms_follows_its_definition(seed):
+    rng = np.random.default_rng(seed)
+    boxes, _ = random_boxes(rng, 30)
+    scores = rng.integers(0, 12, (30, 3)).astype(np.float32) / 16
+    index, labels, found, valid = fast(boxes, scores, 0.375, 0.25, candidates=20, capacity=12)
+    want = naive_fast_nms(boxes, scores, 20, 12)
+    assert list(zip(index[valid].tolist(), labels[valid].tolist(), strict=True)) == want
+    np.testing.assert_array_equal(found[valid], scores[index[valid], labels[valid]])
+    np.testing.assert_array_equal(valid, np.arange(12) < len(want))
+
+
+def test_of_two_empty_boxes_fast_nms_drops_the_worse_one():
+    boxes = np.float32([[3, 3, 3, 3], [7, 7, 7, 7], [1, 1, 4, 4]])
+    index, _, _, valid = fast(
+        boxes, np.float32([[0.9], [0.8], [0.7]]), 0.5, 0.1, candidates=3, capacity=3
+    )
+    assert index[valid].tolist() == [0, 2]

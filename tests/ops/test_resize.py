@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.ops.resize import resize_bilinear, upsample_nearest_2x
+from ovis_jax.ops.resize import gather_levels, resize_bilinear, upsample_nearest_2x
 
 
 def naive_resize(x, height, width):
@@ -49,3 +49,12 @@ def test_nearest_upsampling_repeats_every_cell_and_its_gradient_adds_them():
     for row, column in np.ndindex(4, 6):
         np.testing.assert_array_equal(up[:, row, column], x[:, row // 2, column // 2])
     np.testing.assert_array_equal(pullback(jnp.ones_like(up))[0], 4)
+
+
+def test_gathered_levels_have_the_size_of_the_first_one_and_keep_their_order():
+    rng = np.random.default_rng(0)
+    levels = [rng.normal(size=(2, *size, 3)) for size in ((6, 8), (3, 4), (2, 2))]
+    got = gather_levels([jnp.asarray(x) for x in levels])
+    assert got.shape == (2, 6, 8, 9)
+    np.testing.assert_allclose(got[..., :3], levels[0], rtol=1e-6)
+    np.testing.assert_allclose(got[1, ..., 6:], naive_resize(levels[2][1], 6, 8), atol=1e-5)

@@ -12,7 +12,13 @@ from ovis_jax.checkpoints.name_maps import NAME_MAPS
 from ovis_jax.checkpoints.rules import to_state_dict
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
-from ovis_jax.tools.import_weights import default_config, import_weights, summary
+from ovis_jax.tools import import_weights as tool
+from ovis_jax.tools.import_weights import (
+    category_summary,
+    default_config,
+    import_weights,
+    summary,
+)
 from ovis_jax.tools.predict_video import restore
 from ovis_jax.train import start_variables
 
@@ -69,6 +75,46 @@ def test_training_starts_from_the_parts_of_a_detector_and_fresh_ones(tmp_path):
             np.testing.assert_allclose(value, flat(want)[path], rtol=1e-6, err_msg=path)
     assert not np.any(started["params/box/logits/bias"])
     assert 0.005 < np.std(started["params/box/logits/kernel"]) < 0.015  # as the head begins
+
+
+def test_classes_begin_with_those_of_coco_when_the_data_set_is_named(tmp_path, monkeypatch):
+    model, config = "mmdet2_mask_rcnn", small_config(num_classes=25)
+    drawn = random_variables(build_model(config)[1])  # in place of a compiled initialisation
+    monkeypatch.setattr(tool, "init_variables", lambda system, key: drawn)
+    head = "roi_head.bbox_head"
+    classes = {
+        f"{head}.fc_cls.weight": np.ones((81, 16), np.float32),
+        f"{head}.fc_cls.bias": np.arange(81, dtype=np.float32),
+        f"{head}.fc_reg.weight": np.zeros((320, 16), np.float32),
+        f"{head}.fc_reg.bias": np.zeros(320, np.float32),
+        "roi_head.mask_head.conv_logits.weight": np.zeros((80, 8, 1, 1), np.float32),
+        "roi_head.mask_head.conv_logits.bias": np.zeros(80, np.float32),
+    }
+    source, _ = published_file(tmp_path / "x.npz", model, **classes)
+    conversion = import_weights(source, model, config, tmp_path / "out", "ovis")
+    assert set(conversion.fresh) == {"track", "calibration"} and not conversion.unused
+    bias = np.asarray(flat(restore(tmp_path / "out", config)[1])["params/box/logits/bias"])
+    # background, Person, Vehical from car (2), bus (5) and truck (7)
+    np.testing.assert_allclose(bias[[0, 1, 25]], [80, 0, 14 / 3], rtol=1e-6)
+    assert category_summary("ovis") == (
+        "classes: 19 of 25 begin with those of COCO; "
+        "newly initialised: Lizard, Monkey, Rabbit, Tiger, Fish, Turtle"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "classes", "message"),
+    [
+        ("torchvision_resnet", 25, "--categories: torchvision_resnet has no class layers"),
+        ("mmdet2_mask_rcnn", 3, "num_classes: 3, expected 25"),
+    ],
+)
+def test_classes_of_coco_need_a_detector_of_coco_and_the_classes_of_the_model(
+    model, classes, message, tmp_path
+):
+    config = small_config(num_classes=classes)
+    with pytest.raises(InputError, match=message):
+        import_weights(tmp_path / "never read", model, config, tmp_path / "out", "ovis")
 
 
 def test_nothing_is_written_unless_everything_fits(tmp_path):

@@ -31,6 +31,7 @@ def make_detections(boxes, scores, labels, embeddings, capacity=CAPACITY, fill=0
         labels=pad(labels, np.int32, 0 if fill == 0 else 12345),
         embeddings=pad(embeddings, np.float32, fill),
         mask_logits=jnp.zeros((capacity, 1, 1)),
+        mask_boxes=pad(boxes, np.float32, fill),
         valid=jnp.arange(capacity) < len(boxes),
         overflow=jnp.zeros((), jnp.int32),
     )

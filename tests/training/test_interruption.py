@@ -14,6 +14,7 @@ import pytest
 from training.toy import ToyModel, init_toy
 
 from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.data.quiet_tensorflow import tf
 
 PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
 ROOT = pathlib.Path(__file__).parents[2]
@@ -106,11 +107,30 @@ def wait_until(condition, process):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """Final variables of a run on one device."""
+def uninterrupted_run(tmp_path_factory):
+    """Work directory of a run on one device."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert run(workdir, num_steps=LAST_STEP)[0] == 0
-    return final_variables(workdir, LAST_STEP)
+    assert run(workdir, num_steps=LAST_STEP, log_every=1)[0] == 0
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(uninterrupted_run):
+    """Final variables of a run on one device."""
+    return final_variables(uninterrupted_run, LAST_STEP)
+
+
+def loss_curve(workdir):
+    """Losses by step; of a step that was done twice, the later one."""
+    files = sorted((workdir / "events").iterdir(), key=lambda p: p.stat().st_mtime)
+    values = [
+        (event.step, value.simple_value)
+        for file in files
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+        if value.tag == "loss"
+    ]
+    return dict(values)
 
 
 def assert_equal(a, b):
@@ -168,23 +188,28 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(uninter
 
 
 @pytest.mark.slow
-def test_eight_devices_end_with_the_parameters_of_one(uninterrupted, tmp_path):
-    code, _, errors = run(tmp_path / "eight", devices=8, num_steps=LAST_STEP)
+def test_eight_devices_learn_as_one(uninterrupted_run, uninterrupted, tmp_path):
+    code, _, errors = run(tmp_path / "eight", devices=8, num_steps=LAST_STEP, log_every=1)
     assert code == 0, errors
     assert_close(final_variables(tmp_path / "eight", LAST_STEP), uninterrupted)
+    assert loss_curve(tmp_path / "eight") == pytest.approx(loss_curve(uninterrupted_run), rel=1e-3)
     code, _, errors = run(tmp_path / "odd", devices=8, batch_size=4)
     assert code == 2 and "multiple of the 8 devices, is 4" in errors
 
 
 @pytest.mark.slow
-def test_two_processes_stop_together_resume_and_end_as_one(uninterrupted, tmp_path):
-    processes = start_two(tmp_path, num_steps=LAST_STEP)
+def test_two_processes_of_four_devices_stop_together_resume_and_learn_as_one(
+    uninterrupted_run, uninterrupted, tmp_path
+):
+    values = dict(devices=4, num_steps=LAST_STEP, log_every=1)
+    processes = start_two(tmp_path, **values)
     wait_for_first_step(processes[0], tmp_path)
     time.sleep(1.0)
     processes[1].send_signal(signal.SIGTERM)
     assert outputs(processes) == ["stopped", "stopped"]
-    assert outputs(start_two(tmp_path, num_steps=LAST_STEP)) == ["finished", "finished"]
+    assert outputs(start_two(tmp_path, **values)) == ["finished", "finished"]
     assert_close(final_variables(tmp_path, LAST_STEP), uninterrupted)
+    assert loss_curve(tmp_path) == pytest.approx(loss_curve(uninterrupted_run), rel=1e-3)
 
 
 @pytest.mark.slow

@@ -7,13 +7,15 @@ that up exactly, given the mean and the deviation of the configurations here. Di
 is in the 1x1 convolutions of the first blocks (MSRA's ResNet; 3x3 here), sizes are exclusive and
 RoIAlign is shifted by half a pixel (`model.inclusive_boxes=False` computes both so), anchors are
 not rounded and centred on the corner of a cell. Background is the last of 81 classes and has
-neither box nor mask channel; these last layers are left out.
+neither box nor mask channel; these last layers are left out, or give the rows of categories that
+both data sets know.
 """
 
 from ovis_jax.checkpoints.layouts import (
     bgr_convolution,
     convolution,
     linear,
+    pointwise,
     roi_linear,
     transposed_convolution,
 )
@@ -21,6 +23,7 @@ from ovis_jax.checkpoints.maps.parts import (
     CLASS_PARTS,
     COUNTERS,
     affine,
+    background_last,
     block_convolutions,
     conv_batch_norm,
     residual_blocks,
@@ -43,6 +46,7 @@ def name_map(depth: int = 50) -> NameMap:
         _resnet(depth) | _fpn() | _rpn() | _head_bodies(),
         unused=(COUNTERS, *BUFFERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
+        classes=background_last(_class_layers()),
     )
 
 
@@ -89,3 +93,11 @@ def _head_bodies() -> dict[str, Rule]:
     for i in range(4):
         table |= affine(f"roi_heads.mask_head.mask_fcn{i + 1}", f"mask/conv{i}/conv", convolution)
     return table
+
+
+def _class_layers() -> dict[str, Rule]:
+    return (
+        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
+        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
+        | affine("roi_heads.mask_head.predictor", "mask/logits", pointwise)
+    )

@@ -24,12 +24,12 @@ def detector(depth: int, heads: str = "") -> dict[str, Rule]:
     return resnet("backbone.", depth) | _fpn() | _rpn() | _head_bodies(heads)
 
 
-def class_layers() -> dict[str, Rule]:
-    """The last layers of box and mask head."""
+def class_layers(heads: str = "") -> dict[str, Rule]:
+    """The last layers of box and mask head; `heads` as for `detector`."""
     return (
-        affine("bbox_head.fc_cls", "box/logits", linear)
-        | affine("bbox_head.fc_reg", "box/deltas", linear)
-        | affine("mask_head.conv_logits", "mask/logits", pointwise)
+        affine(f"{heads}bbox_head.fc_cls", "box/logits", linear)
+        | affine(f"{heads}bbox_head.fc_reg", "box/deltas", linear)
+        | affine(f"{heads}mask_head.conv_logits", "mask/logits", pointwise)
     )
 
 

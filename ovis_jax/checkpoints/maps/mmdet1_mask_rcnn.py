@@ -3,14 +3,14 @@
 The published models of this package began here. Same network, RGB input, normalisation, anchors,
 box codec (inclusive sizes, deviations 0.1, 0.1, 0.2, 0.2) and legacy RoIAlign as here. Background
 is class 0 of 81 and boxes are class-specific, also as here; only the classes are others, so the
-last layers of box and mask head are left out.
+last layers of box and mask head are left out, or give the rows of categories that both know.
 
 Files of the "caffe" style carry the same names and cannot be told apart: they want BGR input and
 stride in the 1x1 convolutions, and are of little use to this network.
 """
 
 from ovis_jax.checkpoints.maps import mmdet
-from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_first
 from ovis_jax.checkpoints.rules import NameMap
 
 CLASS_LAYERS = ("bbox_head.fc_cls.*", "bbox_head.fc_reg.*", "mask_head.conv_logits.*")
@@ -22,4 +22,5 @@ def name_map(depth: int = 50) -> NameMap:
         mmdet.detector(depth),
         unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
+        classes=background_first(mmdet.class_layers()),
     )

@@ -5,14 +5,15 @@ and normalisation, order of anchors and of flattened RoI features (channel, y, x
 deviations (RPN 1; boxes 0.1, 0.1, 0.2, 0.2) as here. Different: sizes are exclusive and RoIAlign is
 shifted by half a pixel (`model.inclusive_boxes=False` computes both so), anchors are not rounded
 and centred on the corner of a cell. Background is the last of 81 classes and has neither box nor
-mask channel (320 deltas, 80 masks); these last layers are left out.
+mask channel (320 deltas, 80 masks); these last layers are left out, or give the rows of categories
+that both data sets know.
 
 Files of the "caffe" style carry the same names and cannot be told apart: they want BGR input and
 stride in the 1x1 convolutions, and are of little use to this network.
 """
 
 from ovis_jax.checkpoints.maps import mmdet
-from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_last
 from ovis_jax.checkpoints.rules import NameMap
 
 HEADS = "roi_head."
@@ -29,4 +30,5 @@ def name_map(depth: int = 50) -> NameMap:
         mmdet.detector(depth, HEADS),
         unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
+        classes=background_last(mmdet.class_layers(HEADS)),
     )

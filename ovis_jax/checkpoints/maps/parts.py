@@ -1,7 +1,8 @@
 """Rows of name tables that several published models share."""
 
 from ovis_jax.checkpoints.layouts import Layout, convolution
-from ovis_jax.checkpoints.rules import Rule
+from ovis_jax.checkpoints.rules import ClassLayers, Rule
+from ovis_jax.formats.categories import COCO
 from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS
 
 # Of batch norm layers since PyTorch 0.4.1; running statistics are frozen here.
@@ -18,6 +19,18 @@ def affine(theirs: str, ours: str, layout: Layout) -> dict[str, Rule]:
     }
 
 
+def background_first(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the first in all of them."""
+    count = len(COCO) + 1
+    return ClassLayers(rules, range(1, count), 0, count, count)
+
+
+def background_last(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the last and has neither box nor mask."""
+    count = len(COCO)
+    return ClassLayers(rules, range(count), count, count + 1, count)
+
+
 def conv_batch_norm(
     conv: str, norm: str, ours: str, layout: Layout = convolution
 ) -> dict[str, Rule]:
@@ -31,9 +44,12 @@ def conv_batch_norm(
     }
 
 
-def resnet(prefix: str, depth: int) -> dict[str, Rule]:
-    """ResNet named as torchvision names it: `conv1`, `bn1`, `layer{1..4}.{block}.conv{1..3}`."""
-    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem")
+def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rule]:
+    """ResNet named as torchvision names it: `conv1`, `bn1`, `layer{1..4}.{block}.conv{1..3}`.
+
+    `stem` is the layout of the first convolution.
+    """
+    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem)
     for stage, block, has_shortcut in residual_blocks(depth):
         theirs, ours = f"{prefix}layer{stage}.{block}", f"backbone/stage{stage}/block{block}"
         for i in block_convolutions(depth):

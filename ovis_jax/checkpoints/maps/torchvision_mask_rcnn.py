@@ -9,17 +9,19 @@ normalisation, order of anchors and of flattened RoI features (channel, y, x), b
 exclusive, RoIAlign is not shifted by half a pixel, anchors are centred on the corner of a cell, and
 the published file was trained with a batch norm epsilon of 0 (1e-5 here), which matters only for
 channels of tiny variance. Background is class 0 of 91 and the classes are COCO's; these last
-layers are left out.
+layers are left out, or give the rows of categories that both data sets know.
 """
 
 from ovis_jax.checkpoints.layouts import (
     convolution,
     linear,
+    pointwise,
     roi_linear,
     transposed_convolution,
 )
 from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, affine, resnet
-from ovis_jax.checkpoints.rules import NameMap, Rule
+from ovis_jax.checkpoints.rules import ClassLayers, NameMap, Rule
+from ovis_jax.formats.categories import COCO
 
 CLASS_LAYERS = (
     "roi_heads.box_predictor.cls_score.*",
@@ -43,6 +45,7 @@ def name_map(depth: int = 50) -> NameMap:
         unused=(COUNTERS, *CLASS_LAYERS),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         renames=RENAMES,
+        classes=_class_layers(),
     )
 
 
@@ -74,3 +77,14 @@ def _head_bodies() -> dict[str, Rule]:
         theirs = f"roi_heads.mask_head.mask_fcn{i + 1}"
         table |= affine(theirs, f"mask/conv{i}/conv", convolution)
     return table
+
+
+def _class_layers() -> ClassLayers:
+    """The row of a category is its id; rows of ids that COCO does not use mean nothing."""
+    rules = (
+        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
+        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
+        | affine("roi_heads.mask_predictor.mask_fcn_logits", "mask/logits", pointwise)
+    )
+    ids = [category.id for category in COCO]
+    return ClassLayers(rules, ids, 0, max(ids) + 1, max(ids) + 1)

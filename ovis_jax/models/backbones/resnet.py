@@ -34,20 +34,22 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (with the stride, as torchvision has it), 1x1 and a shortcut."""
+    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1."""
 
     channels: int
     stride: int
     norm: str
     dtype: str
     project: bool = False
+    stride_in_1x1: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
         wide = BOTTLENECK_EXPANSION * self.channels
-        y = nn.relu(ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name="conv1")(x))
-        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv2")(y))
+        first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
+        y = nn.relu(ConvNorm(self.channels, 1, first, self.norm, self.dtype, name="conv1")(x))
+        y = nn.relu(ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")(y))
         y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
         if self.project:
             x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
@@ -63,6 +65,7 @@ class Stage(nn.Module):
     stride: int
     norm: str
     dtype: str
+    stride_in_1x1: bool
     rematerialise: bool
 
     @nn.compact
@@ -72,15 +75,15 @@ class Stage(nn.Module):
         block = Bottleneck if bottleneck else BasicBlock
         block = nn.remat(block) if self.rematerialise else block
         for i in range(self.num_blocks):
-            shortcut = {"project": i == 0} if bottleneck else {}
+            options = {"project": i == 0, "stride_in_1x1": self.stride_in_1x1} if bottleneck else {}
             stride = self.stride if i == 0 else 1
             shape = (self.channels, stride, self.norm, self.dtype)
-            x = block(*shape, **shortcut, name=f"block{i}")(x)
+            x = block(*shape, **options, name=f"block{i}")(x)
         return x
 
 
 class ResNet(nn.Module):
-    """ResNet without its classifier. Source: He et al. 2016; stride in the 3x3 convolution.
+    """ResNet without its classifier. Source: He et al. 2016.
 
     Attributes:
       depth: 18, 34, 50 or 101.
@@ -88,6 +91,8 @@ class ResNet(nn.Module):
       norm: "frozen_batch" for imported weights, "group" to train from scratch.
       frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the
         stem.
+      stride_in_1x1: bottlenecks have their stride in the first 1x1 convolution, as the "caffe"
+        weights want it; otherwise in the 3x3, as torchvision's do.
       dtype: of the computation.
       rematerialise: keep only what enters each residual block and compute the rest again in the
         backward pass: less memory, more time, the same numbers.
@@ -97,6 +102,7 @@ class ResNet(nn.Module):
     width: int = 64
     norm: str = "frozen_batch"
     frozen_stages: int = -1
+    stride_in_1x1: bool = False
     dtype: str = "float32"
     rematerialise: bool = False
 
@@ -125,6 +131,7 @@ class ResNet(nn.Module):
                 stride=1 if i == 0 else 2,
                 norm=self.norm,
                 dtype=self.dtype,
+                stride_in_1x1=self.stride_in_1x1,
                 rematerialise=self.rematerialise,
                 name=f"stage{i + 1}",
             )(x)

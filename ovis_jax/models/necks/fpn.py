@@ -1,4 +1,4 @@
-"""Feature pyramid network: C2...C5 to P2...P6."""
+"""Feature pyramid network: C2...C5 to a pyramid."""
 
 from collections.abc import Sequence
 
@@ -15,27 +15,40 @@ class FPN(nn.Module):
     Attributes:
       channels: of every pyramid level.
       norm: after each convolution; "none" in the published networks.
+      first_level: lowest level of the pyramid; 2 for P2, of the same size as C2.
+      extra_convs: levels above P5 that are convolutions with stride 2 of the one before, the first
+        one directly, the others after ReLU (RetinaNet, section 4). 0: P6 is P5 at its even rows and
+        columns.
       dtype: of the computation.
     """
 
     channels: int = 256
     norm: str = "none"
+    first_level: int = 2
+    extra_convs: int = 0
     dtype: str = "float32"
 
     @nn.compact
     def __call__(self, features: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
-        """Maps C2...C5, each half the size of the one before, to P2...P6 with `channels` channels.
+        """Maps C2...C5, each half the size of the one before, to the levels from `first_level` on.
 
-        P6 is P5 at its even rows and columns.
+        Every level has `channels` channels and half the size of the one before, rounded up.
         """
+        names, features = range(self.first_level, 6), features[self.first_level - 2 :]
         laterals = [
-            ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name=f"lateral{i + 2}")(x)
-            for i, x in enumerate(features)
+            ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name=f"lateral{i}")(x)
+            for i, x in zip(names, features, strict=True)
         ]
         for i in range(len(laterals) - 1, 0, -1):
             laterals[i - 1] = laterals[i - 1] + upsample_nearest_2x(laterals[i])
         levels = [
-            ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"output{i + 2}")(x)
-            for i, x in enumerate(laterals)
+            ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"output{i}")(x)
+            for i, x in zip(names, laterals, strict=True)
         ]
-        return (*levels, levels[-1][..., ::2, ::2, :])
+        if not self.extra_convs:
+            return (*levels, levels[-1][..., ::2, ::2, :])
+        for i in range(self.extra_convs):
+            x = nn.relu(levels[-1]) if i else levels[-1]
+            extra = ConvNorm(self.channels, 3, 2, self.norm, self.dtype, name=f"output{6 + i}")
+            levels.append(extra(x))
+        return tuple(levels)

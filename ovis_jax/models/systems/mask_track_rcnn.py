@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
+from ovis_jax.models.calibration import weighted_mean, window_references
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
@@ -209,8 +209,8 @@ class MaskTrackRCNN(nn.Module):
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
         boxes, scores, labels, valid, overflow = box_head.decode_detections(
-            _weighted_mean(logits, weights),
-            _weighted_mean(deltas, weights),
+            weighted_mean(logits, weights),
+            weighted_mean(deltas, weights),
             proposals,
             window.image_size,
             window.scale,
@@ -226,26 +226,15 @@ class MaskTrackRCNN(nn.Module):
             scores=scores,
             labels=labels,
             embeddings=self.embed(query, rois[None])[0],
-            mask_logits=mask_head.select_class(_weighted_mean(masks, weights), labels + 1),
+            mask_logits=mask_head.select_class(weighted_mean(masks, weights), labels + 1),
+            mask_boxes=boxes,
             valid=valid,
             overflow=overflow,
         )
 
     def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
         """Detects the objects of a frame and gives them identities."""
-        detections = self.detect(window)
-        lost = memory.overflow
-        memory, ids, kept = self.tracker.update(memory, detections, window.is_first)
-        output = FrameOutput(
-            ids=ids,
-            scores=detections.scores,
-            labels=detections.labels,
-            boxes=detections.boxes,
-            mask_logits=detections.mask_logits,
-            valid=kept,
-            overflow=detections.overflow + memory.overflow - lost,
-        )
-        return memory, output
+        return self.tracker.step(memory, self.detect(window), window.is_first)
 
     def initialise(self, images: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
@@ -261,19 +250,9 @@ class MaskTrackRCNN(nn.Module):
         """Calibrated levels [F, h, w, C] and weights [F] over the F references of a window."""
         if self.calibration is None:
             return query[:ROI_LEVELS], jnp.ones(1)
-        center = self.reference_window
-        if center == 0:
-            return self.calibrate(query, query), jnp.ones(1)
-        others = np.delete(np.arange(len(window.valid)), center)
-        exists = window.valid[others]
-        alone = ~exists.any()
-        exists = exists.at[0].set(exists[0] | alone)
-        reference = [
-            x[others].at[0].set(jnp.where(alone, x[center], x[others[0]])) for x in window.pyramid
-        ]
-        queries = [jnp.broadcast_to(x, (2 * center, *x.shape[1:])) for x in query]
-        reference = [jnp.where(exists[:, None, None, None], x, 0) for x in reference]
-        return self.calibrate(queries, reference), exists / exists.sum()
+        reference, weights = window_references(window, self.reference_window)
+        queries = [jnp.broadcast_to(x, (len(weights), *x.shape[1:])) for x in query]
+        return self.calibrate(queries, reference), weights
 
     def _repeat(self, rois: jax.Array, weights: jax.Array) -> jax.Array:
         """The same RoIs [R, 4] for every reference, [F, R, 4]."""
@@ -299,9 +278,3 @@ class MaskTrackRCNN(nn.Module):
         return jax.vmap(
             lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes)
         )(levels, rois)
-
-
-def _weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
-    """Mean of [F, ...] over its first axis; entries of weight 0 may hold anything."""
-    used = weights.reshape(-1, *[1] * (x.ndim - 1))
-    return jnp.sum(jnp.where(used > 0, x, 0) * used, axis=0)

@@ -79,6 +79,38 @@ def cmasktrack() -> Shapes:
     return shapes | conv("track_head.dconv_featureflow", 256, 256, 3, bias=False)
 
 
+def group_norm_conv(name: str, channels: int = 256) -> Shapes:
+    norm = {f"{name}.gn.weight": (channels,), f"{name}.gn.bias": (channels,)}
+    return conv(f"{name}.conv", channels, channels, 3, bias=False) | norm
+
+
+def sipmask(classes: int) -> Shapes:
+    """SipMask for video, in mmdetection 1.x."""
+    shapes, head = resnet50("backbone."), "bbox_head"
+    for i in range(3):
+        shapes |= conv(f"neck.lateral_convs.{i}.conv", 256, 512 * 2**i, 1)
+    for i in range(5):
+        shapes |= conv(f"neck.fpn_convs.{i}.conv", 256, 256, 3)
+        shapes |= {f"{head}.scales.{i}.scale": ()}
+    for tower, length in (("cls_convs", 2), ("reg_convs", 3), ("track_convs", 2)):
+        for i in range(length):
+            shapes |= group_norm_conv(f"{head}.{tower}.{i}")
+    align = f"{head}.feat_align"
+    return (
+        shapes
+        | conv(f"{align}.conv_offset", 72, 4, 1, bias=False)
+        | conv(f"{align}.conv_adaption", 256, 256, 3, bias=False)
+        | {f"{align}.norm.weight": (256,), f"{align}.norm.bias": (256,)}
+        | conv(f"{head}.fcos_cls", classes, 256, 3)
+        | conv(f"{head}.fcos_reg", 4, 256, 3)
+        | conv(f"{head}.fcos_centerness", 1, 256, 3)
+        | conv(f"{head}.sip_cof", 128, 256, 3)
+        | conv(f"{head}.sip_mask_lat0", 512, 768, 1)
+        | conv(f"{head}.sip_mask_lat", 32, 512, 3)
+        | conv(f"{head}.sipmask_track", 512, 768, 1)
+    )
+
+
 def torchvision(layer: str = "", rpn: str = "conv") -> Shapes:
     """Mask R-CNN of torchvision.
 

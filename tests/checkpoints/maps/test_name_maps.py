@@ -5,11 +5,16 @@ import functools
 import numpy as np
 import pytest
 from checkpoints.maps import published_names as published
-from checkpoints.small_model import random_variables, small_shapes
+from checkpoints.small_model import random_variables, shapes_for
 from flax import traverse_util
 from golden_folder import golden_json
 
-from configs import cmasktrack_rcnn_r50_ovis, masktrack_rcnn_r50_ovis
+from configs import (
+    cmasktrack_rcnn_r50_ovis,
+    csipmask_r50_ovis,
+    masktrack_rcnn_r50_ovis,
+    sipmask_r50_ovis,
+)
 from ovis_jax.checkpoints.name_maps import NAME_MAPS
 from ovis_jax.checkpoints.rules import convert_state, to_state_dict
 from ovis_jax.checkpoints.weight_files import read_state_dict
@@ -30,13 +35,15 @@ FILES = {
     "ImageNet": ("torchvision_resnet", published.imagenet(), 53 + 2, IMAGENET),
     "timm": ("timm_resnet", published.imagenet(), 53 + 2, IMAGENET),
     "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
+    "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
 }
 
 
 @functools.cache
-def paper_shapes() -> dict:
-    """Variables of the paper's model."""
-    return build_model(cmasktrack_rcnn_r50_ovis.get_config())[1]
+def paper_shapes(model: str = "") -> dict:
+    """Variables of the paper's model that a published one is for."""
+    config = csipmask_r50_ovis if model == "sipmask" else cmasktrack_rcnn_r50_ovis
+    return build_model(config.get_config())[1]
 
 
 def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
@@ -47,7 +54,7 @@ def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("file", FILES)
 def test_every_tensor_and_every_variable_has_its_place(file):
     model, tensors, num_unused, fresh = FILES[file]
-    got = convert_state(zeros(tensors), NAME_MAPS[model](50), paper_shapes(), file)
+    got = convert_state(zeros(tensors), NAME_MAPS[model](50), paper_shapes(model), file)
     assert sum(map(len, got.unused.values())) == num_unused
     assert len(got.values) == len(tensors) - num_unused
     assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
@@ -63,12 +70,37 @@ def test_masktrack_rcnn_of_youtube_vis_needs_its_number_of_classes():
     assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
 
 
-def test_the_tables_of_whole_models_are_the_recorded_names():
-    recorded = golden_json("cmasktrack_rcnn", "params.json")["params"]
+@pytest.mark.parametrize(
+    ("model", "system", "tensors"),
+    [
+        ("cmasktrack_rcnn", "cmasktrack_rcnn", published.cmasktrack()),
+        ("sipmask", "sipmask", published.sipmask(25)),
+    ],
+)
+def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensors):
+    recorded = golden_json(system, "params.json")["params"]
     names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
-    listed = {name: shape for name, shape in published.cmasktrack().items() if shape}
-    assert names == listed
-    assert set(NAME_MAPS["cmasktrack_rcnn"](50).rules) == set(names)
+    counters = {name for name in tensors if name.endswith("num_batches_tracked")}
+    assert names == {name: shape for name, shape in tensors.items() if name not in counters}
+    assert set(NAME_MAPS[model](50).rules) == set(names)
+
+
+def test_sipmask_of_youtube_vis_needs_its_number_of_classes():
+    name_map, tensors = NAME_MAPS["sipmask"](50), zeros(published.sipmask(40))
+    config = sipmask_r50_ovis.get_config()
+    with pytest.raises(InputError, match=r"fcos_cls.bias: shape \(40,\), expected \(25,\)"):
+        convert_state(tensors, name_map, build_model(config)[1], "file")
+    config.model.num_classes = 40
+    got = convert_state(tensors, name_map, build_model(config)[1], "file")
+    assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
+
+
+def test_sipmask_reads_the_first_convolution_as_bgr():
+    stem = np.random.default_rng(0).normal(size=(64, 3, 7, 7)).astype(np.float32)
+    tensors = zeros(published.sipmask(25)) | {"backbone.conv1.weight": stem}
+    got = convert_state(tensors, NAME_MAPS["sipmask"](50), paper_shapes("sipmask"), "file")
+    ours = got.values["params/backbone/stem/conv/kernel"]
+    np.testing.assert_array_equal(ours[..., 0, :].transpose(2, 0, 1), stem[:, 2])
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -100,7 +132,7 @@ def test_no_variable_is_both_filled_and_new(model):
 @pytest.mark.parametrize("depth", [18, 50])
 @pytest.mark.parametrize("model", NAME_MAPS)
 def test_parameters_written_under_their_names_come_back(model, depth, tmp_path):
-    shapes = small_shapes(depth, calibrated=model != "masktrack_rcnn")
+    shapes = shapes_for(model, depth)
     ours, others = random_variables(shapes, 1), random_variables(shapes, 2)
     name_map = NAME_MAPS[model](depth)
     np.savez(tmp_path / "x.npz", **to_state_dict(ours, name_map.rules))

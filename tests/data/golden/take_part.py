@@ -19,20 +19,46 @@ WHOLE_ARRAYS = ("proposals", "rois", "roi_levels", "base_anchors")
 
 
 def main(whole: pathlib.Path) -> None:
-    """Writes the folder cmasktrack_rcnn."""
-    source = whole / "cmasktrack_rcnn"
-    target = pathlib.Path(__file__).parent / "cmasktrack_rcnn"
-    target.mkdir(exist_ok=True)
+    """Writes the folders cmasktrack_rcnn and sipmask."""
+    take_cmasktrack_rcnn(whole / "cmasktrack_rcnn", empty_part("cmasktrack_rcnn"))
+    take_sipmask(whole / "sipmask", empty_part("sipmask"))
+
+
+def empty_part(system: str) -> pathlib.Path:
+    """The folder of a system, marked as a part."""
+    folder = pathlib.Path(__file__).parent / system
+    folder.mkdir(exist_ok=True)
+    (folder / "PART").write_text("Made by ../take_part.py\n")
+    return folder
+
+
+def take_sipmask(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, target assignment, and the batch with its losses and gradients."""
+    for name in ("ops.npz", "targets.npz", "loss.json"):
+        shutil.copyfile(source / name, target / name)
+    write(target / "params.json", named_parameters(source))
+    batch = np.load(source / "loss.npz")
+    unread = ("pred_masks", "pred_mask_sum", "match_logits", "match_targets")
+    save(target / "loss.npz", {k: v for k, v in batch.items() if not k.endswith(unread)})
+
+
+def named_parameters(source: pathlib.Path) -> dict:
+    """What it takes to make the weights from their names."""
+    parameters = json.loads((source / "params.json").read_text())
+    kept = ("name", "shape", "scale", "offset", "abs", "crc32")
+    parameters["params"] = [{k: p[k] for k in kept} for p in parameters["params"]]
+    return parameters
+
+
+def take_cmasktrack_rcnn(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, a frame, and one video."""
     for name in ("ops.npz", "overrides.npz"):
         shutil.copyfile(source / name, target / name)
     manifest = json.loads((source / "manifest.json").read_text())
     arrays = manifest["arrays"]["frame.npz"]
     save(target / "frame.npz", thinned(np.load(source / "frame.npz"), arrays))
     write(target / "manifest.json", {"set": manifest["set"], "arrays": {"frame.npz": arrays}})
-    parameters = json.loads((source / "params.json").read_text())
-    kept = ("name", "shape", "scale", "offset", "abs", "crc32")
-    parameters["params"] = [{k: p[k] for k in kept} for p in parameters["params"]]
-    write(target / "params.json", parameters)
+    write(target / "params.json", named_parameters(source))
     clip = np.load(source / "inputs.npz")
     save(target / "inputs.npz", {name: clip[name] for name in ("clip_rgb", "resized_bgr")})
     tracking = json.loads((source / "tracking.json").read_text())[VIDEO]
@@ -41,7 +67,6 @@ def main(whole: pathlib.Path) -> None:
     fields = ("video_id", "category_id", "score", "segmentations")
     own = [{k: r[k] for k in fields} for r in results if r["video_id"] == VIDEO_ID]
     write(target / "results_intended.json", own)
-    (target / "PART").write_text("Made by ../take_part.py\n")
 
 
 def thinned(arrays, manifest: dict) -> dict[str, np.ndarray]:

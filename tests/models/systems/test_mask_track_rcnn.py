@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.poison import poison_instances
 from models.tiny import HEIGHT, WIDTH, frame_pairs, tiny_system, window
 
 from ovis_jax.ops.shards import WHOLE, Shard
@@ -26,22 +27,6 @@ def compiled_loss(system):
 
 def total_loss(system, variables, batch):
     return compiled_loss(system)(variables, batch)
-
-
-def poison_instances(batch):
-    """NaN boxes, absurd labels and full masks in every invalid slot."""
-    instances = batch.instances
-    invalid = ~instances.valid
-    instances = instances.replace(
-        boxes=jnp.where(invalid[..., None], jnp.nan, instances.boxes),
-        labels=jnp.where(invalid, 10**6, instances.labels),
-        masks=jnp.where(invalid[..., None, None], jnp.uint8(255), instances.masks),
-    )
-    return batch.replace(
-        instances=instances,
-        reference_boxes=jnp.where(batch.reference_valid[..., None], batch.reference_boxes, jnp.nan),
-        reference_match=jnp.where(invalid, 10**6, batch.reference_match),
-    )
 
 
 @pytest.mark.parametrize("calibrated", [True, False])

@@ -1,0 +1,56 @@
+"""Stages of SipMask."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from ovis_jax.structures import Window
+
+SIDE = 4.0  # distance of each side of a predicted box, in strides
+
+
+def keep_all_detections(model: ConfigDict) -> None:
+    """Makes no score too low."""
+    model.fcos.score_threshold = 0.0
+
+
+def with_objects(variables: dict) -> dict:
+    """Weights with which points predict boxes of some size and masks that fill them."""
+    params = variables["params"]
+    fcos, mask = params["fcos"], params["mask"]
+    distances = fcos["distances"] | {"bias": jnp.full(4, SIDE)}
+    coefficient = mask["coefficient"] | {"bias": jnp.ones_like(mask["coefficient"]["bias"])}
+    params = params | {
+        "fcos": fcos | {"distances": distances},
+        "mask": mask | {"coefficient": coefficient},
+    }
+    return variables | {"params": params}
+
+
+def stages(stage: Callable, window: Window) -> dict[str, Callable]:
+    """Calls that wait for their results, by name.
+
+    Args:
+      stage: makes one from a method of the system and its arguments.
+      window: of frames that all exist.
+    """
+    references = max(len(window.valid) - 1, 1)
+    query = tuple(x[:1] for x in window.pyramid)
+    many = tuple(x[:references] for x in window.pyramid)
+    weights = jnp.full(references, 1 / references)
+    calibrate = stage("calibrate", many, many)
+    calibrated = calibrate()
+    head = stage(lambda system, x: system.fcos(x), calibrated)
+    maps = head()
+    decode = stage("decode", maps, weights, window.image_size, window.scale)
+    boxes, _, _, point, _ = decode()
+    basis = stage("basis", query, maps)
+    return {
+        "calibrate": calibrate,
+        "towers and boxes": head,
+        "decode, fast NMS": decode,
+        "basis maps": basis,
+        "masks": stage("segment", maps, basis(), point, boxes * window.scale, weights),
+        "tracking map": stage(lambda system, x: system.track(x), query),
+    }

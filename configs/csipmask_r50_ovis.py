@@ -1,0 +1,16 @@
+"""CSipMask, ResNet-50-FPN, OVIS: SipMask with temporal feature calibration of every level.
+
+No code of CSipMask was published. What is calibrated and how references are averaged is this
+package's reading of the paper; `config.model.references` has its choices.
+"""
+
+from configs import common, sipmask_r50_ovis
+
+
+def get_config():
+    """Returns the locked configuration."""
+    config = sipmask_r50_ovis.sipmask_r50()
+    config.data.reference_sampling = "window"
+    config.model.calibration = common.calibration()
+    config.predict.reference_window = 5  # frames on either side, outputs averaged
+    return config.lock()

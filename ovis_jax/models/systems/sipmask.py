@@ -1,0 +1,368 @@
+"""SipMask for video and, with calibration, CSipMask: a one-stage detector with a tracking map."""
+
+from collections.abc import Sequence
+
+import flax
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ovis_jax.models.calibration import weighted_mean, window_references
+from ovis_jax.models.heads import fcos as fcos_head
+from ovis_jax.models.heads import subregion_mask as mask_head
+from ovis_jax.models.heads.track import track_loss, track_targets
+from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
+from ovis_jax.ops.boxes import clip_boxes
+from ovis_jax.ops.masks import halve_masks
+from ovis_jax.ops.points import boxes_from_distances
+from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
+from ovis_jax.structures import Detections, FrameOutput, FramePairs, Instances, TrackMemory, Window
+from ovis_jax.tracking.cues import CueTracker
+
+JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
+AVERAGES = ("logits", "probs")
+_MIN_PROB = 1e-30
+
+
+@flax.struct.dataclass
+class SipMaskCapacity:
+    """Sizes of the padded records between the stages; see `configs.sipmask_r50_ovis`."""
+
+    level_candidates: int
+    class_candidates: int
+    detections: int
+    tracks: int
+    positives: int
+
+
+@flax.struct.dataclass
+class _Positives:
+    """Points that teach masks and embeddings, at the boxes that they predict.
+
+    Attributes:
+      boxes: [..., P, 4], pixels of the resized frame, without gradient.
+      coefficients: [..., P, 4, C].
+      index: [..., P] int32, each point's instance.
+      weights: [..., P], of the mask loss.
+      positive: [..., P] bool; the other slots count nowhere.
+    """
+
+    boxes: jax.Array
+    coefficients: jax.Array
+    index: jax.Array
+    weights: jax.Array
+    positive: jax.Array
+
+
+class SipMask(nn.Module):
+    """Detects, segments and embeds the objects of a frame, and links them by a track memory.
+
+    Masks are drawn on one grid over the whole frame, from basis maps and the coefficients of each
+    detection's point. Source: Cao et al. 2020, SipMask, and its published code for video.
+
+    With `calibration` (CSipMask; paper, section 5) every level that the heads read is calibrated
+    with a reference frame, and the outputs of several references are averaged. No code of CSipMask
+    was published: how it averages and which parts read calibrated maps is this package's reading,
+    with `average_scores`, `average_masks`, `track_calibrated` and `basis_calibrated` as choices.
+
+    Attributes:
+      backbone: frames to C2...C5.
+      neck: C2...C5 to P3...P7.
+      fcos: pyramid to classes and boxes of points.
+      mask: features to basis maps and mask coefficients.
+      track: pyramid to embeddings.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
+      tracker: links detections to the track memory.
+      capacity: sizes of the padded records.
+      reference_window: frames on either side of the query whose outputs are averaged at inference.
+      average_scores: what of classes and centerness is averaged over references, one of `AVERAGES`.
+      average_masks: what of masks is averaged, one of `AVERAGES`.
+      track_calibrated: embeddings are read from calibrated maps, not from the query's.
+      basis_calibrated: basis maps are read from calibrated maps, not from the query's.
+    """
+
+    backbone: nn.Module
+    neck: nn.Module
+    fcos: fcos_head.FCOSHead
+    mask: mask_head.SubregionMaskHead
+    track: TrackMapHead
+    calibration: nn.Module | None
+    tracker: CueTracker
+    capacity: SipMaskCapacity
+    reference_window: int = 0
+    average_scores: str = "logits"
+    average_masks: str = "probs"
+    track_calibrated: bool = False
+    basis_calibrated: bool = True
+
+    def __post_init__(self):
+        """Refuses unknown averages."""
+        for value in (self.average_scores, self.average_masks):
+            if value not in AVERAGES:
+                raise ValueError(f"average is {value!r}; expected one of {AVERAGES}")
+        super().__post_init__()
+
+    @property
+    def window_before(self) -> int:
+        """Frames before the query that `step` reads."""
+        return self.reference_window
+
+    @property
+    def window_after(self) -> int:
+        """Frames after the query that `step` reads."""
+        return self.reference_window
+
+    def encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
+        """Maps frames [B, H, W, 3] to the pyramid P3...P7, each [B, h, w, C]."""
+        return self.neck(self.backbone(images))
+
+    def calibrate(
+        self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
+    ) -> tuple[jax.Array, ...]:
+        """Calibrates all levels; without calibration these are the query's."""
+        return tuple(query) if self.calibration is None else self.calibration(query, reference)
+
+    def basis(self, query: Sequence[jax.Array], maps: fcos_head.FCOSMaps) -> jax.Array:
+        """Basis maps [B, H / 2, W / 2, C] of the calibrated maps or of the query pyramid."""
+        if self.calibration is not None and not self.basis_calibrated:
+            maps = self.fcos(query)
+        return self.mask.basis(maps.box_features)
+
+    def losses(
+        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
+    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Losses of a batch of frame pairs; their sum is minimised.
+
+        Args:
+          batch: frame pairs.
+          key: PRNG key for the shifts of the reference boxes.
+          shard: which rows of a larger batch these are; the losses are this shard's part.
+
+        Returns:
+          Scalar losses and scalar metrics by name.
+        """
+        pairs, slots = batch.reference_valid.shape
+        shifts = jax.vmap(
+            lambda k: jax.random.uniform(k, (slots, 2), minval=-JITTER, maxval=JITTER)
+        )(shard.keys(key, pairs))
+        return self.shifted_losses(batch, shifts, shard)
+
+    def shifted_losses(
+        self, batch: FramePairs, shifts: jax.Array, shard: Shard = WHOLE
+    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
+        pairs = len(batch.query)
+        frames = self.encode(jnp.concatenate([batch.query, batch.reference]))
+        query, reference = tuple(x[:pairs] for x in frames), tuple(x[pairs:] for x in frames)
+        calibrated = self.calibrate(query, reference)
+        maps = self.fcos(calibrated)
+        points = self.fcos.points(query)
+        instances = _clean(batch.instances, batch.image_size)
+        targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
+        points = jnp.concatenate([jnp.asarray(x) for x in points])
+        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets, shard)
+
+        coefficients = self.mask.coefficients(maps.class_features)
+        positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
+            maps, coefficients, points, targets, instances
+        )
+        mask = jax.vmap(mask_head.mask_loss)(
+            self.basis(query, maps),
+            positives.coefficients,
+            positives.boxes / mask_head.BASIS_STRIDE,
+            halve_masks(instances.masks),
+            positives.index,
+            positives.weights,
+        )
+        losses = {
+            "class": classes,
+            "box": boxes,
+            "centerness": centerness,
+            "mask": mean_of_rows(mask, shard),
+            "track": self._track_loss(
+                self.track(calibrated if self.track_calibrated else query),
+                self.track(reference),
+                positives,
+                batch,
+                shifts,
+                shard,
+            ),
+        }
+        count = targets.positive.sum(-1)
+        metrics = {
+            "positive_points": count.mean(),
+            "lost_positives": jnp.maximum(count - self.capacity.positives, 0).mean(),
+        }
+        return losses, metrics
+
+    def _positives(self, maps, coefficients, points, targets, instances) -> _Positives:
+        """The positive points of one image, as many as there is room for."""
+        order = jnp.argsort(~targets.positive, stable=True)[: self.capacity.positives]
+        boxes = boxes_from_distances(points[order], maps.distances[order])
+        boxes = jax.lax.stop_gradient(boxes)
+        half, index = boxes / mask_head.BASIS_STRIDE, targets.index[order]
+        positive = mask_head.teaches_mask(half, targets.positive[order])
+        labels = jnp.where(positive, targets.labels[order], 0)
+        own_logits = jnp.take_along_axis(maps.logits[order], labels[:, None], axis=1)[:, 0]
+        weights = mask_head.mask_weights(
+            jax.nn.sigmoid(own_logits),
+            half,
+            instances.boxes[index] / mask_head.BASIS_STRIDE,
+            positive,
+        )
+        return _Positives(
+            boxes=jnp.where(positive[:, None], boxes, 0),
+            coefficients=coefficients[order],
+            index=index,
+            weights=weights,
+            positive=positive,
+        )
+
+    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts, shard):
+        """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
+        valid = batch.reference_valid
+        boxes = jnp.where(valid[..., None], batch.reference_boxes, 0)
+        shift = shifts * (boxes[..., 2:] - boxes[..., :2])
+        boxes = boxes + jnp.concatenate([shift, shift], axis=-1)
+        return track_loss(
+            jax.vmap(embeddings_at)(query_maps, positives.boxes),
+            jax.vmap(embeddings_at)(reference_maps, boxes),
+            valid,
+            jax.vmap(track_targets)(batch.reference_match, positives.index, positives.positive),
+            positives.positive,
+            shard,
+        )
+
+    def init_memory(self, capacity: int) -> TrackMemory:
+        """Empty memory for `capacity` objects of one video."""
+        return self.tracker.init_memory(capacity, self.track.channels)
+
+    def detect(self, window: Window) -> Detections:
+        """Detections of a window's query frame; references that do not exist do not count."""
+        query = tuple(x[self.reference_window][None] for x in window.pyramid)
+        calibrated, weights = self._calibrate_window(query, window)
+        maps = self.fcos(calibrated)
+        boxes, scores, labels, point, valid = self.decode(
+            maps, weights, window.image_size, window.scale
+        )
+        resized = jnp.where(valid[:, None], boxes * window.scale, 0)
+        masks = self.segment(maps, self.basis(query, maps), point, resized, weights)
+        track_maps = self.track(calibrated if self.track_calibrated else query)
+        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
+        return Detections(
+            boxes=boxes,
+            scores=scores,
+            labels=labels,
+            embeddings=weighted_mean(embeddings, weights if self.track_calibrated else jnp.ones(1)),
+            mask_logits=masks,
+            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(boxes)),
+            valid=valid,
+            overflow=jnp.zeros((), jnp.int32),
+        )
+
+    def decode(
+        self,
+        maps: fcos_head.FCOSMaps,
+        weights: jax.Array,
+        image_size: jax.Array,
+        scale: jax.Array,
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Boxes, scores, labels, points and validity [D] of maps [F, ...] of weights [F].
+
+        As `decode_detections` of the head, which see, for averages over the references.
+        """
+        return fcos_head.decode_detections(
+            self._mean_probs(maps.logits, weights, self.average_scores),
+            self._mean_probs(maps.centerness, weights, self.average_scores),
+            weighted_mean(maps.distances, weights),
+            self.fcos.points(maps.box_features),
+            image_size,
+            scale,
+            score_threshold=self.fcos.score_threshold,
+            level_candidates=self.capacity.level_candidates,
+            class_candidates=self.capacity.class_candidates,
+            capacity=self.capacity.detections,
+        )
+
+    def segment(
+        self,
+        maps: fcos_head.FCOSMaps,
+        basis: jax.Array,
+        point: jax.Array,
+        boxes: jax.Array,
+        weights: jax.Array,
+    ) -> jax.Array:
+        """Mask logits [D, H / 2, W / 2] of points [D] with boxes [D, 4] in resized pixels.
+
+        Every reference has its own maps [F, ...] and basis maps [F, H / 2, W / 2, C]; a basis of
+        the query alone, [1, ...], serves all of them.
+        """
+        coefficients = self.mask.coefficients(maps.class_features)[:, point]
+        basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
+        return self._mean_masks(basis, coefficients, boxes, weights)
+
+    def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+        """Detects the objects of a frame and gives them identities."""
+        return self.tracker.step(memory, self.detect(window), window.is_first)
+
+    def initialise(self, images: jax.Array) -> None:
+        """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
+        pyramid = self.encode(images)
+        maps = self.fcos(self.calibrate(pyramid, pyramid))
+        self.mask.coefficients(maps.class_features)
+        self.mask.basis(maps.box_features)
+        self.track(pyramid)
+
+    def _calibrate_window(self, query: tuple[jax.Array, ...], window: Window):
+        """Calibrated levels [F, h, w, C] and weights [F] over the F references of a window."""
+        if self.calibration is None:
+            return query, jnp.ones(1)
+        reference, weights = window_references(window, self.reference_window)
+        queries = [jnp.broadcast_to(x, (len(weights), *x.shape[1:])) for x in query]
+        return self.calibrate(queries, reference), weights
+
+    def _mean_probs(self, logits: jax.Array, weights: jax.Array, average: str) -> jax.Array:
+        """Probabilities [...] of logits [F, ...], averaged over references before or after."""
+        if average == "logits":
+            return jax.nn.sigmoid(weighted_mean(logits, weights))
+        return weighted_mean(jax.nn.sigmoid(logits), weights)
+
+    def _mean_masks(self, basis, coefficients, boxes, weights) -> jax.Array:
+        """Mask logits [D, h, w] of basis maps [F, h, w, C] and coefficients [F, D, 4, C].
+
+        One reference at a time: all together they would need many times the memory.
+        """
+        boxes = boxes / mask_head.BASIS_STRIDE
+
+        def add(total, reference):
+            own_basis, own_coefficients, weight = reference
+            logits, inside = mask_head.mask_logits(own_basis, own_coefficients, boxes)
+            values = logits if self.average_masks == "logits" else jax.nn.sigmoid(logits)
+            return total + jnp.where(inside & (weight > 0), values * weight, 0), inside
+
+        empty = jnp.zeros((len(boxes), *basis.shape[1:3]))
+        total, inside = jax.lax.scan(add, empty, (basis, coefficients, weights))
+        if self.average_masks == "probs":
+            probs = jnp.maximum(total, _MIN_PROB)
+            total = jnp.log(probs) - jnp.log(jnp.maximum(1 - probs, _MIN_PROB))
+        return jnp.where(inside[0], total, jnp.log(_MIN_PROB))
+
+
+def _clean(instances: Instances, image_size: jax.Array) -> Instances:
+    """Instances [B, N, ...] with boxes that end inside the frame and nothing in invalid slots."""
+    valid = instances.valid
+    boxes = jnp.where(valid[..., None], instances.boxes, 0)
+    clip = jax.vmap(lambda own, size: clip_boxes(own, size, inclusive=True))
+    labels = jnp.where(valid, instances.labels, 0)
+    return instances.replace(boxes=clip(boxes, image_size), labels=labels)
+
+
+def _grid_box(size: tuple[int, int], scale: jax.Array, count: int) -> jax.Array:
+    """Pixels [count, 4] of the original frame that a grid over the whole padded frame covers.
+
+    The grid is enlarged to a whole number of pixels, rounded down (but for what float32 loses), and
+    its last pixel must not be lost to truncation.
+    """
+    height, width = size
+    corner = jnp.floor(mask_head.BASIS_STRIDE * jnp.array([width, height]) / scale + 1e-3) - 0.5
+    return jnp.broadcast_to(jnp.concatenate([jnp.zeros(2), corner]), (count, 4))

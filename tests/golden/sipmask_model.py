@@ -1,0 +1,103 @@
+"""The published SipMask at the golden clip's size, with generated weights, and its records."""
+
+import functools
+import zlib
+
+import jax
+import numpy as np
+from golden.comparison import MAP_TOLERANCE
+from golden.generated_weights import generated
+from golden_folder import golden_arrays, golden_json
+
+from configs import csipmask_r50_ovis, sipmask_r50_ovis
+from ovis_jax.checkpoints.layouts import convolution
+from ovis_jax.checkpoints.maps import sipmask
+from ovis_jax.checkpoints.maps.parts import affine
+from ovis_jax.checkpoints.rules import Rule, apply_rules
+from ovis_jax.models.build import build_model
+
+SUBSAMPLING, SUBSAMPLED_ABOVE = 17, 2048
+
+
+def record(name: str, file: str = "frames.npz") -> np.ndarray:
+    """A recorded array."""
+    return golden_arrays("sipmask", file)[name]
+
+
+def state_dict(parameters: list[dict]) -> dict[str, np.ndarray]:
+    """Tensors under their PyTorch names; each is checked against its recorded checksum."""
+    seed = golden_json("sipmask", "params.json")["seed"]
+    state = {}
+    for entry in parameters:
+        value = generated(entry, seed)
+        assert zlib.crc32(value.astype("<f4").tobytes()) == entry["crc32"], entry["name"]
+        state[entry["name"]] = value
+    return state
+
+
+@functools.cache
+def published_sipmask():
+    """System and variables; the variables are shared by all tests of a process."""
+    system, shapes = build_model(sipmask_r50_ovis.get_config())
+    state = state_dict(golden_json("sipmask", "params.json")["params"])
+    return system, apply_rules(state, sipmask.rules(), shapes, "generated weights")
+
+
+@functools.cache
+def calibrated_sipmask():
+    """The same with the generated calibration."""
+    system, shapes = build_model(csipmask_r50_ovis.get_config())
+    extra = golden_json("sipmask", "csipmask/csipmask.json")["params"]
+    state = state_dict(golden_json("sipmask", "params.json")["params"] + extra)
+    rules = affine("tfc.conv_offset", "calibration/offset", convolution)
+    for i in range(3):
+        rules |= affine(f"tfc.offset_convs.{i}.conv", f"calibration/offset_convs_{i}", convolution)
+    rules["tfc.dconv_featureflow.weight"] = Rule("params/calibration/align/kernel", convolution)
+    return system, apply_rules(state, sipmask.rules() | rules, shapes, "generated weights")
+
+
+def clip() -> np.ndarray:
+    """All frames of both videos, normalised RGB [8, H, W, 3]."""
+    return canvases(record("resized_bgr", "inputs.npz"))
+
+
+def canvases(resized_bgr: np.ndarray) -> np.ndarray:
+    """Normalised, zero-padded RGB frames of resized BGR frames [..., h, w, 3]."""
+    height, width = resized_bgr.shape[-3:-1]
+    mean = np.float32(sipmask_r50_ovis.get_config().data.mean)
+    frames = resized_bgr[..., ::-1].astype(np.float32) - mean
+    pad = [(0, 0)] * (frames.ndim - 3) + [(0, -height % 32), (0, -width % 32), (0, 0)]
+    return np.pad(frames, pad)
+
+
+def apply(method, *arguments, model=published_sipmask):
+    """Runs a method of the system, or a function of it, compiled."""
+    system, variables = model()
+    return jax.jit(lambda *a: system.apply(variables, *a, method=method))(*arguments)
+
+
+def levels(joined: np.ndarray, pyramid) -> list[np.ndarray]:
+    """Splits what stands for all points [A, C] into the levels' maps [h, w, C]."""
+    sizes = [x.shape[-3:-1] for x in pyramid]
+    ends = np.cumsum([h * w for h, w in sizes])[:-1]
+    parts = np.split(np.asarray(joined), ends)
+    return [x.reshape(h, w, -1) for x, (h, w) in zip(parts, sizes, strict=True)]
+
+
+def assert_recorded(ours, want: np.ndarray, channels_last: bool = True) -> None:
+    """Compares with a record, which has channels first and may be thinned out.
+
+    Args:
+      ours: [H, W, C] where the record is [C, H, W], or the record's own layout.
+      want: the record.
+      channels_last: whether ours has to be transposed.
+    """
+    ours = np.asarray(ours)
+    if channels_last:
+        ours = np.moveaxis(ours, -1, -3)
+    if ours.shape != want.shape:
+        assert ours.size > SUBSAMPLED_ABOVE
+        ours = ours.reshape(-1)[::SUBSAMPLING]
+    assert ours.shape == want.shape
+    worst = np.abs(ours - want).max() / np.abs(want).max()
+    assert worst <= MAP_TOLERANCE, f"{worst:.2e} of the largest value"

@@ -1,0 +1,106 @@
+"""Whole clips, from frames to results, against what the reference SipMask wrote."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE, SCORE_TOLERANCE
+from golden.sipmask_model import published_sipmask, record
+from golden.test_clip import differing_pixels
+from golden_folder import golden_json
+
+from configs import sipmask_r50_ovis
+from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.inference.collect import VideoTracks
+from ovis_jax.inference.paste import paste_mask, pixel_boxes
+from ovis_jax.inference.stream import VideoStream
+
+IMAGE_SCALE = (160, 96)
+RUNS = {"run10": 10, "run30": 30}  # detections that are kept
+VIDEOS = (0, 1)
+MASK_PIXELS = 3
+SCALE = 0.5
+
+pytestmark = pytest.mark.slow
+
+
+def frames(video: int) -> np.ndarray:
+    """[T, H, W, 3] uint8 RGB in original size."""
+    clip = record("clip_rgb", "inputs.npz")
+    return clip if video == 0 else clip[[2, 5], :, ::-1]
+
+
+@functools.cache
+def stream(run: str) -> VideoStream:
+    """Compiled once for both videos."""
+    system, variables = published_sipmask()
+    capacity = system.capacity.replace(detections=RUNS[run])
+    return VideoStream(system.clone(capacity=capacity), variables, chunk=2, tracks=64)
+
+
+@functools.cache
+def outputs(run: str, video: int):
+    """Frame outputs of a video, and its tracks."""
+    images, data = frames(video), sipmask_r50_ovis.get_config().data
+    height, width = images.shape[1:3]
+    geometry = frame_geometry(width, height, IMAGE_SCALE, data.pad_multiple)
+    canvases = (
+        transform_image(image, geometry, flip=False, mean=data.mean, std=data.std)
+        for image in images
+    )
+    tracks = VideoTracks(width, height, geometry.scale)
+    found = []
+    for chunk in stream(run)(canvases, (geometry.height, geometry.width), geometry.scale):
+        tracks.add(chunk)
+        found.append(chunk.frames)
+    return jax.tree.map(lambda *x: np.concatenate(x), *found), tracks
+
+
+@pytest.mark.parametrize("video", VIDEOS)
+@pytest.mark.parametrize("run", RUNS)
+def test_every_detection_with_its_mask_and_its_identity(run, video):
+    found, _ = outputs(run, video)
+    recorded = golden_json("sipmask", f"tracking_{run}.json")["frames"]
+    recorded = [frame for frame in recorded if frame["video"] == video]
+    assert len(recorded) == len(frames(video))
+    for frame in recorded:
+        t, detections = frame["frame"], frame["detections"]
+        assert len(detections) > 9
+        for i, want in enumerate(detections):
+            assert found.ids[t, i] == want["track_id"]
+            assert found.labels[t, i] == want["label"]
+            assert np.abs(found.boxes[t, i] - want["box"]).max() < BOX_TOLERANCE
+            assert abs(found.scores[t, i] - want["score"]) < SCORE_TOLERANCE
+            box = pixel_boxes(found.mask_boxes[t, i][None], SCALE)[0]
+            mask = paste_mask(found.mask_logits[t, i], box, *want["mask"]["size"])
+            assert differing_pixels(mask, want["mask"]) <= MASK_PIXELS
+        holders = {int(found.ids[t, i]): i for i in np.flatnonzero(found.valid[t])}
+        kept = {int(k): v["score"] for k, v in frame["kept"].items()}
+        assert set(holders) == set(kept)
+        for identity, i in holders.items():
+            assert abs(found.scores[t, i] - kept[identity]) < SCORE_TOLERANCE
+
+
+@pytest.mark.parametrize("video", VIDEOS)
+def test_soft_masks_of_the_first_frame(video):
+    found, _ = outputs("run10", video)
+    want = record(f"v{video}_t0/soft_masks", "detections_run10.npz")
+    probs = 1 / (1 + np.exp(-found.mask_logits[0].astype(np.float64)))
+    assert np.abs(probs - want).max() < MAP_TOLERANCE
+
+
+@pytest.mark.parametrize("video", VIDEOS)
+@pytest.mark.parametrize("run", RUNS)
+def test_results_are_those_of_the_reference(run, video):
+    tracks = outputs(run, video)[1]
+    ours = tracks.tracklets.records(video + 1, len(frames(video)), list(range(1, 26)))
+    recorded = golden_json("sipmask", f"results_{run}.json")
+    want = [entry for entry in recorded if entry["video_id"] == video + 1]
+    assert len(ours) == len(want) > 0
+    for mine, theirs in zip(ours, want, strict=True):
+        assert mine["category_id"] == theirs["category_id"]
+        assert abs(mine["score"] - theirs["score"]) < SCORE_TOLERANCE
+        for a, b in zip(mine["segmentations"], theirs["segmentations"], strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or differing_pixels(a, b) <= MASK_PIXELS

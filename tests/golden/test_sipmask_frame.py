@@ -1,0 +1,133 @@
+"""Every stage of SipMask on frames of two clips, against the reference implementation's numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE
+from golden.sipmask_model import apply, assert_recorded, clip, levels, published_sipmask, record
+
+from ovis_jax.models.heads import fcos
+from ovis_jax.models.heads.track_map import embeddings_at
+from ovis_jax.ops.boxes import clip_boxes
+from ovis_jax.ops.points import boxes_from_distances
+
+FRAMES = ("v0_t0", "v0_t1", "v0_t2", "v0_t3", "v0_t4", "v0_t5", "v1_t0", "v1_t1")
+LEVELS = ("p3", "p4", "p5", "p6", "p7")
+SIZE, SCALE = (96, 160), 0.5
+
+pytestmark = pytest.mark.slow
+
+
+def everything(system, images):
+    """All that is recorded, in one program."""
+    stages = system.backbone(images)
+    pyramid = system.neck(stages)
+    maps = system.fcos(pyramid)
+    levels = [system.fcos.level(x[:1], i) for i, x in enumerate(pyramid)]
+    return {
+        "stages": stages,
+        "pyramid": pyramid,
+        "maps": maps,
+        "coefficients": system.mask.coefficients(maps.class_features),
+        "low_basis": system.mask.low_basis(maps.box_features),
+        "basis": system.mask.basis(maps.box_features),
+        "track": system.track(pyramid),
+        "class_tower": [system.fcos.class_tower(x[:1]) for x in pyramid],
+        "levels": levels,
+        "offsets": [system.fcos.align.offsets(distances) for _, distances, *_ in levels],
+    }
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return apply(everything, clip())
+
+
+def test_frames_are_normalised_as_recorded():
+    assert_recorded(clip()[0][..., ::-1], record("v0_t0/net_input"))
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_backbone_stages_and_pyramid(ours, frame):
+    names = ("c2", "c3", "c4", "c5", *(f"fpn_{level}" for level in LEVELS))
+    for x, name in zip((*ours["stages"], *ours["pyramid"]), names, strict=True):
+        assert_recorded(x[FRAMES.index(frame)], record(f"{frame}/{name}"))
+
+
+def test_points_of_every_level(ours):
+    points = published_sipmask()[0].fcos.points(ours["pyramid"])
+    np.testing.assert_array_equal(np.concatenate(points), record("points"))
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_predictions_of_every_point(ours, frame):
+    number = FRAMES.index(frame)
+    maps = jax.tree.map(lambda x: x[number], ours["maps"])
+    coefficients = ours["coefficients"][number]
+    joined = {
+        "cls": maps.logits,
+        "reg": maps.distances,
+        "ctr": maps.centerness[:, None],
+        "coef": coefficients.reshape(len(coefficients), -1),
+    }
+    for name, values in joined.items():
+        for own, level in zip(levels(values, ours["pyramid"]), LEVELS, strict=True):
+            assert_recorded(own, record(f"{frame}/{name}_{level}"))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_towers_and_feature_alignment(ours, number):
+    _, distances, _, aligned, box_features = ours["levels"][number]
+    stages = {
+        "cls_tower": ours["class_tower"][number],
+        "reg_unscaled": distances,
+        "offsets": ours["offsets"][number],
+        "cls_aligned": aligned,
+        "reg_tower": box_features,
+    }
+    for name, values in stages.items():
+        assert_recorded(values[0], record(f"v0_t0/{name}_{LEVELS[number]}"))
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_basis_and_tracking_maps(ours, frame):
+    names = {"low_basis": "basis_low", "basis": "basis", "track": "track"}
+    for mine, theirs in names.items():
+        assert_recorded(ours[mine][FRAMES.index(frame)], record(f"{frame}/{theirs}"))
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_boxes_and_detections(ours, frame):
+    maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
+    points = published_sipmask()[0].fcos.points(ours["pyramid"])
+    size = jnp.array(SIZE)
+    boxes = boxes_from_distances(np.concatenate(points), maps.distances)
+    boxes = clip_boxes(boxes, size, inclusive=True)
+    assert np.abs(boxes - record(f"{frame}/decoded")).max() < BOX_TOLERANCE
+    found = fcos.decode_detections(
+        jax.nn.sigmoid(maps.logits),
+        jax.nn.sigmoid(maps.centerness),
+        maps.distances,
+        points,
+        size,
+        SCALE,
+        score_threshold=0.03,
+        level_candidates=200,
+        class_candidates=200,
+        capacity=100,
+    )
+    boxes, scores, labels, point, valid = map(np.asarray, found)
+    want = record(f"{frame}/all_bboxes")
+    assert valid.sum() == len(want) > 20 and valid[: len(want)].all()
+    np.testing.assert_array_equal(labels[valid], record(f"{frame}/all_labels"))
+    assert np.abs(boxes[valid] - want[:, :4]).max() < BOX_TOLERANCE
+    assert np.abs(scores[valid] - want[:, 4]).max() < SCORE_TOLERANCE
+    coefficients = ours["coefficients"][FRAMES.index(frame)][point[valid]]
+    resized = jnp.asarray(boxes[valid] * SCALE)
+    embeddings = np.asarray(embeddings_at(ours["track"][FRAMES.index(frame)], resized))
+    for run, kept in (("run10", 10), ("run30", 30)):
+        detections = f"detections_{run}.npz"
+        for name, own in (("det_coeffs", coefficients), ("det_track_feats", embeddings)):
+            own = own.reshape(len(own), -1)[:kept]
+            assert_recorded(own, record(f"{frame}/{name}", detections), channels_last=False)
