@@ -104,7 +104,7 @@ class CocoStills:
             for instance in annotations.instances_of(video.id)
             if not instance.iscrowd
             and instance.category_id in self._labels
-            and instance.rle(0) is not None
+            and instance.segmentations.entries[0] is not None
             and instance.areas[0] > 0
         )
         return tuple(sorted(usable, key=lambda instance: -instance.areas[0]))
