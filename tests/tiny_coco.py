@@ -22,8 +22,8 @@ SIZES = ((160, 100), (100, 160), (200, 120), (150, 110))  # (width, height)
 def write_tiny_coco(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes `coco.json` and PNG images; returns the file and the folder of the images.
 
-    Every image shows a crimson and a green object, a blue one of a category that the videos do not
-    have, and a crimson crowd. The fifth image shows the blue one alone.
+    Every image shows a crimson and a larger green object, a blue one of a category that the videos
+    do not have, and a crimson crowd. The fifth image shows the blue one alone.
     """
     images, annotations = [], []
     for number, (width, height) in enumerate([*SIZES, SIZES[0]], start=1):
@@ -31,7 +31,7 @@ def write_tiny_coco(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
         w, h = width // 4, height // 3
         boxes = {9: (width // 2 + 4, 6, w // 2, h // 2)}
         if number <= len(SIZES):
-            boxes |= {1: (8, 10, w, h), 5: (width // 2, height // 2, w, h)}
+            boxes |= {1: (8, 10, w, h), 5: (width // 2, height // 2, w, h + 6)}
         for category, (x, y, w, h) in boxes.items():
             image[y : y + h, x : x + w] = COLOURS[category]
             outline = [x, y, x + w, y, x + w, y + h, x, y + h]

@@ -12,6 +12,7 @@ from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.pseudo_paste import cut_out
 from ovis_jax.data.pseudo_video import Cutout, Still
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
+from ovis_jax.formats.categories import label_map
 from ovis_jax.formats.coco_images import load_coco
 from ovis_jax.formats.errors import InputError
 
@@ -104,7 +105,7 @@ class CocoStills:
             for instance in annotations.instances_of(video.id)
             if not instance.iscrowd
             and instance.category_id in self._labels
-            and instance.rle(0) is not None
+            and instance.segmentations.entries[0] is not None
             and instance.areas[0] > 0
         )
         return tuple(sorted(usable, key=lambda instance: -instance.areas[0]))
@@ -131,32 +132,33 @@ def open_stills(
       annotations: instance annotations of COCO.
       images: folder of the image files.
       categories: of the model, in the order of its labels.
-      names: pairs of a COCO name and a name of `categories`; without any, equal names belong
-        together, whether upper or lower case.
+      names: pairs of a COCO name and a name of `categories`; without any, as `label_map` says.
       capacity: most objects of an image.
 
     Raises:
       InputError: as `load_coco` and `CocoStills`, or a name is in neither file.
     """
     loaded = load_coco(annotations)
-    labels = label_map(loaded.categories, categories, names, loaded.path)
+    labels = chosen_labels(loaded.categories, categories, names, loaded.path)
     return CocoStills(loaded, images, labels, capacity=capacity)
 
 
-def label_map(
+def chosen_labels(
     source: Sequence[Category],
     target: Sequence[Category],
     names: Sequence[tuple[str, str]],
     path: str,
 ) -> dict[int, int]:
     """From category ids of `source` to positions in `target`; see `open_stills`."""
+    if not names:
+        positions = {category.id: label for label, category in enumerate(target)}
+        return {theirs: positions[ours] for theirs, ours in label_map(source, target).items()}
     field = "config.data.pseudo_video.categories"
-    ids = {category.name.lower(): category.id for category in source}
-    labels = {category.name.lower(): label for label, category in enumerate(target)}
+    ids = {category.name: category.id for category in source}
+    labels = {category.name: label for label, category in enumerate(target)}
     for theirs, ours in names:
-        if theirs.lower() not in ids:
+        if theirs not in ids:
             raise InputError(f"{field}: {theirs!r} is no category of {path}")
-        if ours.lower() not in labels:
+        if ours not in labels:
             raise InputError(f"{field}: {ours!r} is no category of the model")
-    pairs = names or [(name, name) for name in ids if name in labels]
-    return {ids[theirs.lower()]: labels[ours.lower()] for theirs, ours in pairs}
+    return {ids[theirs]: labels[ours] for theirs, ours in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Iterable
 
 import numpy as np
@@ -70,7 +71,9 @@ class Segmentations:
 
 
 def compact(raw: list) -> tuple[list | None, list]:
-    """Keeps only the counts of compressed masks of the same size as the first, to save memory.
+    """Keeps little more than the numbers, to save memory.
+
+    Compressed masks of the same size as the first become their counts, polygons become arrays.
 
     Returns:
       (size, entries): the size as it stands in the file, or None without a compressed mask; entries
@@ -139,6 +142,8 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
         raise InputError(f"{where}: expected a compressed run-length mask or null")
     if not polygons or isinstance(entry, dict):
         problem = rle.check_rle(entry, *size)
+    elif _is_compact(entry):
+        return entry
     else:
         problem = rle.check_polygons(entry)
     if problem:
@@ -174,7 +179,14 @@ def _check_counts(names: list[str], tracks: list[Segmentations], problems: Probl
 def _compact_entry(entry: object, size: list | None) -> object:
     if _is_compressed(entry) and entry["size"] == size:
         return entry["counts"]
+    if type(entry) is list and entry and rle.check_polygons(entry) is None:
+        return [array.array("d", polygon) for polygon in entry]
     return {} if isinstance(entry, str) else entry  # a string alone is no mask
+
+
+def _is_compact(entry: object) -> bool:
+    """Whether an entry is polygons that `compact` has checked."""
+    return type(entry) is list and bool(entry) and type(entry[0]) is array.array
 
 
 def _is_compressed(entry: object) -> bool:

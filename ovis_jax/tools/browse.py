@@ -42,13 +42,14 @@ def run(options: argparse.Namespace) -> pathlib.Path:
     """
     annotations = load_annotations(options.annotations)
     annotations.check_frames(options.images)
+    videos = named_videos(annotations, options.videos)
     records = None
     if options.results:
-        results = load_results(options.results, annotations)
-        records = [as_record(result) for result in results]
+        chosen = {video.id for video in videos}
+        results = load_results(options.results, annotations, progress=True)
+        records = [as_record(result) for result in results if result.video_id in chosen]
     elif not annotations.has_ground_truth:
         raise InputError(f"{annotations.path}: annotations: null, and there are no --results")
-    videos = named_videos(annotations, options.videos)
     with tqdm.tqdm(total=len(videos), unit="video", disable=None, leave=False) as bar:
         written = write_browser(
             annotations,

@@ -13,7 +13,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from ovis_jax import command_line
-from ovis_jax.data.coco_stills import CocoStills, label_map
+from ovis_jax.data.coco_stills import CocoStills, chosen_labels
 from ovis_jax.data.pseudo_data_set import write_pseudo_videos
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.coco_images import load_coco
@@ -46,7 +46,7 @@ def main() -> None:
     settings = data.pseudo_video
     loaded = load_coco(settings.annotations)
     categories = categories_of(loaded.categories, settings.categories)
-    labels = label_map(loaded.categories, categories, settings.categories, loaded.path)
+    labels = chosen_labels(loaded.categories, categories, settings.categories, loaded.path)
     stills = CocoStills(loaded, settings.images, labels, capacity=capacity)
     with tqdm.tqdm(total=values.videos, unit="video", disable=None, leave=False) as bar:
         write_pseudo_videos(

@@ -109,6 +109,17 @@ def test_a_frame_at_rest_is_the_image():
     np.testing.assert_array_equal(drawn.masks, still.masks)
 
 
+def test_a_resized_frame_is_that_of_the_videos():
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    image = cv2.GaussianBlur(image, (9, 9), 3)
+    still = Still(image, np.zeros((0, 60, 80), bool))
+    for size in ((40, 30), (120, 90)):
+        move = resize_transform((80, 60), size)
+        drawn = draw_frame(PseudoClip(still, move[None]), 0, size, FILL).image.astype(int)
+        inside = (slice(2, -2), slice(2, -2))
+        assert np.abs(drawn - cv2.resize(image, size))[inside].max() <= 2
+
+
 def test_a_mirrored_frame_is_the_image_mirrored():
     still = painted_still(np.random.default_rng(0))
     drawn = draw_frame(PseudoClip(still, mirror_transform(110)[None]), 0, (110, 70), FILL)
@@ -167,6 +178,14 @@ def test_a_cutout_is_the_object_with_an_empty_frame_around_it():
     cutout = cut_out(image, mask)
     np.testing.assert_array_equal(cutout.mask, np.pad(np.ones((5, 7), bool), 1))
     np.testing.assert_array_equal(cutout.image[1:-1, 1:-1], image[4:9, 0:7])
+
+
+def test_every_other_pasted_object_is_mirrored():
+    cutout, hidden = Cutout(np.zeros((9, 9, 3), np.uint8), np.ones((9, 9), bool)), np.ones((9, 9))
+    rngs = map(np.random.default_rng, range(60))
+    places = [draw_place(rng, PASTING, cutout, hidden.astype(bool), 2)[0] for rng in rngs]
+    assert 15 < sum(place[0, 0] < 0 for place in places) < 45
+    assert all(place[1, 1] > 0 for place in places)
 
 
 @random

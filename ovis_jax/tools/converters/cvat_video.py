@@ -9,6 +9,7 @@ no file names: without a folder of images, frames are called `<video>/frame_0000
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -150,22 +151,31 @@ def _clip(root: Element, file: pathlib.Path, sources: Sources, ids: dict[str, in
     for number, track in enumerate(root.iterfind("track")):
         where = f"{file}: track {number}"
         category_id = ids[_field(track, "label", where)]
-        visible = False
-        after = None
-        for entry in track:
-            frame = _whole(entry, "frame", where)
-            here = f"{where}, frame {frame}"
-            if not 0 <= frame < length:
-                raise InputError(f"{here}: frame: expected 0 to {length - 1}")
-            if after is not None and (frame < after or (visible and frame > after)):
-                raise InputError(f"{here}: expected an entry for frame {after} before it")
-            visible, after = _field(entry, "outside", here) != "1", frame + 1
-            if visible:
-                mask = _segmentation(entry, height, width, here)
-                clip.add(number, category_id, frame, mask, occlusion=_level(entry))
-        if visible and after < length:
-            raise InputError(f"{where}: expected an entry for frame {after}, at least outside")
+        for frame, entry in _visible(track, length, where):
+            mask = _segmentation(entry, height, width, f"{where}, frame {frame}")
+            clip.add(number, category_id, frame, mask, occlusion=_level(entry))
     return clip
+
+
+def _visible(track: Element, length: int, where: str) -> Iterator[tuple[int, Element]]:
+    """The entries of a track that are not outside, by frame.
+
+    Raises:
+      InputError: an entry is missing or out of order.
+    """
+    visible, after = False, 0
+    for entry in track:
+        frame = _whole(entry, "frame", where)
+        here = f"{where}, frame {frame}"
+        if not 0 <= frame < length:
+            raise InputError(f"{here}: frame: expected 0 to {length - 1}")
+        if frame < after or (visible and frame > after):
+            raise InputError(f"{here}: expected an entry for frame {after} before it")
+        visible, after = _field(entry, "outside", here) != "1", frame + 1
+        if visible:
+            yield frame, entry
+    if visible and after < length:
+        raise InputError(f"{where}: expected an entry for frame {after}, at least outside")
 
 
 def _segmentation(entry: Element, height: int, width: int, where: str) -> dict | list:

@@ -148,7 +148,7 @@ def _write_clips(
     shared = 0
     names = video_names(annotations.videos)
     for video, name in zip(
-        tqdm(annotations.videos, unit="video", disable=None), names, strict=True
+        tqdm(annotations.videos, unit="video", disable=None, leave=False), names, strict=True
     ):
         (path / name).mkdir(parents=True, exist_ok=True)
         drawn = [i for i in annotations.instances_of(video.id) if i.id in numbers]

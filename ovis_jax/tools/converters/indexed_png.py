@@ -41,12 +41,9 @@ def read_numbers(path: pathlib.Path) -> np.ndarray:
         raise InputError(f"{path}: pixels have colours, expected a palette or grey numbers")
     if color_type == _INDEXED:
         plain = bytes(i for number in range(256) for i in (number, number, number))
-        chunks = [
-            (kind, plain[: len(data)] if kind == b"PLTE" else data)
-            for kind, data in chunks
-            if kind != b"tRNS"
-        ]
-        content = _file(chunks)
+        content = _file(
+            [(kind, plain[: len(data)] if kind == b"PLTE" else data) for kind, data in chunks]
+        )
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise InputError(f"{path}: not a PNG file that can be read")
