@@ -49,7 +49,7 @@ def pseudo_video() -> ConfigDict:
         dict(
             annotations="data/coco/annotations/instances_train2017.json",
             images="data/coco/train2017",
-            categories=(),  # (name of the images, name of the videos) pairs; (): as meaning says
+            categories=(),  # (name of the images, name of the videos) pairs; (): the common map
             min_pixels=16,  # visible ones from which on an object counts in a frame
             motion=dict(
                 rotation=12.0,  # degrees

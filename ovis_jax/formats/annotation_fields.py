@@ -8,7 +8,7 @@ from ovis_jax.formats.annotation_records import Category, Video
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, kind, list_of, required, shown, whole_number
 
-_MAX_SIZE = 1 << 20  # of a side or a length; far above any video, far below what overflows
+MAX_SIZE = 1 << 20  # of a side or a length; far above any video, far below what overflows
 
 
 def parse_videos(parts: dict, path: str) -> tuple[Video, ...]:
@@ -58,7 +58,7 @@ def _video(record: object, where: str) -> Video:
     video_id = whole_number(record, "id", where)
     where = f"{where} (id {video_id})"
     width, height, length = (
-        whole_number(record, field, where, minimum=1, maximum=_MAX_SIZE)
+        whole_number(record, field, where, minimum=1, maximum=MAX_SIZE)
         for field in ("width", "height", "length")
     )
     names = list_of(record, "file_names", where, length)

@@ -9,6 +9,7 @@ no file names: without a folder of images, frames are called `<video>/frame_0000
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -17,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ovis_jax.formats import rle
+from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.atomic import write_text
@@ -33,6 +35,7 @@ from ovis_jax.tools.converters.outlines import joined, outlines
 from ovis_jax.tools.converters.safe_xml import read_xml
 
 _ATTRIBUTE = "occlusion"
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 def read(path: pathlib.Path, sources: Sources) -> Annotations:
@@ -240,6 +243,6 @@ def _meta_number(root: Element, field: str, file: pathlib.Path) -> int:
     """A number of the description of the task, or of the job."""
     for kind in ("task", "job"):
         text = root.findtext(f"meta/{kind}/{field}")
-        if text is not None and text.strip().isdecimal() and int(text) > 0:
+        if text is not None and _DIGITS.fullmatch(text.strip()) and 1 <= int(text) <= MAX_SIZE:
             return int(text)
-    raise InputError(f"{file}: meta/task/{field}: expected a whole number from 1 on")
+    raise InputError(f"{file}: meta/task/{field}: expected a whole number from 1 to {MAX_SIZE}")

@@ -44,7 +44,10 @@ def read_numbers(path: pathlib.Path) -> np.ndarray:
         content = _file(
             [(kind, plain[: len(data)] if kind == b"PLTE" else data) for kind, data in chunks]
         )
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # too large
+        image = None
     if image is None:
         raise InputError(f"{path}: not a PNG file that can be read")
     return image if image.ndim == 2 else image[..., 0]
@@ -74,8 +77,9 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", content, place)
         data = content[place + 8 : place + 8 + length]
-        if len(data) != length:
-            raise ValueError("a chunk is cut off")
+        checksum = content[place + 8 + length : place + 12 + length]
+        if checksum != _checksum(kind, data):
+            raise ValueError("a chunk is damaged or cut off")
         yield kind, data
         place += length + 12
 
@@ -83,6 +87,9 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _file(chunks: list[tuple[bytes, bytes]]) -> bytes:
     parts = [_SIGNATURE]
     for kind, data in chunks:
-        checksum = zlib.crc32(kind + data)
-        parts.append(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum))
+        parts.append(struct.pack(">I", len(data)) + kind + data + _checksum(kind, data))
     return b"".join(parts)
+
+
+def _checksum(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", zlib.crc32(kind + data))

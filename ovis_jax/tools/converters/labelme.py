@@ -12,6 +12,7 @@ import pathlib
 from tqdm import tqdm
 
 from ovis_jax.formats import rle
+from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations, Instance, Video
 from ovis_jax.formats.atomic import write_json
@@ -115,30 +116,35 @@ def _frame(file: pathlib.Path) -> dict:
                 parts[key] = stream.value()
         stream.end()
     for field in ("imageHeight", "imageWidth"):
-        whole_number(parts, field, str(file), minimum=1)
-    seen = set()
+        whole_number(parts, field, str(file), minimum=1, maximum=MAX_SIZE)
+    alone = set()
     for number, shape in enumerate(list_of(parts, "shapes", str(file))):
         where = f"{file}: shapes[{number}]"
-        shape = as_record(shape, where)
-        if not isinstance(required(shape, "label", where), str):
-            raise InputError(f"{where}: label: expected a string, is {shown(shape['label'])}")
-        kind = shape.get("shape_type", "polygon")
-        if kind != "polygon":
-            raise InputError(f"{where}: shape_type: expected polygon, is {shown(kind)}")
-        problem = rle.check_polygons([_flat(list_of(shape, "points", where), where)])
-        if problem:
-            raise InputError(f"{where}: points: {problem}")
-        group = shape.get("group_id")
-        if group is not None:
-            whole_number(shape, "group_id", where)
-        elif shape["label"] in seen:
-            raise InputError(
-                f"{where}: group_id: expected the number of the object, since there are "
-                f"several shapes {shape['label']!r}; is null"
-            )
-        else:
-            seen.add(shape["label"])
+        _check_shape(shape, where)
+        if shape.get("group_id") is None:
+            if shape["label"] in alone:
+                raise InputError(
+                    f"{where}: group_id: expected the number of the object, since there are "
+                    f"several shapes {shape['label']!r}; is null"
+                )
+            alone.add(shape["label"])
     return parts
+
+
+def _check_shape(shape: object, where: str) -> None:
+    """Raises InputError unless it is a polygon with a label."""
+    shape = as_record(shape, where)
+    if not isinstance(required(shape, "label", where), str):
+        raise InputError(f"{where}: label: expected a string, is {shown(shape['label'])}")
+    kind = shape.get("shape_type", "polygon")
+    if kind != "polygon":
+        raise InputError(f"{where}: shape_type: expected polygon, is {shown(kind)}")
+    problem = rle.check_polygons([_flat(list_of(shape, "points", where), where)])
+    if problem:
+        raise InputError(f"{where}: points: {problem}")
+    as_record(shape.get("flags") or {}, f"{where}: flags")
+    if shape.get("group_id") is not None:
+        whole_number(shape, "group_id", where)
 
 
 def _clip(

@@ -29,6 +29,8 @@ def read_xml(path: pathlib.Path) -> ElementTree.Element:
             parser.ParseFile(file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except expat.ExpatError as error:
+    except InputError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # also unknown encodings
         raise InputError(f"{path}: not XML: {error}") from None
     return builder.close()

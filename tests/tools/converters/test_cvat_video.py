@@ -65,8 +65,10 @@ def test_cvat_frames_are_named_by_the_images_if_there_are_as_many(tmp_path):
     "content, message",
     [
         ("no xml", "not XML"),
+        ('<?xml version="1.0" encoding="none"?><annotations/>', "not XML: unknown encoding"),
         (cvat_file(entry(2)).replace("<size>3</size>", ""), "meta/task/size"),
         (cvat_file(entry(2)).replace("<width>12", "<width>x"), "original_size/width"),
+        (cvat_file(entry(2), size=10**12), "meta/task/size"),
         (cvat_file(entry(2)).replace('label="car"', ""), "track 0: label: missing"),
         (cvat_file(entry(3)), "track 0, frame 3: frame: expected 0 to 2"),
         (cvat_file(entry("x")), "track 0: frame: expected a whole number, is 'x'"),

@@ -90,7 +90,8 @@ def test_what_is_wrong_with_a_png_is_said_with_its_name(tmp_path):
     good = np.uint8([[0, 1]])
     write_numbers(clip / "0.png", good)
     whole = (clip / "0.png").read_bytes()
-    for content in (b"", b"GIF89a", whole[:40], whole[:-20]):
+    damaged = whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]
+    for content in (b"", b"GIF89a", whole[:40], whole[:-20], damaged):
         (clip / "1.png").write_bytes(content)
         with pytest.raises(InputError, match="1.png: not a PNG"):
             id_pngs.read_davis(clip, Sources())

@@ -55,7 +55,9 @@ def test_images_without_a_labelme_file_are_frames_without_objects(tmp_path):
         (labelme_file([dict(points=[[1, 2], [3, 4]])]), r"shapes\[0\]: points"),
         (labelme_file([dict(points=[[1, 2], [3, "4"], [5, 6]])]), r"shapes\[0\]: points"),
         (labelme_file([dict(points=[1, 2, 3, 4, 5, 6])]), r"shapes\[0\]: points"),
+        (labelme_file([dict(flags=[1])]), r"shapes\[0\]: flags"),
         (labelme_file([], imageHeight="8"), "imageHeight"),
+        (labelme_file([], imageWidth=10**12), "imageWidth"),
         ('{"imageHeight": 8, "imageWidth": 12}', "shapes"),
     ],
 )
