@@ -16,6 +16,7 @@ import tqdm
 from ovis_jax.formats.annotations import Annotations, Video, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
+from ovis_jax.tools.tool import ToolParser, run_tool
 from ovis_jax.visualization.browsing import write_browser
 from ovis_jax.visualization.overlays import chosen_videos
 
@@ -24,14 +25,7 @@ _CHOSEN = 4  # videos, unless they are named
 
 def main(arguments: list[str] | None = None) -> int:
     """Draws, prints the page, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        print(run(options))
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"browse: {' '.join(line.split())}", file=sys.stderr)
-        return 2
-    return 0
+    return run_tool(_parser(), lambda options: print(run(options)), arguments)
 
 
 def run(options: argparse.Namespace) -> pathlib.Path:
@@ -90,7 +84,7 @@ def as_record(result: TrackResult) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="browse", description="Draws videos with their objects.")
+    parser = ToolParser(prog="browse", description="Draws videos with their objects.")
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument("--annotations", required=True, **path, help="ground truth, OVIS format")
     parser.add_argument("--images", required=True, **path, help="folder of the frames")

@@ -17,24 +17,27 @@ import tensorflow_datasets as tfds
 from ovis_jax.data import tfds as builders
 from ovis_jax.data.tfds.video_builder import VideoBuilder
 from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 _BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Builds, prints the folder, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        builder = _builder(options)
-        builder.download_and_prepare(download_config=_download_config(options))
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"build_records: {line}", file=sys.stderr)
-        return 2
+    return run_tool(_parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: the download or an option cannot be used.
+    """
+    builder = _builder(options)
+    builder.download_and_prepare(download_config=_download_config(options))
     for split in builder.info.splits.values():
         print(f"{split.name}: {split.num_examples} examples in {split.num_shards} files")
     print(builder.data_dir)
-    return 0
 
 
 def _builder(options: argparse.Namespace) -> VideoBuilder:
@@ -72,7 +75,7 @@ def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfi
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(prog="build_records", description=__doc__.splitlines()[0])
     names = sorted(cls.name for cls in _BUILDERS.values())
     parser.add_argument("--dataset", choices=names, required=True)
     parser.add_argument("--config", choices=("frames", "videos", "prepared"), default="frames")

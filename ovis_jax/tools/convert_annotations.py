@@ -18,6 +18,7 @@ from ovis_jax.formats.annotations import Annotations, load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
 from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "ovis": ovis.read,
@@ -40,15 +41,7 @@ _FILES = ("ovis", "coco")
 
 def main(arguments: list[str] | None = None) -> int:
     """Converts, prints what was written and lost, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        for line in run(options):
-            print(line)
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"convert_annotations: {' '.join(line.split())}", file=sys.stderr)
-        return 2
-    return 0
+    return run_tool(_parser(), lambda options: print(*run(options), sep="\n"), arguments)
 
 
 def run(options: argparse.Namespace) -> list[str]:
@@ -85,9 +78,7 @@ def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[st
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="convert_annotations", description="Converts annotations of videos."
-    )
+    parser = ToolParser(prog="convert_annotations", description="Converts annotations of videos.")
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument("--from", required=True, choices=_READERS, dest="source", help="format")
     parser.add_argument("--to", required=True, choices=_WRITERS, dest="target", help="format")

@@ -20,20 +20,12 @@ from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.evaluate_results import short_names
-
-_NAME = "dataset_statistics"
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        run(options)
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"{_NAME}: {line}", file=sys.stderr)
-        return 2
-    return 0
+    return run_tool(_parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -103,8 +95,9 @@ def _for_each(rates: Sequence[float], count: int) -> list[float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_NAME, description="Counts, durations and occlusion of annotated videos."
+    parser = ToolParser(
+        prog="dataset_statistics",
+        description="Counts, durations and occlusion of annotated videos.",
     )
     parser.add_argument(
         "--annotations", required=True, nargs="+", help="OVIS or YouTube-VIS: .json, .json.gz, .zip"

@@ -13,7 +13,6 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
 
 from ovis_jax.evaluation import (
     Matching,
@@ -31,27 +30,12 @@ from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.json_stream import open_json
 from ovis_jax.formats.results import TrackResult, load_results
-
-_NAME = "evaluate_results"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports bad arguments as bad input: one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{_NAME}: {message}\n")
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Evaluates, prints, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        run(options)
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"{_NAME}: {' '.join(line.split())}", file=sys.stderr)
-        return 2
-    return 0
+    return run_tool(_parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -144,8 +128,8 @@ def _category_ids(path: pathlib.Path | str) -> Iterator[object]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=_NAME, description="Average precision and recall of tracked object masks."
+    parser = ToolParser(
+        prog="evaluate_results", description="Average precision and recall of tracked object masks."
     )
     parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
     parser.add_argument(

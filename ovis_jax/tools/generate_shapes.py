@@ -17,26 +17,30 @@ import tqdm
 from ovis_jax.data.occluded_shapes import SPLITS, generate
 from ovis_jax.data.shapes_parameters import ShapesParameters
 from ovis_jax.data.statistics import Difficulty, measure_difficulty
-from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Generates, prints the difficulty, returns the exit code."""
-    options = vars(_parser().parse_args(arguments))
-    output, workers = options.pop("output"), options.pop("workers")
-    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return run_tool(_parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: an option makes no sense, or the folder holds something else.
+    """
+    values = dict(vars(options))
+    output, workers = values.pop("output"), values.pop("workers")
+    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     parameters = ShapesParameters(**lists)
     total = parameters.train_videos + parameters.valid_videos
-    try:
-        with tqdm.tqdm(total=total, unit="video", disable=None, leave=False) as bar:
-            new = generate(output, parameters, workers, bar.update)
-        print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
-        for split in SPLITS:
-            print(_summary(output, split))
-    except (InputError, OSError) as error:
-        print(f"generate_shapes: {error}", file=sys.stderr)
-        return 2
-    return 0
+    with tqdm.tqdm(total=total, unit="video", disable=None, leave=False) as bar:
+        new = generate(output, parameters, workers, bar.update)
+    print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
+    for split in SPLITS:
+        print(_summary(output, split))
 
 
 def format_difficulty(difficulty: Difficulty) -> str:
@@ -57,7 +61,7 @@ def _summary(output: pathlib.Path, split: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     """One option for each field of ShapesParameters."""
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         prog="generate_shapes",
         description="Generates the data set Occluded Shapes: OVIS JSON and JPEG frames.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -17,20 +17,12 @@ from tqdm import tqdm
 from ovis_jax.data.split_files import PARTS, check_outputs, read_contents, write_split
 from ovis_jax.data.splits import VideoContents, choose_minival
 from ovis_jax.formats.errors import InputError
-
-_NAME = "split_annotations"
+from ovis_jax.tools.tool import ToolParser, run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Splits, prints the balance, returns the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        run(options)
-    except (InputError, OSError) as error:
-        for line in str(error).splitlines():
-            print(f"{_NAME}: {line}", file=sys.stderr)
-        return 2
-    return 0
+    return run_tool(_parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -83,8 +75,8 @@ def format_balance(contents: VideoContents, minival: np.ndarray, min_videos: int
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_NAME,
+    parser = ToolParser(
+        prog="split_annotations",
         description="Splits annotated videos into train.json and minival.json, "
         "balanced over the categories.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
