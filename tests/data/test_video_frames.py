@@ -1,4 +1,5 @@
 import pathlib
+import threading
 import types
 
 import numpy as np
@@ -26,11 +27,17 @@ def test_all_frames_come_in_order(tmp_path, video):
         np.testing.assert_array_equal(image, frames[t])
 
 
-def test_leaving_early_is_fine(tmp_path, video):
+def test_leaving_early_ends_the_threads_that_decode_ahead(tmp_path, video):
     data = write_tiny_ovis(tmp_path, frames=20)
+    before = set(threading.enumerate())
     frames = iter_video_frames(data.eval_images, video, data)
     next(frames)
+    ahead = set(threading.enumerate()) - before
+    assert ahead
     frames.close()
+    for thread in ahead:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in ahead)
 
 
 def test_a_damaged_frame_is_an_input_error(tmp_path, video):

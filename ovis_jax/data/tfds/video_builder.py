@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import itertools
 import pathlib
@@ -62,13 +63,13 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             disable_shuffling=True,  # records are found by number
         )
 
+    @abc.abstractmethod
     def _annotated_splits(self, dl_manager) -> Mapping[str, AnnotatedSplit]:
         """The splits by name.
 
         Raises:
           InputError: a file is missing or cannot be used.
         """
-        raise NotImplementedError
 
     def _download_and_prepare(self, dl_manager, download_config) -> None:
         beam = (download_config.beam_options, download_config.beam_runner)
