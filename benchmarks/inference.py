@@ -178,7 +178,9 @@ def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[s
         is_first=np.array(True),
     )
     step = stage("step", system.apply(variables, 256, method="init_memory"), window)
-    stages = importlib.import_module(f"benchmarks.stages.{name}").stages(stage, window)
+    stages = importlib.import_module(f"benchmarks.stages.{name}").stages(
+        stage, window, max(count - 1, 1)
+    )
     times = {"encode": best_time(encode, options.seconds) / options.chunk}
     inner = {part: best_time(call, options.seconds) for part, call in stages.items()}
     rest = best_time(step, options.seconds)

@@ -28,14 +28,14 @@ def with_objects(variables: dict) -> dict:
     return variables | {"params": params}
 
 
-def stages(stage: Callable, window: Window) -> dict[str, Callable]:
+def stages(stage: Callable, window: Window, references: int) -> dict[str, Callable]:
     """Calls that wait for their results, by name.
 
     Args:
       stage: makes one from a method of the system and its arguments.
       window: of frames that all exist.
+      references: frames that calibrate the query.
     """
-    references = max(len(window.valid) - 1, 1)
     query = tuple(x[:1] for x in window.pyramid)
     many = tuple(x[:references] for x in window.pyramid)
     weights = jnp.full(references, 1 / references)

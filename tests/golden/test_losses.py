@@ -144,42 +144,35 @@ def losses_and_gradient():
     return losses, traverse_util.flatten_dict({"params": gradient}, sep="/")
 
 
+def assignment(i: int, boxes, considered, positive_iou, negative_iou):
+    """What boxes are assigned to in image i: instance + 1, 0 for background, -1 for neither."""
+    instances = jax.tree.map(lambda x: x[i], batch().instances)
+    ours = assign_by_iou(
+        boxes,
+        considered,
+        instances.boxes,
+        instances.valid,
+        positive_iou=positive_iou,
+        negative_iou=negative_iou,
+        min_positive_iou=negative_iou,
+        inclusive=True,
+    )
+    return jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
+
+
 def test_anchor_assignment():
     height, width = record("resized_bgr").shape[2:4]
     boxes = jnp.asarray(anchors())
     inside = (boxes[:, :2] >= 0).all(1) & (boxes[:, 2] < width) & (boxes[:, 3] < height)
     for i in IMAGES:
-        instances = jax.tree.map(lambda x: x[i], batch().instances)  # noqa: B023
-        ours = assign_by_iou(
-            boxes,
-            inside,
-            instances.boxes,
-            instances.valid,
-            positive_iou=0.7,
-            negative_iou=0.3,
-            min_positive_iou=0.3,
-            inclusive=True,
-        )
-        code = jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
-        code = jnp.where(inside, code, -2)
+        code = jnp.where(inside, assignment(i, boxes, inside, 0.7, 0.3), -2)
         np.testing.assert_array_equal(code, record(f"img{i}/anchor_assignment"))
 
 
 def test_proposal_assignment():
     for i in IMAGES:
-        instances = jax.tree.map(lambda x: x[i], batch().instances)  # noqa: B023
         proposals = jnp.asarray(record(f"img{i}/proposals")[:, :4])
-        ours = assign_by_iou(
-            proposals,
-            jnp.ones(len(proposals), bool),
-            instances.boxes,
-            instances.valid,
-            positive_iou=0.5,
-            negative_iou=0.5,
-            min_positive_iou=0.5,
-            inclusive=True,
-        )
-        code = jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
+        code = assignment(i, proposals, jnp.ones(len(proposals), bool), 0.5, 0.5)
         np.testing.assert_array_equal(code, record(f"img{i}/proposal_assignment"))
 
 

@@ -18,7 +18,7 @@ def name_map(depth: int = 50) -> NameMap:
 
 def rules(depth: int = 50) -> dict[str, Rule]:
     """Every tensor of the state dict, by its PyTorch name."""
-    return mmdet.detector(depth) | mmdet.class_layers() | mmdet.track_head() | _calibration()
+    return mmdet.masktrack(depth) | _calibration()
 
 
 def _calibration() -> dict[str, Rule]:

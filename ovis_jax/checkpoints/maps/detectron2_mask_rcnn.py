@@ -11,18 +11,11 @@ neither box nor mask channel; these last layers are left out, or give the rows o
 both data sets know.
 """
 
-from ovis_jax.checkpoints.layouts import (
-    bgr_convolution,
-    convolution,
-    linear,
-    pointwise,
-    roi_linear,
-    transposed_convolution,
-)
+from ovis_jax.checkpoints.layouts import bgr_convolution, convolution
+from ovis_jax.checkpoints.maps.mask_rcnn import LEVELS, MaskRCNNNames
 from ovis_jax.checkpoints.maps.parts import (
     CLASS_PARTS,
     COUNTERS,
-    affine,
     background_last,
     block_convolutions,
     conv_batch_norm,
@@ -31,10 +24,19 @@ from ovis_jax.checkpoints.maps.parts import (
 from ovis_jax.checkpoints.rules import NameMap, Rule
 
 RGB_STD = (58.395, 57.12, 57.375)
-CLASS_LAYERS = (
-    "roi_heads.box_predictor.cls_score.*",
-    "roi_heads.box_predictor.bbox_pred.*",
-    "roi_heads.mask_head.predictor.*",
+RPN = "proposal_generator.rpn_head"
+NAMES = MaskRCNNNames(
+    laterals=[f"backbone.fpn_lateral{i}" for i in LEVELS],
+    outputs=[f"backbone.fpn_output{i}" for i in LEVELS],
+    rpn=(f"{RPN}.conv", f"{RPN}.objectness_logits", f"{RPN}.anchor_deltas"),
+    box=("roi_heads.box_head.fc1", "roi_heads.box_head.fc2"),
+    mask=[f"roi_heads.mask_head.mask_fcn{i}" for i in range(1, 5)],
+    upsample="roi_heads.mask_head.deconv",
+    classes=(
+        "roi_heads.box_predictor.cls_score",
+        "roi_heads.box_predictor.bbox_pred",
+        "roi_heads.mask_head.predictor",
+    ),
 )
 # Constants that older versions saved with the weights.
 BUFFERS = ("proposal_generator.anchor_generator.cell_anchors.*", "pixel_mean", "pixel_std")
@@ -43,10 +45,10 @@ BUFFERS = ("proposal_generator.anchor_generator.cell_anchors.*", "pixel_mean", "
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        _resnet(depth) | _fpn() | _rpn() | _head_bodies(),
-        unused=(COUNTERS, *BUFFERS, *CLASS_LAYERS),
+        _resnet(depth) | NAMES.body(),
+        unused=(COUNTERS, *BUFFERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
-        classes=background_last(_class_layers()),
+        classes=background_last(NAMES.class_layers()),
     )
 
 
@@ -65,39 +67,3 @@ def _resnet(depth: int) -> dict[str, Rule]:
 
 def _conv_norm(theirs: str, ours: str, layout=convolution) -> dict[str, Rule]:
     return conv_batch_norm(theirs, f"{theirs}.norm", ours, layout)
-
-
-def _fpn() -> dict[str, Rule]:
-    table = {}
-    for i in range(2, 6):
-        table |= affine(f"backbone.fpn_lateral{i}", f"neck/lateral{i}/conv", convolution)
-        table |= affine(f"backbone.fpn_output{i}", f"neck/output{i}/conv", convolution)
-    return table
-
-
-def _rpn() -> dict[str, Rule]:
-    head = "proposal_generator.rpn_head"
-    return (
-        affine(f"{head}.conv", "rpn/hidden", convolution)
-        | affine(f"{head}.objectness_logits", "rpn/logits", convolution)
-        | affine(f"{head}.anchor_deltas", "rpn/deltas", convolution)
-    )
-
-
-def _head_bodies() -> dict[str, Rule]:
-    table = (
-        affine("roi_heads.box_head.fc1", "box/fc0", roi_linear(7))
-        | affine("roi_heads.box_head.fc2", "box/fc1", linear)
-        | affine("roi_heads.mask_head.deconv", "mask/upsample", transposed_convolution)
-    )
-    for i in range(4):
-        table |= affine(f"roi_heads.mask_head.mask_fcn{i + 1}", f"mask/conv{i}/conv", convolution)
-    return table
-
-
-def _class_layers() -> dict[str, Rule]:
-    return (
-        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
-        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
-        | affine("roi_heads.mask_head.predictor", "mask/logits", pointwise)
-    )

@@ -11,5 +11,4 @@ from ovis_jax.checkpoints.rules import NameMap
 
 def name_map(depth: int = 50) -> NameMap:
     """The whole file; nothing is newly initialised."""
-    rules = mmdet.detector(depth) | mmdet.class_layers() | mmdet.track_head()
-    return NameMap(rules, unused=(COUNTERS,))
+    return NameMap(mmdet.masktrack(depth), unused=(COUNTERS,))

@@ -10,17 +10,17 @@ stride in the 1x1 convolutions, and are of little use to this network.
 """
 
 from ovis_jax.checkpoints.maps import mmdet
-from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_first
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_first, resnet
 from ovis_jax.checkpoints.rules import NameMap
 
-CLASS_LAYERS = ("bbox_head.fc_cls.*", "bbox_head.fc_reg.*", "mask_head.conv_logits.*")
+NAMES = mmdet.names()
 
 
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        mmdet.detector(depth),
-        unused=(COUNTERS, *CLASS_LAYERS),
+        resnet("backbone.", depth) | NAMES.body(),
+        unused=(COUNTERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
-        classes=background_first(mmdet.class_layers()),
+        classes=background_first(NAMES.class_layers()),
     )

@@ -13,22 +13,17 @@ stride in the 1x1 convolutions, and are of little use to this network.
 """
 
 from ovis_jax.checkpoints.maps import mmdet
-from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_last
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, background_last, resnet
 from ovis_jax.checkpoints.rules import NameMap
 
-HEADS = "roi_head."
-CLASS_LAYERS = (
-    f"{HEADS}bbox_head.fc_cls.*",
-    f"{HEADS}bbox_head.fc_reg.*",
-    f"{HEADS}mask_head.conv_logits.*",
-)
+NAMES = mmdet.names("roi_head.")
 
 
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        mmdet.detector(depth, HEADS),
-        unused=(COUNTERS, *CLASS_LAYERS),
+        resnet("backbone.", depth) | NAMES.body(),
+        unused=(COUNTERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
-        classes=background_last(mmdet.class_layers(HEADS)),
+        classes=background_last(NAMES.class_layers()),
     )

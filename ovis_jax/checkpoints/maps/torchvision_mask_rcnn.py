@@ -12,21 +12,23 @@ channels of tiny variance. Background is class 0 of 91 and the classes are COCO'
 layers are left out, or give the rows of categories that both data sets know.
 """
 
-from ovis_jax.checkpoints.layouts import (
-    convolution,
-    linear,
-    pointwise,
-    roi_linear,
-    transposed_convolution,
-)
-from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, affine, resnet
-from ovis_jax.checkpoints.rules import ClassLayers, NameMap, Rule
+from ovis_jax.checkpoints.maps.mask_rcnn import MaskRCNNNames
+from ovis_jax.checkpoints.maps.parts import CLASS_PARTS, COUNTERS, resnet
+from ovis_jax.checkpoints.rules import ClassLayers, NameMap
 from ovis_jax.formats.categories import COCO
 
-CLASS_LAYERS = (
-    "roi_heads.box_predictor.cls_score.*",
-    "roi_heads.box_predictor.bbox_pred.*",
-    "roi_heads.mask_predictor.mask_fcn_logits.*",
+NAMES = MaskRCNNNames(
+    laterals=[f"backbone.fpn.inner_blocks.{i}" for i in range(4)],
+    outputs=[f"backbone.fpn.layer_blocks.{i}" for i in range(4)],
+    rpn=("rpn.head.conv", "rpn.head.cls_logits", "rpn.head.bbox_pred"),
+    box=("roi_heads.box_head.fc6", "roi_heads.box_head.fc7"),
+    mask=[f"roi_heads.mask_head.mask_fcn{i}" for i in range(1, 5)],
+    upsample="roi_heads.mask_predictor.conv5_mask",
+    classes=(
+        "roi_heads.box_predictor.cls_score",
+        "roi_heads.box_predictor.bbox_pred",
+        "roi_heads.mask_predictor.mask_fcn_logits",
+    ),
 )
 RENAMES = (
     (r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d)\.0\.", r"\1."),
@@ -41,50 +43,15 @@ RENAMES = (
 def name_map(depth: int = 50) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        resnet("backbone.body.", depth) | _fpn() | _rpn() | _head_bodies(),
-        unused=(COUNTERS, *CLASS_LAYERS),
+        resnet("backbone.body.", depth) | NAMES.body(),
+        unused=(COUNTERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         renames=RENAMES,
         classes=_class_layers(),
     )
 
 
-def _fpn() -> dict[str, Rule]:
-    table = {}
-    for i in range(4):
-        inner, layer = f"backbone.fpn.inner_blocks.{i}", f"backbone.fpn.layer_blocks.{i}"
-        table |= affine(inner, f"neck/lateral{i + 2}/conv", convolution)
-        table |= affine(layer, f"neck/output{i + 2}/conv", convolution)
-    return table
-
-
-def _rpn() -> dict[str, Rule]:
-    return (
-        affine("rpn.head.conv", "rpn/hidden", convolution)
-        | affine("rpn.head.cls_logits", "rpn/logits", convolution)
-        | affine("rpn.head.bbox_pred", "rpn/deltas", convolution)
-    )
-
-
-def _head_bodies() -> dict[str, Rule]:
-    upsample = "roi_heads.mask_predictor.conv5_mask"
-    table = (
-        affine("roi_heads.box_head.fc6", "box/fc0", roi_linear(7))
-        | affine("roi_heads.box_head.fc7", "box/fc1", linear)
-        | affine(upsample, "mask/upsample", transposed_convolution)
-    )
-    for i in range(4):
-        theirs = f"roi_heads.mask_head.mask_fcn{i + 1}"
-        table |= affine(theirs, f"mask/conv{i}/conv", convolution)
-    return table
-
-
 def _class_layers() -> ClassLayers:
     """The row of a category is its id; rows of ids that COCO does not use mean nothing."""
-    rules = (
-        affine("roi_heads.box_predictor.cls_score", "box/logits", linear)
-        | affine("roi_heads.box_predictor.bbox_pred", "box/deltas", linear)
-        | affine("roi_heads.mask_predictor.mask_fcn_logits", "mask/logits", pointwise)
-    )
     ids = [category.id for category in COCO]
-    return ClassLayers(rules, ids, 0, max(ids) + 1, max(ids) + 1)
+    return ClassLayers(NAMES.class_layers(), ids, 0, max(ids) + 1, max(ids) + 1)

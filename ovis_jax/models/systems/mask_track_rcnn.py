@@ -1,21 +1,21 @@
 """MaskTrack R-CNN and, with calibration, CMaskTrack R-CNN."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import flax
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
-from ovis_jax.models.calibration import weighted_mean, window_references
+from ovis_jax.models.calibration import weighted_mean
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads import track as track_head
+from ovis_jax.models.systems.calibrated import CalibratedSystem
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.shards import WHOLE, Shard
-from ovis_jax.structures import Detections, FrameOutput, FramePairs, Proposals, TrackMemory, Window
-from ovis_jax.tracking.cues import CueTracker
+from ovis_jax.structures import Detections, FramePairs, Proposals, Window
 
 STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
@@ -34,7 +34,7 @@ class Capacity:
     tracks: int
 
 
-class MaskTrackRCNN(nn.Module):
+class MaskTrackRCNN(CalibratedSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids
@@ -43,51 +43,22 @@ class MaskTrackRCNN(nn.Module):
     section 4; MaskTrack R-CNN.
 
     Attributes:
-      backbone: frames to C2...C5.
-      neck: C2...C5 to P2...P6.
-      rpn: pyramid to objectness and deltas of the anchors.
+      rpn: pyramid P2...P6 to objectness and deltas of the anchors.
       box: RoI features to classes and boxes.
       mask: RoI features to masks.
       track: RoI features to embeddings.
-      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
-      tracker: links detections to the track memory.
       capacity: sizes of the padded records.
-      reference_window: frames on either side of the query whose outputs are averaged at inference.
       inclusive_boxes: width is x2 - x1 + 1, as in the published checkpoints.
     """
 
-    backbone: nn.Module
-    neck: nn.Module
     rpn: rpn_head.RPNHead
     box: box_head.BoxHead
     mask: mask_head.MaskHead
     track: track_head.TrackHead
-    calibration: nn.Module | None
-    tracker: CueTracker
     capacity: Capacity
-    reference_window: int = 0
     inclusive_boxes: bool = True
 
-    @property
-    def window_before(self) -> int:
-        """Frames before the query that `step` reads."""
-        return self.reference_window
-
-    @property
-    def window_after(self) -> int:
-        """Frames after the query that `step` reads."""
-        return self.reference_window
-
-    def encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
-        """Maps frames [B, H, W, 3] to the pyramid P2...P6, each [B, h, w, C]."""
-        return self.neck(self.backbone(images))
-
-    def calibrate(
-        self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
-    ) -> tuple[jax.Array, ...]:
-        """Calibrates the levels that RoI heads read; without calibration these are the query's."""
-        query, reference = tuple(query[:ROI_LEVELS]), tuple(reference[:ROI_LEVELS])
-        return query if self.calibration is None else self.calibration(query, reference)
+    CALIBRATED_LEVELS: ClassVar[int] = ROI_LEVELS
 
     def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
         """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
@@ -120,9 +91,7 @@ class MaskTrackRCNN(nn.Module):
           Scalar losses and scalar metrics by name.
         """
         pairs = len(batch.query)
-        frames = self.encode(jnp.concatenate([batch.query, batch.reference]))
-        query = tuple(x[:pairs] for x in frames)
-        reference = tuple(x[pairs:] for x in frames)
+        query, reference = self.encode_pairs(batch)
         anchor_key, roi_key = jax.random.split(key)
 
         logits, deltas = self.rpn(query)
@@ -193,18 +162,10 @@ class MaskTrackRCNN(nn.Module):
         }
         return losses, metrics
 
-    def init_memory(self, capacity: int) -> TrackMemory:
-        """Empty memory for `capacity` objects of one video."""
-        return self.tracker.init_memory(capacity, self.track.channels)
-
     def detect(self, window: Window) -> Detections:
-        """Detections of a window's query frame; references that do not exist do not count.
-
-        A frame without any reference (a one-frame video, or `reference_window` 0) is its own
-        reference.
-        """
+        """Detections of a window's query frame."""
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self._calibrate_window(query, window)
+        calibrated, weights = self.calibrate_window(query, window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
@@ -232,10 +193,6 @@ class MaskTrackRCNN(nn.Module):
             overflow=overflow,
         )
 
-    def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
-        """Detects the objects of a frame and gives them identities."""
-        return self.tracker.step(memory, self.detect(window), window.is_first)
-
     def initialise(self, images: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
         pyramid = self.encode(images)
@@ -245,14 +202,6 @@ class MaskTrackRCNN(nn.Module):
         self.classify(calibrated, rois)
         self.segment(calibrated, rois)
         self.embed(pyramid, rois)
-
-    def _calibrate_window(self, query: tuple[jax.Array, ...], window: Window):
-        """Calibrated levels [F, h, w, C] and weights [F] over the F references of a window."""
-        if self.calibration is None:
-            return query[:ROI_LEVELS], jnp.ones(1)
-        reference, weights = window_references(window, self.reference_window)
-        queries = [jnp.broadcast_to(x, (len(weights), *x.shape[1:])) for x in query]
-        return self.calibrate(queries, reference), weights
 
     def _repeat(self, rois: jax.Array, weights: jax.Array) -> jax.Array:
         """The same RoIs [R, 4] for every reference, [F, R, 4]."""

@@ -1,23 +1,22 @@
 """SipMask for video and, with calibration, CSipMask: a one-stage detector with a tracking map."""
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import flax
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
-from ovis_jax.models.calibration import weighted_mean, window_references
+from ovis_jax.models.calibration import weighted_mean
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track import track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
+from ovis_jax.models.systems.calibrated import CalibratedSystem, Pyramid
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
-from ovis_jax.structures import Detections, FrameOutput, FramePairs, Instances, TrackMemory, Window
-from ovis_jax.tracking.cues import CueTracker
+from ovis_jax.structures import Detections, FramePairs, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
 AVERAGES = ("logits", "probs")
@@ -54,7 +53,7 @@ class _Positives:
     positive: jax.Array
 
 
-class SipMask(nn.Module):
+class SipMask(CalibratedSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Masks are drawn on one grid over the whole frame, from basis maps and the coefficients of each
@@ -66,34 +65,26 @@ class SipMask(nn.Module):
     with `average_scores`, `average_masks`, `track_calibrated` and `basis_calibrated` as choices.
 
     Attributes:
-      backbone: frames to C2...C5.
-      neck: C2...C5 to P3...P7.
-      fcos: pyramid to classes and boxes of points.
+      fcos: pyramid P3...P7 to classes and boxes of points.
       mask: features to basis maps and mask coefficients.
       track: pyramid to embeddings.
-      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
-      tracker: links detections to the track memory.
       capacity: sizes of the padded records.
-      reference_window: frames on either side of the query whose outputs are averaged at inference.
       average_scores: what of classes and centerness is averaged over references, one of `AVERAGES`.
       average_masks: what of masks is averaged, one of `AVERAGES`.
       track_calibrated: embeddings are read from calibrated maps, not from the query's.
       basis_calibrated: basis maps are read from calibrated maps, not from the query's.
     """
 
-    backbone: nn.Module
-    neck: nn.Module
     fcos: fcos_head.FCOSHead
     mask: mask_head.SubregionMaskHead
     track: TrackMapHead
-    calibration: nn.Module | None
-    tracker: CueTracker
     capacity: SipMaskCapacity
-    reference_window: int = 0
     average_scores: str = "logits"
     average_masks: str = "probs"
     track_calibrated: bool = False
     basis_calibrated: bool = True
+
+    CALIBRATED_LEVELS: ClassVar[int] = 5
 
     def __post_init__(self):
         """Refuses unknown averages."""
@@ -102,27 +93,7 @@ class SipMask(nn.Module):
                 raise ValueError(f"average is {value!r}; expected one of {AVERAGES}")
         super().__post_init__()
 
-    @property
-    def window_before(self) -> int:
-        """Frames before the query that `step` reads."""
-        return self.reference_window
-
-    @property
-    def window_after(self) -> int:
-        """Frames after the query that `step` reads."""
-        return self.reference_window
-
-    def encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
-        """Maps frames [B, H, W, 3] to the pyramid P3...P7, each [B, h, w, C]."""
-        return self.neck(self.backbone(images))
-
-    def calibrate(
-        self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
-    ) -> tuple[jax.Array, ...]:
-        """Calibrates all levels; without calibration these are the query's."""
-        return tuple(query) if self.calibration is None else self.calibration(query, reference)
-
-    def basis(self, query: Sequence[jax.Array], maps: fcos_head.FCOSMaps) -> jax.Array:
+    def basis(self, query: Pyramid, maps: fcos_head.FCOSMaps) -> jax.Array:
         """Basis maps [B, H / 2, W / 2, C] of the calibrated maps or of the query pyramid."""
         if self.calibration is not None and not self.basis_calibrated:
             maps = self.fcos(query)
@@ -151,9 +122,7 @@ class SipMask(nn.Module):
         self, batch: FramePairs, shifts: jax.Array, shard: Shard = WHOLE
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
-        pairs = len(batch.query)
-        frames = self.encode(jnp.concatenate([batch.query, batch.reference]))
-        query, reference = tuple(x[:pairs] for x in frames), tuple(x[pairs:] for x in frames)
+        query, reference = self.encode_pairs(batch)
         calibrated = self.calibrate(query, reference)
         maps = self.fcos(calibrated)
         points = self.fcos.points(query)
@@ -233,14 +202,10 @@ class SipMask(nn.Module):
             shard,
         )
 
-    def init_memory(self, capacity: int) -> TrackMemory:
-        """Empty memory for `capacity` objects of one video."""
-        return self.tracker.init_memory(capacity, self.track.channels)
-
     def detect(self, window: Window) -> Detections:
-        """Detections of a window's query frame; references that do not exist do not count."""
+        """Detections of a window's query frame."""
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self._calibrate_window(query, window)
+        calibrated, weights = self.calibrate_window(query, window)
         maps = self.fcos(calibrated)
         boxes, scores, labels, point, valid = self.decode(
             maps, weights, window.image_size, window.scale
@@ -301,10 +266,6 @@ class SipMask(nn.Module):
         basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
         return self._mean_masks(basis, coefficients, boxes, weights)
 
-    def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
-        """Detects the objects of a frame and gives them identities."""
-        return self.tracker.step(memory, self.detect(window), window.is_first)
-
     def initialise(self, images: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
         pyramid = self.encode(images)
@@ -312,14 +273,6 @@ class SipMask(nn.Module):
         self.mask.coefficients(maps.class_features)
         self.mask.basis(maps.box_features)
         self.track(pyramid)
-
-    def _calibrate_window(self, query: tuple[jax.Array, ...], window: Window):
-        """Calibrated levels [F, h, w, C] and weights [F] over the F references of a window."""
-        if self.calibration is None:
-            return query, jnp.ones(1)
-        reference, weights = window_references(window, self.reference_window)
-        queries = [jnp.broadcast_to(x, (len(weights), *x.shape[1:])) for x in query]
-        return self.calibrate(queries, reference), weights
 
     def _mean_probs(self, logits: jax.Array, weights: jax.Array, average: str) -> jax.Array:
         """Probabilities [...] of logits [F, ...], averaged over references before or after."""

@@ -60,13 +60,29 @@ def test_every_tensor_and_every_variable_has_its_place(file):
     assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
 
 
-def test_masktrack_rcnn_of_youtube_vis_needs_its_number_of_classes():
-    name_map, tensors = NAME_MAPS["masktrack_rcnn"](50), zeros(published.masktrack(40))
-    config = masktrack_rcnn_r50_ovis.get_config()
-    with pytest.raises(InputError, match=r"fc_cls.bias: shape \(41,\), expected \(26,\)"):
-        convert_state(tensors, name_map, build_model(config)[1], "file")
+@pytest.mark.parametrize(
+    ("model", "config", "tensors", "error"),
+    [
+        (
+            "masktrack_rcnn",
+            masktrack_rcnn_r50_ovis,
+            published.masktrack(40),
+            r"fc_cls.bias: shape \(41,\), expected \(26,\)",
+        ),
+        (
+            "sipmask",
+            sipmask_r50_ovis,
+            published.sipmask(40),
+            r"fcos_cls.bias: shape \(40,\), expected \(25,\)",
+        ),
+    ],
+)
+def test_models_of_youtube_vis_need_its_number_of_classes(model, config, tensors, error):
+    name_map, config = NAME_MAPS[model](50), config.get_config()
+    with pytest.raises(InputError, match=error):
+        convert_state(zeros(tensors), name_map, build_model(config)[1], "file")
     config.model.num_classes = 40
-    got = convert_state(tensors, name_map, build_model(config)[1], "file")
+    got = convert_state(zeros(tensors), name_map, build_model(config)[1], "file")
     assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
 
 
@@ -83,16 +99,6 @@ def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensor
     counters = {name for name in tensors if name.endswith("num_batches_tracked")}
     assert names == {name: shape for name, shape in tensors.items() if name not in counters}
     assert set(NAME_MAPS[model](50).rules) == set(names)
-
-
-def test_sipmask_of_youtube_vis_needs_its_number_of_classes():
-    name_map, tensors = NAME_MAPS["sipmask"](50), zeros(published.sipmask(40))
-    config = sipmask_r50_ovis.get_config()
-    with pytest.raises(InputError, match=r"fcos_cls.bias: shape \(40,\), expected \(25,\)"):
-        convert_state(tensors, name_map, build_model(config)[1], "file")
-    config.model.num_classes = 40
-    got = convert_state(tensors, name_map, build_model(config)[1], "file")
-    assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
 
 
 def test_sipmask_reads_the_first_convolution_as_bgr():

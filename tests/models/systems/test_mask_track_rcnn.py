@@ -8,31 +8,17 @@ import numpy as np
 import pytest
 from models.poison import poison_instances
 from models.tiny import HEIGHT, WIDTH, frame_pairs, tiny_system, window
+from models.total_loss import total_loss
 
 from ovis_jax.ops.shards import WHOLE, Shard
 
 TOTAL_LOSSES = {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"}
 
 
-@functools.cache
-def compiled_loss(system):
-    """Loss, losses and gradient; compiled once for all tests of a system."""
-
-    def loss(variables, batch):
-        losses, _ = system.apply(variables, batch, jax.random.key(1), method="losses")
-        return sum(losses.values()), losses
-
-    return jax.jit(jax.value_and_grad(loss, has_aux=True))
-
-
-def total_loss(system, variables, batch):
-    return compiled_loss(system)(variables, batch)
-
-
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_every_loss_is_finite_and_every_part_receives_a_gradient(calibrated):
     system, variables = tiny_system(calibrated=calibrated)
-    (total, losses), gradient = total_loss(system, variables, frame_pairs())
+    (total, (losses, _)), gradient = total_loss(system, variables, frame_pairs())
     assert set(losses) == TOTAL_LOSSES
     assert np.isfinite(total)
     parts = {"backbone", "neck", "rpn", "box", "mask", "track"}
@@ -54,7 +40,7 @@ def test_a_frame_without_objects_trains_the_background_only():
     batch = frame_pairs()
     empty = jnp.zeros_like(batch.instances.valid)
     batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
-    (total, losses), gradient = total_loss(system, variables, batch)
+    (total, (losses, _)), gradient = total_loss(system, variables, batch)
     assert losses["mask"] == losses["track"] == losses["box"] == losses["rpn_box"] == 0
     assert np.isfinite(total) and all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
 

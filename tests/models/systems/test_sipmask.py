@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from models.poison import poison_instances
 from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs, window
+from models.total_loss import total_loss
 
 from configs import quickstart_csipmask
 from ovis_jax.models.build import build_system, init_variables
@@ -49,21 +50,6 @@ def tiny_system():
         params["mask"][layer]["kernel"] *= 10
     params["fcos"]["align"]["offset"]["kernel"] += 0.1
     return system, variables
-
-
-@functools.cache
-def compiled_loss(system):
-    """Loss, losses, metrics and gradient; compiled once for all tests of a system."""
-
-    def loss(variables, batch):
-        losses, metrics = system.apply(variables, batch, jax.random.key(1), method="losses")
-        return sum(losses.values()), (losses, metrics)
-
-    return jax.jit(jax.value_and_grad(loss, has_aux=True))
-
-
-def total_loss(system, variables, batch):
-    return compiled_loss(system)(variables, batch)
 
 
 def test_every_loss_is_finite_and_every_part_receives_a_gradient():
