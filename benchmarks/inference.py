@@ -124,12 +124,10 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
     system = build_system(config)
     variables = benchmark.with_objects(init_variables(system, jax.random.key(0)))
     geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
-    mean, std = tuple(config.data.mean), tuple(config.data.std)
 
     def canvases():
         for path in clip:
-            image = read_frame(path, *SIZE)
-            yield transform_image(image, geometry, flip=False, mean=mean, std=std)
+            yield transform_image(read_frame(path, *SIZE), geometry, flip=False)
 
     name = config.model.system
     found = stages_of_ours(name, system, variables, next(canvases()), geometry, options)
@@ -165,10 +163,10 @@ def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[s
         arguments = jax.device_put(arguments)
         return lambda: jax.block_until_ready(program(variables, *arguments))
 
-    frames = np.stack([canvas] * options.chunk)
-    encode = stage("encode", frames)
-    pyramid = tuple(x[:1] for x in encode())
     size = np.array([geometry.height, geometry.width], np.float32)
+    frames, sizes = (np.stack([x] * options.chunk) for x in (canvas, size))
+    encode = stage("encode", frames, sizes)
+    pyramid = tuple(x[:1] for x in encode())
     count = system.window_before + 1 + system.window_after
     window = Window(
         pyramid=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
@@ -200,7 +198,7 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     model = TorchModel(25).to(device)
     config = cmasktrack_rcnn_r50_ovis.get_config()
     geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
-    mean, std = tuple(config.data.mean), tuple(config.data.std)
+    mean, std = (torch.tensor(x, device=device) for x in (config.data.mean, config.data.std))
     reach = config.predict.reference_window if options.window is None else options.window
     size, references = (geometry.height, geometry.width), 2 * reach
 
@@ -218,8 +216,9 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
         return call
 
     def canvas(path):
-        image = transform_image(read_frame(path, *SIZE), geometry, flip=False, mean=mean, std=std)
-        return torch.from_numpy(image).permute(2, 0, 1)[None].to(device)
+        image = transform_image(read_frame(path, *SIZE), geometry, flip=False)
+        frame = torch.from_numpy(image).to(device)
+        return ((frame - mean) / std).permute(2, 0, 1)[None]
 
     def outputs(pyramid, window):
         """Boxes, classes and masks of a frame from its pyramid and those around it."""

@@ -77,8 +77,8 @@ class TrainProgram:
             return jax.ShapeDtypeStruct((num_pairs, *sides), dtype)
 
         return FramePairs(
-            query=shape(height, width, 3),
-            reference=shape(height, width, 3),
+            query=shape(height, width, 3, dtype=jnp.uint8),
+            reference=shape(height, width, 3, dtype=jnp.uint8),
             image_size=shape(2, dtype=jnp.int32),
             instances=Instances(
                 boxes=shape(slots, 4),

@@ -123,8 +123,7 @@ def predict_images(
     """
     data = config.data
     geometry = frame_geometry(*size, tuple(data.image_scale), data.pad_multiple)
-    mean, std = tuple(data.mean), tuple(data.std)
-    frames = (transform_image(i, geometry, flip=False, mean=mean, std=std) for i in images)
+    frames = (transform_image(image, geometry, flip=False) for image in images)
     tracks = VideoTracks(*size, geometry.scale)
     stream = make_stream(system, variables, config)
     with tqdm(unit="frame", desc="predict") as progress, HostThread() as host:

@@ -37,8 +37,8 @@ class FramePairs:
     """A training batch: query frames, each with one reference frame of the same video.
 
     Attributes:
-      query: [B, H, W, 3] float32, RGB, normalised; zero right of and below the resized frame.
-      reference: [B, H, W, 3] float32, as `query`.
+      query: [B, H, W, 3] uint8 RGB; zero right of and below the resized frame.
+      reference: [B, H, W, 3] uint8, as `query`.
       image_size: [B, 2] int32, (height, width) of both resized frames without padding.
       instances: Instances of the query frame, [B, N, ...].
       reference_boxes: [B, N, 4] float32, boxes of the reference frame.

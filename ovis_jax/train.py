@@ -279,8 +279,7 @@ def run_steps(
             if save:
                 save_state(run, state, store)
             if is_due(step, settings.overlay_every):
-                data = run.config.data
-                writer.picture(step, "pair", draw_pair(rows, data.mean, data.std))
+                writer.picture(step, "pair", draw_pair(rows))
             if evaluate and is_due(step, settings.evaluate_every) and not last:
                 found = evaluate(run.config, (run.system, on_one_device(state.variables)))
                 writer.scalars(step, {f"evaluation/{name}": value for name, value in found.items()})

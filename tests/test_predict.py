@@ -3,13 +3,11 @@
 import json
 
 import cv2
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl import logging
 from tiny_ovis import write_tiny_ovis
-from toy_system import ToySystem
+from toy_system import ToySystem, toy_variables
 
 from configs import common
 from ovis_jax import predict
@@ -25,7 +23,7 @@ def setup(folder, **system):
     config.model.num_classes = 2
     config.capacity.tracks = 5
     system = ToySystem(**system)
-    variables = system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), method="encode")
+    variables = toy_variables(system)
     return config, load_annotations(config.data.eval_annotations), system, variables
 
 

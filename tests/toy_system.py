@@ -1,5 +1,6 @@
 """A system with a cheap `encode` and `step` whose outputs tell which frames a window held."""
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -14,9 +15,9 @@ class ToySystem(nn.Module):
     detections: int = 3
 
     @nn.compact
-    def encode(self, images):
+    def encode(self, frames, image_size):
         weight = self.param("weight", nn.initializers.constant(0.5), ())
-        fine = images[:, ::4, ::4] * weight
+        fine = (frames[:, ::4, ::4] / 255 - 0.5) * weight
         return fine, fine[:, ::2, ::2]
 
     def init_memory(self, capacity):
@@ -51,3 +52,9 @@ class ToySystem(nn.Module):
         """The upper left quarter of the original frame."""
         height, width = window.image_size / window.scale
         return jnp.array([0.0, 0.0, width / 2, height / 2])
+
+
+def toy_variables(system):
+    """Its variables."""
+    frames = jnp.zeros((1, 8, 8, 3), jnp.uint8)
+    return system.init(jax.random.key(0), frames, jnp.array([[8, 8]]), method="encode")

@@ -15,7 +15,7 @@ class LoadedFrame:
     """A frame as the network sees it, and its objects.
 
     Attributes:
-      image: [H, W, 3] float32, normalised, on the padded canvas.
+      image: [H, W, 3] uint8, on the padded canvas.
       identities: [N] int, numbers that the objects keep in the other frame; no two are equal.
       boxes: [N, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners.
     """
@@ -69,7 +69,7 @@ def frame_pair(
 def blank_pair(geometry: FrameGeometry, capacity: int, sample: int) -> FramePairs:
     """A pair of the same shapes, all zero and without valid slots."""
     height, width = geometry.canvas_height, geometry.canvas_width
-    image, boxes = np.zeros((height, width, 3), np.float32), np.zeros((capacity, 4), np.float32)
+    image, boxes = np.zeros((height, width, 3), np.uint8), np.zeros((capacity, 4), np.float32)
     numbers, valid = np.zeros(capacity, np.int32), np.zeros(capacity, bool)
     masks = np.zeros((capacity, height, width // 8), np.uint8)
     return FramePairs(

@@ -79,7 +79,7 @@ class ImageData:
         self._pasting = Pasting(**settings.pasting)
         self._min_pixels, self._capacity = settings.min_pixels, capacity
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
-        self._mean, self._std = tuple(data.mean), tuple(data.std)
+        self._mean = tuple(data.mean)
         self._flip_probability = data.flip_probability
 
     def describe(self, sample: int) -> str:
@@ -152,8 +152,7 @@ class ImageData:
     def _loaded(
         self, frame: PseudoFrame, shown: np.ndarray, geometry: FrameGeometry
     ) -> LoadedFrame:
-        options = dict(flip=False, mean=self._mean, std=self._std)
-        image = transform_image(frame.image, geometry, **options)
+        image = transform_image(frame.image, geometry, flip=False)
         return LoadedFrame(image, shown, tight_boxes(frame.masks[shown]))
 
 

@@ -17,8 +17,8 @@ _PREFETCHED_BATCHES = 2
 _open_iterators: weakref.WeakSet[Iterator] = weakref.WeakSet()
 _TYPES, _TREE = jax.tree.flatten(
     FramePairs(
-        query=tf.float32,
-        reference=tf.float32,
+        query=tf.uint8,
+        reference=tf.uint8,
         image_size=tf.int32,
         instances=Instances(boxes=tf.float32, labels=tf.int32, masks=tf.uint8, valid=tf.bool),
         reference_boxes=tf.float32,

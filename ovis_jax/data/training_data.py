@@ -96,7 +96,6 @@ class TrainingData:
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._capacity = capacity
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
-        self._mean, self._std = tuple(data.mean), tuple(data.std)
         self._flip_probability = data.flip_probability
         self._window = data.reference_window if data.reference_sampling == "window" else None
 
@@ -167,8 +166,7 @@ class TrainingData:
         frame = self._source.read(
             view.video, view.frame, objects, geometry=view.geometry, flip=view.flip
         )
-        options = dict(flip=view.flip, mean=self._mean, std=self._std)
-        image = transform_image(frame.image, view.geometry, **options)
+        image = transform_image(frame.image, view.geometry, flip=view.flip)
         boxes = view.objects.boxes[view.chosen, view.frame]
         boxes = transform_boxes(boxes, view.geometry, flip=view.flip)
         return LoadedFrame(image, view.chosen, boxes), frame.masks

@@ -1,4 +1,4 @@
-"""Resize, flip, normalise and pad: the same map for image, boxes and masks.
+"""Resize, flip and pad: the same map for image, boxes and masks.
 
 Coordinates: an *original* frame is resized by one factor and put into the upper left corner of a
 zero *canvas*. Boxes are `(x1, y1, x2, y2)` with inclusive corners, as the published code has them.
@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 
 from ovis_jax.data.mask_sampling import sample_mask
-
-_ALIGNMENT = 64  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,32 +85,23 @@ def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
     return cv2.resize(image, (geometry.width, geometry.height))
 
 
-def transform_image(
-    image: np.ndarray, geometry: FrameGeometry, *, flip: bool, mean: tuple, std: tuple
-) -> np.ndarray:
-    """Resizes (bilinear, on uint8), flips, normalises and pads a frame.
+def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
+    """Resizes (bilinear), flips and pads a frame.
 
     Args:
       image: [h, w, 3] uint8 RGB, original size.
       geometry: its resized and padded size.
       flip: mirror left and right.
-      mean: per channel, in [0, 255]; likewise `std`.
-      std: see `mean`.
 
     Returns:
-      [H, W, 3] float32 on the canvas; zero right of and below the resized frame.
+      [H, W, 3] uint8 RGB on the canvas; zero right of and below the resized frame.
     """
     image = resize_image(image, geometry)
     if flip:
         image = cv2.flip(image, 1)
-    rows = np.ascontiguousarray(image).reshape(geometry.height, -1)  # [h, w * 3]: long inner loops
-    canvas = _aligned_empty((geometry.canvas_height, geometry.canvas_width * 3))
-    canvas[geometry.height :] = 0
-    canvas[: geometry.height, rows.shape[1] :] = 0
-    inside = canvas[: geometry.height, : rows.shape[1]]
-    np.subtract(rows, _row_of(mean, geometry.width), out=inside, dtype=np.float32)
-    inside /= _row_of(std, geometry.width)
-    return canvas.reshape(geometry.canvas_height, geometry.canvas_width, 3)
+    canvas = np.zeros((geometry.canvas_height, geometry.canvas_width, 3), np.uint8)
+    canvas[: geometry.height, : geometry.width] = image
+    return canvas
 
 
 def transform_boxes(boxes: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
@@ -161,20 +150,6 @@ def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndar
 def nearest_source(old: int, new: int) -> np.ndarray:
     """[new] int: which of `old` pixels each of `new` shows, as OpenCV's INTER_NEAREST chooses."""
     return np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
-
-
-def _aligned_empty(shape: tuple[int, int]) -> np.ndarray:
-    """A float32 array that TensorFlow takes over without a copy."""
-    count = shape[0] * shape[1]
-    memory = np.empty(count + _ALIGNMENT // 4, np.float32)
-    start = -memory.ctypes.data % _ALIGNMENT // 4
-    return memory[start : start + count].reshape(shape)
-
-
-@functools.lru_cache(maxsize=64)
-def _row_of(channels: tuple[float, ...], width: int) -> np.ndarray:
-    """[width * 3] float32, the channel values of a row of pixels."""
-    return np.tile(np.array(channels, np.float32), width)
 
 
 def _round_up(value: int, multiple: int) -> int:

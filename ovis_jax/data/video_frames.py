@@ -17,7 +17,7 @@ _THREADS = 2
 
 
 class VideoFrames:
-    """The frames of a video, resized, normalised and padded to the next multiple.
+    """The frames of a video, resized and padded to the next multiple.
 
     Attributes:
       geometry: FrameGeometry of every frame.
@@ -30,27 +30,26 @@ class VideoFrames:
         Args:
           images_dir: folder that the video's file names are relative to.
           video: `width`, `height` and `file_names` are used.
-          data: `config.data`; `image_scale`, `pad_multiple`, `mean` and `std` are used.
+          data: `config.data`; `image_scale` and `pad_multiple` are used.
         """
         self.geometry: FrameGeometry = frame_geometry(
             video.width, video.height, tuple(data.image_scale), data.pad_multiple
         )
         self.paths = [pathlib.Path(images_dir) / name for name in video.file_names]
         self._size = (video.width, video.height)
-        self._mean, self._std = tuple(data.mean), tuple(data.std)
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """One frame: [H, W, 3] float32.
+        """One frame: [H, W, 3] uint8 RGB.
 
         Raises:
           InputError: the file is missing, damaged or of another size.
         """
         image = read_frame(self.paths[index], *self._size)
-        return transform_image(image, self.geometry, flip=False, mean=self._mean, std=self._std)
+        return transform_image(image, self.geometry, flip=False)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All frames in order; a few are decoded ahead in threads, whatever the video's length."""
@@ -68,5 +67,5 @@ class VideoFrames:
 
 
 def iter_video_frames(images_dir: pathlib.Path | str, video, data) -> Iterator[np.ndarray]:
-    """Frames of a video in order, [H, W, 3] float32 each; see `VideoFrames`."""
+    """Frames of a video in order, [H, W, 3] uint8 each; see `VideoFrames`."""
     return iter(VideoFrames(images_dir, video, data))

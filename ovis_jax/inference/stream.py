@@ -88,16 +88,17 @@ class VideoStream:
         Results are yielded before they are computed: reading them waits for the device.
 
         Args:
-          frames: the video's frames, [H, W, 3] float32 each, normalised and padded; one size.
+          frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
           scale: resized pixels per original pixel.
         """
         size = np.asarray(image_size, np.float32)
         scale = np.float32(scale)
+        sizes = np.tile(size, (self._chunk, 1))
         state, pyramid = None, None
         num_frames, first_query = 0, -self._after
         for images, exists in _chunks(frames, self._chunk):
-            pyramid = self._encode(self._variables, images)
+            pyramid = self._encode(self._variables, images, sizes)
             state = self._start(self._variables, pyramid) if state is None else state
             encoded = windows.EncodedFrames(pyramid=pyramid, exists=exists)
             state, output = self._advance(self._variables, state, encoded, size, scale)

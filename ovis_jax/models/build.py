@@ -48,6 +48,7 @@ def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
         track=TrackHead(**model.track, **shared),
         calibration=_calibration(model),
         tracker=CueTracker(inclusive=model.inclusive_boxes),
+        **_pixels(config),
         capacity=Capacity(
             level_proposals=config.capacity.level_proposals,
             proposals=config.capacity.proposals,
@@ -72,6 +73,7 @@ def _sipmask(config: ConfigDict) -> SipMask:
         track=thrifty(TrackMapHead)(**model.track, **shared),
         calibration=_calibration(model),
         tracker=CueTracker(inclusive=model.inclusive_boxes),
+        **_pixels(config),
         capacity=SipMaskCapacity(
             level_candidates=config.capacity.level_candidates,
             class_candidates=config.capacity.class_candidates,
@@ -82,6 +84,11 @@ def _sipmask(config: ConfigDict) -> SipMask:
         reference_window=config.predict.reference_window,
         **model.references,
     )
+
+
+def _pixels(config: ConfigDict) -> dict[str, tuple]:
+    """What the frames are normalised with."""
+    return {"pixel_mean": tuple(config.data.mean), "pixel_std": tuple(config.data.std)}
 
 
 def _calibration(model: ConfigDict) -> TemporalCalibration | None:
@@ -112,6 +119,6 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
 
 def init_variables(system: nn.Module, key: jax.Array) -> dict:
     """Freshly initialised variables: `params` and, with frozen batch norm, `batch_stats`."""
-    images = jnp.zeros((1, INIT_SIDE, INIT_SIDE, 3))
-    initialise = jax.jit(lambda k: system.init(k, images, method="initialise"))
+    frames = jnp.zeros((1, INIT_SIDE, INIT_SIDE, 3), jnp.uint8)
+    initialise = jax.jit(lambda k: system.init(k, frames, method="initialise"))
     return initialise(key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -13,21 +11,19 @@ _PALETTE = np.random.default_rng(3).integers(60, 256, (64, 3))
 _ONLY_REFERENCE = (255, 255, 255)
 
 
-def draw_pair(batch: FramePairs, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+def draw_pair(batch: FramePairs) -> np.ndarray:
     """Draws the boxes of the first pair of a batch on its query and reference frame.
 
     An identity has one colour in both frames; one that is only in the reference frame is white.
 
     Args:
       batch: numpy arrays.
-      mean: that was subtracted from the pixels.
-      std: that they were divided by.
 
     Returns:
       [H, 2W, 3] uint8 RGB: query frame, reference frame.
     """
     pair = _first(batch)
-    query, reference = _pixels(pair.query, mean, std), _pixels(pair.reference, mean, std)
+    query, reference = pair.query.copy(), pair.reference.copy()
     reference_colours = [_ONLY_REFERENCE] * len(pair.reference_boxes)
     for slot in np.flatnonzero(pair.instances.valid):
         colour = tuple(int(c) for c in _PALETTE[slot % len(_PALETTE)])
@@ -49,11 +45,6 @@ def _first(batch: FramePairs) -> FramePairs:
         reference_valid=batch.reference_valid[0],
         reference_match=batch.reference_match[0],
     )
-
-
-def _pixels(image: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    pixels = image * np.float32(std) + np.float32(mean)
-    return np.ascontiguousarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
 
 
 def _draw_box(image: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> None:

@@ -23,7 +23,7 @@ def test_all_frames_come_in_order(tmp_path, video):
     got = list(iter_video_frames(data.eval_images, video, data))
     assert len(got) == len(frames) == 20
     for t, image in enumerate(got):
-        assert image.shape == (32, 48, 3) and image.dtype == np.float32
+        assert image.shape == (32, 48, 3) and image.dtype == np.uint8
         np.testing.assert_array_equal(image, frames[t])
 
 

@@ -20,12 +20,10 @@ def published_model():
 
 
 def clip_canvases(resized_bgr: np.ndarray) -> np.ndarray:
-    """Normalised, zero-padded RGB frames of resized BGR frames [..., h, w, 3]."""
+    """Zero-padded RGB frames of resized BGR frames [..., h, w, 3], uint8."""
     height, width = resized_bgr.shape[-3:-1]
-    mean, std = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
-    frames = (resized_bgr[..., ::-1].astype(np.float32) - mean) / std
-    pad = [(0, 0)] * (frames.ndim - 3) + [(0, -height % 32), (0, -width % 32), (0, 0)]
-    return np.pad(frames, pad)
+    pad = [(0, 0)] * (resized_bgr.ndim - 3) + [(0, -height % 32), (0, -width % 32), (0, 0)]
+    return np.pad(resized_bgr[..., ::-1], pad)
 
 
 def clip() -> np.ndarray:

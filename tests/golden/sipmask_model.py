@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from golden.comparison import MAP_TOLERANCE
 from golden.generated_weights import generated
+from golden.published_model import clip_canvases
 from golden_folder import golden_arrays, golden_json
 
 from configs import csipmask_r50_ovis, sipmask_r50_ovis
@@ -57,17 +58,14 @@ def calibrated_sipmask():
 
 
 def clip() -> np.ndarray:
-    """All frames of both videos, normalised RGB [8, H, W, 3]."""
-    return canvases(record("resized_bgr", "inputs.npz"))
+    """All frames of both videos, RGB [8, H, W, 3] uint8."""
+    return clip_canvases(record("resized_bgr", "inputs.npz"))
 
 
-def canvases(resized_bgr: np.ndarray) -> np.ndarray:
-    """Normalised, zero-padded RGB frames of resized BGR frames [..., h, w, 3]."""
-    height, width = resized_bgr.shape[-3:-1]
-    mean = np.float32(sipmask_r50_ovis.get_config().data.mean)
-    frames = resized_bgr[..., ::-1].astype(np.float32) - mean
-    pad = [(0, 0)] * (frames.ndim - 3) + [(0, -height % 32), (0, -width % 32), (0, 0)]
-    return np.pad(frames, pad)
+def clip_sizes() -> np.ndarray:
+    """[8, 2], height and width of these frames without padding."""
+    resized = record("resized_bgr", "inputs.npz")
+    return np.tile(resized.shape[1:3], (len(resized), 1))
 
 
 def apply(method, *arguments, model=published_sipmask):

@@ -40,10 +40,7 @@ def outputs(video: str):
     images, data = frames(video), config().data
     height, width = images.shape[1:3]
     geometry = frame_geometry(width, height, IMAGE_SCALE, data.pad_multiple)
-    canvases = (
-        transform_image(image, geometry, flip=False, mean=data.mean, std=data.std)
-        for image in images
-    )
+    canvases = (transform_image(image, geometry, flip=False) for image in images)
     stream = VideoStream(system, variables, chunk=4, tracks=256)
     tracks = VideoTracks(width, height, geometry.scale)
     chunks = list(stream(canvases, (geometry.height, geometry.width), geometry.scale))
@@ -104,7 +101,7 @@ def test_a_clip_of_one_frame_is_its_own_reference():
     system, variables = published_model()
     data = config().data
     geometry = frame_geometry(210, 126, IMAGE_SCALE, data.pad_multiple)
-    image = transform_image(frames("v0")[0], geometry, flip=False, mean=data.mean, std=data.std)
+    image = transform_image(frames("v0")[0], geometry, flip=False)
     stream = VideoStream(system, variables, chunk=4, tracks=256)
     chunks = list(stream(iter([image]), (geometry.height, geometry.width), geometry.scale))
     assert sum(int(np.asarray(chunk.frames.valid).sum()) for chunk in chunks) > 0

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE, SCORE_TOLERANCE
-from golden.sipmask_model import apply, assert_recorded, calibrated_sipmask, clip, levels
+from golden.sipmask_model import (
+    apply,
+    assert_recorded,
+    calibrated_sipmask,
+    clip,
+    clip_sizes,
+    levels,
+)
 from golden.test_clip import differing_pixels
 from golden_folder import golden_arrays, golden_json
 
@@ -32,9 +39,9 @@ def run(method, *arguments):
     return apply(method, *arguments, model=calibrated_sipmask)
 
 
-def everything(system, images):
+def everything(system, frames, sizes):
     """The pyramid of all frames, and all that is recorded for the references, in one program."""
-    pyramid = system.encode(images)
+    pyramid = system.encode(frames, sizes)
     others = jnp.array(REFERENCES)
     query = [jnp.repeat(x[FRAME][None], len(others), axis=0) for x in pyramid]
     reference = [x[others] for x in pyramid]
@@ -51,7 +58,7 @@ def everything(system, images):
 
 @pytest.fixture(scope="module")
 def pyramid_and_stages():
-    return run(everything, clip()[:6])
+    return run(everything, clip()[:6], clip_sizes()[:6])
 
 
 @pytest.fixture(scope="module")

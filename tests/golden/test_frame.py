@@ -13,6 +13,7 @@ from ovis_jax.ops.roi_align import assign_levels
 
 LEVELS = ("p2", "p3", "p4", "p5")
 QUERY, REFERENCE = 5, 6
+SIZE = np.array(clip().shape[1:3])
 
 
 def record(name):
@@ -28,7 +29,7 @@ def apply(method, *args):
 def pyramids():
     """Query and reference pyramids, each a tuple of [1, h, w, 256]."""
     frames = clip_canvases(clip()[[QUERY, REFERENCE]])
-    levels = apply("encode", frames)
+    levels = apply("encode", frames, np.tile(SIZE, (2, 1)))
     return tuple(x[:1] for x in levels), tuple(x[1:] for x in levels)
 
 
@@ -38,11 +39,16 @@ def calibrated(pyramids):
 
 
 def test_normalised_and_padded_frame():
-    assert_recorded(clip_canvases(clip()[QUERY]), "net_input")
+    frames = apply("normalise", clip_canvases(clip()[[QUERY]]), SIZE[None])
+    assert_recorded(frames[0], "net_input")
 
 
 def test_backbone_stages():
-    stages = apply(lambda system, x: system.backbone(x), clip_canvases(clip()[[QUERY]]))
+    stages = apply(
+        lambda system, *x: system.backbone(system.normalise(*x)),
+        clip_canvases(clip()[[QUERY]]),
+        SIZE[None],
+    )
     for x, name in zip(stages, ("c2", "c3", "c4", "c5"), strict=True):
         assert_recorded(x[0], name)
 

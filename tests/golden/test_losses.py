@@ -121,8 +121,7 @@ def losses_of(system, variables, *recorded):
     """All losses with the recorded samples instead of drawn ones."""
 
     def compute(module, pairs, anchor, roi):
-        levels = module.encode(jnp.concatenate([pairs.query, pairs.reference]))
-        query, reference = tuple(x[:2] for x in levels), tuple(x[2:] for x in levels)
+        query, reference = module.encode_pairs(pairs)
         logits, deltas = module.rpn(query)
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor)
         losses, _ = module.roi_losses(pairs, query, reference, roi)

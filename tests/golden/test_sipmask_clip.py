@@ -45,10 +45,7 @@ def outputs(run: str, video: int):
     images, data = frames(video), sipmask_r50_ovis.get_config().data
     height, width = images.shape[1:3]
     geometry = frame_geometry(width, height, IMAGE_SCALE, data.pad_multiple)
-    canvases = (
-        transform_image(image, geometry, flip=False, mean=data.mean, std=data.std)
-        for image in images
-    )
+    canvases = (transform_image(image, geometry, flip=False) for image in images)
     tracks = VideoTracks(width, height, geometry.scale)
     found = []
     for chunk in stream(run)(canvases, (geometry.height, geometry.width), geometry.scale):

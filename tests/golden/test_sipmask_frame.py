@@ -5,7 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE
-from golden.sipmask_model import apply, assert_recorded, clip, levels, published_sipmask, record
+from golden.sipmask_model import (
+    apply,
+    assert_recorded,
+    clip,
+    clip_sizes,
+    levels,
+    published_sipmask,
+    record,
+)
 
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads.track_map import embeddings_at
@@ -19,13 +27,15 @@ SIZE, SCALE = (96, 160), 0.5
 pytestmark = pytest.mark.slow
 
 
-def everything(system, images):
+def everything(system, frames, sizes):
     """All that is recorded, in one program."""
-    stages = system.backbone(images)
+    normalised = system.normalise(frames, sizes)
+    stages = system.backbone(normalised)
     pyramid = system.neck(stages)
     maps = system.fcos(pyramid)
     levels = [system.fcos.level(x[:1], i) for i, x in enumerate(pyramid)]
     return {
+        "normalised": normalised,
         "stages": stages,
         "pyramid": pyramid,
         "maps": maps,
@@ -41,11 +51,11 @@ def everything(system, images):
 
 @pytest.fixture(scope="module")
 def ours():
-    return apply(everything, clip())
+    return apply(everything, clip(), clip_sizes())
 
 
-def test_frames_are_normalised_as_recorded():
-    assert_recorded(clip()[0][..., ::-1], record("v0_t0/net_input"))
+def test_frames_are_normalised_as_recorded(ours):
+    assert_recorded(ours["normalised"][0][..., ::-1], record("v0_t0/net_input"))
 
 
 @pytest.mark.parametrize("frame", FRAMES)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from flax import traverse_util
 from golden.comparison import BOX_TOLERANCE
-from golden.sipmask_model import apply, assert_recorded, canvases, published_sipmask, record
+from golden.published_model import clip_canvases
+from golden.sipmask_model import apply, assert_recorded, published_sipmask, record
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
@@ -48,7 +49,7 @@ def batch() -> FramePairs:
     labels, _ = padded("gt_labels")
     reference_boxes, reference_valid = padded("ref_boxes")
     query, reference = (
-        canvases(np.stack([record(f"pair{i}/{name}", "loss.npz") for i in PAIRS]))
+        clip_canvases(np.stack([record(f"pair{i}/{name}", "loss.npz") for i in PAIRS]))
         for name in ("image_bgr", "ref_bgr")
     )
     shapes = [pair["img_shape"][:2] for pair in golden_json("sipmask", "loss.json")["pairs"]]
@@ -113,8 +114,7 @@ def test_annotated_masks_inside_predicted_boxes(pair):
 
 def predictions(system, pairs):
     """Maps, coefficients, basis maps and tracking maps of a batch."""
-    frames = system.encode(jnp.concatenate([pairs.query, pairs.reference]))
-    query, reference = [x[:2] for x in frames], [x[2:] for x in frames]
+    query, reference = system.encode_pairs(pairs)
     maps = system.fcos(query)
     coefficients, basis = system.mask.coefficients(maps.class_features), system.basis(query, maps)
     return maps, coefficients, basis, system.track(query), system.track(reference)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_system import ToySystem
+from toy_system import ToySystem, toy_variables
 
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.structures import Window
@@ -14,18 +14,18 @@ SIZE, SCALE = (7, 8), 0.5
 
 def video(num_frames, height=8, width=8):
     rng = np.random.default_rng(num_frames)
-    return rng.normal(size=(num_frames, height, width, 3)).astype(np.float32)
+    return rng.integers(0, 256, (num_frames, height, width, 3), np.uint8)
 
 
 def make_system(before, after):
     system = ToySystem(window_before=before, window_after=after)
-    return system, system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), method="encode")
+    return system, toy_variables(system)
 
 
 def offline(system, variables, frames):
     """Encodes all frames, then steps with windows taken from all of them."""
     before, after = system.window_before, system.window_after
-    pyramid = system.apply(variables, frames, method="encode")
+    pyramid = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
     memory = system.apply(variables, 5, method="init_memory")
     outputs = []
     for query in range(len(frames)):

@@ -50,7 +50,7 @@ def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Fr
             boxes[b, n] = x, y, x + w - 1, y + h - 1
             masks[b, n, y : y + h, x : x + w] = 1
     valid = np.broadcast_to(np.arange(capacity) < num_valid, (num_pairs, capacity))
-    frames = rng.normal(size=(2, num_pairs, HEIGHT, WIDTH, 3)).astype(np.float32)
+    frames = rng.integers(0, 256, (2, num_pairs, HEIGHT, WIDTH, 3), np.uint8)
     frames[..., IMAGE_SIZE[0] :, :, :] = 0
     frames[..., IMAGE_SIZE[1] :, :] = 0
     match = np.where(valid, np.arange(capacity) + 1, 0).astype(np.int32)
@@ -74,9 +74,10 @@ def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Fr
 
 
 def window(system, variables, frames: jax.Array, valid, is_first: bool = False) -> Window:
-    """Encodes frames [before + 1 + after, H, W, 3] into a window."""
+    """Encodes uint8 frames [before + 1 + after, H, W, 3] into a window."""
+    sizes = jnp.tile(jnp.array(IMAGE_SIZE), (len(frames), 1))
     return Window(
-        pyramid=system.apply(variables, frames, method="encode"),
+        pyramid=system.apply(variables, frames, sizes, method="encode"),
         valid=jnp.asarray(valid),
         image_size=jnp.asarray(IMAGE_SIZE, jnp.int32),
         scale=jnp.float32(0.5),

@@ -5,11 +5,9 @@ import subprocess
 import sys
 
 import cv2
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_system import ToySystem
+from toy_system import ToySystem, toy_variables
 
 from configs import common
 from ovis_jax.formats.errors import InputError
@@ -26,7 +24,7 @@ def predicted(source, output):
     config.model.num_classes = 2
     config.capacity.tracks = 5
     system = ToySystem(window_before=2, window_after=2)
-    variables = system.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), method="encode")
+    variables = toy_variables(system)
     images = open_images(source)
     names = category_names(None, config)
     return predict_video(system, variables, config, images, names, output, 0.0)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.calibration import window_references
+from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.structures import FrameOutput, FramePairs, TrackMemory, Window
 from ovis_jax.tracking.cues import CueTracker
 
@@ -28,6 +29,8 @@ class CalibratedSystem(nn.Module, kw_only=True):
       neck: C2...C5 to a pyramid.
       calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
       tracker: links detections to the track memory.
+      pixel_mean: of the frames' channels (RGB), which is subtracted from them.
+      pixel_std: what they are divided by then.
       reference_window: frames on either side of the query whose outputs are averaged at inference.
       CALIBRATED_LEVELS: how many levels of the pyramid are calibrated, from the finest.
     """
@@ -36,6 +39,8 @@ class CalibratedSystem(nn.Module, kw_only=True):
     neck: nn.Module
     calibration: nn.Module | None
     tracker: CueTracker
+    pixel_mean: tuple[float, float, float]
+    pixel_std: tuple[float, float, float]
     reference_window: int = 0
 
     CALIBRATED_LEVELS: ClassVar[int]
@@ -50,15 +55,25 @@ class CalibratedSystem(nn.Module, kw_only=True):
         """Frames after the query that `step` reads."""
         return self.reference_window
 
-    def encode(self, images: jax.Array) -> Pyramid:
-        """Maps frames [B, H, W, 3] to the levels of the pyramid, each [B, h, w, C]."""
-        return self.neck(self.backbone(images))
+    def normalise(self, frames: jax.Array, image_size: jax.Array) -> jax.Array:
+        """Frames as the backbone reads them; see `normalise_frames`."""
+        return normalise_frames(frames, image_size, self.pixel_mean, self.pixel_std)
+
+    def encode(self, frames: jax.Array, image_size: jax.Array) -> Pyramid:
+        """Maps frames to the levels of the pyramid, each [B, h, w, C].
+
+        Args:
+          frames: [B, H, W, 3] uint8 RGB, on the padded canvas.
+          image_size: [B, 2], (height, width) of the frames without padding.
+        """
+        return self.neck(self.backbone(self.normalise(frames, image_size)))
 
     def encode_pairs(self, batch: FramePairs) -> tuple[Pyramid, Pyramid]:
         """Pyramids of the query and the reference frames, each level [B, h, w, C]."""
         pairs = len(batch.query)
-        frames = self.encode(jnp.concatenate([batch.query, batch.reference]))
-        return tuple(x[:pairs] for x in frames), tuple(x[pairs:] for x in frames)
+        frames = jnp.concatenate([batch.query, batch.reference])
+        levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
+        return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 
     def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
         """The calibrated levels [B, h, w, C]; without calibration these are the query's."""

@@ -193,12 +193,12 @@ class MaskTrackRCNN(CalibratedSystem):
             overflow=overflow,
         )
 
-    def initialise(self, images: jax.Array) -> None:
-        """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
-        pyramid = self.encode(images)
+    def initialise(self, frames: jax.Array) -> None:
+        """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
+        pyramid = self.encode(frames, jnp.zeros((len(frames), 2)))
         calibrated = self.calibrate(pyramid, pyramid)
         self.rpn(pyramid)
-        rois = jnp.zeros((len(images), 1, 4))
+        rois = jnp.zeros((len(frames), 1, 4))
         self.classify(calibrated, rois)
         self.segment(calibrated, rois)
         self.embed(pyramid, rois)

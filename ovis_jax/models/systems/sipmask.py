@@ -266,9 +266,9 @@ class SipMask(CalibratedSystem):
         basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
         return self._mean_masks(basis, coefficients, boxes, weights)
 
-    def initialise(self, images: jax.Array) -> None:
-        """Touches every part once, so that `init` makes all parameters; images [B, H, W, 3]."""
-        pyramid = self.encode(images)
+    def initialise(self, frames: jax.Array) -> None:
+        """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
+        pyramid = self.encode(frames, jnp.zeros((len(frames), 2)))
         maps = self.fcos(self.calibrate(pyramid, pyramid))
         self.mask.coefficients(maps.class_features)
         self.mask.basis(maps.box_features)

@@ -1,13 +1,12 @@
 """MaskTrack R-CNN with and without calibration: what training and inference promise."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.detections import assert_same_detections, detect, random_frames
 from models.poison import poison_instances
-from models.tiny import HEIGHT, WIDTH, frame_pairs, tiny_system, window
+from models.tiny import frame_pairs, tiny_system, window
 from models.total_loss import total_loss
 
 from ovis_jax.ops.shards import WHOLE, Shard
@@ -45,45 +44,26 @@ def test_a_frame_without_objects_trains_the_background_only():
     assert np.isfinite(total) and all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
 
 
-@functools.cache
-def compiled_detect(system):
-    def detections(variables, frames, valid):
-        return system.apply(variables, window(system, variables, frames, valid), method="detect")
-
-    return jax.jit(detections)
-
-
-def detect(system, variables, frames, valid):
-    return compiled_detect(system)(variables, frames, jnp.asarray(valid))
-
-
-def assert_same_detections(a, b):
-    np.testing.assert_array_equal(a.valid, b.valid)
-    for field in ("boxes", "scores", "labels", "embeddings", "mask_logits"):
-        np.testing.assert_array_equal(getattr(a, field)[a.valid], getattr(b, field)[a.valid])
-
-
 def test_frames_outside_the_video_do_not_count_whatever_they_hold():
     system, variables = tiny_system(reference_window=2)
-    frames = jax.random.normal(jax.random.key(2), (5, HEIGHT, WIDTH, 3))
     valid = [False, False, True, True, True]
-    poisoned = frames.at[:2].set(jnp.nan)
-    a = detect(system, variables, frames, valid)
+    a = detect(system, variables, random_frames(), valid)
     assert a.valid.any()
-    assert_same_detections(a, detect(system, variables, poisoned, valid))
+    b = detect(system, variables, random_frames(), valid, outside=jnp.nan)
+    assert_same_detections(a, b)
 
 
 def test_a_reference_frame_inside_the_video_does_count():
     system, variables = tiny_system(reference_window=2)
-    frames = jax.random.normal(jax.random.key(2), (5, HEIGHT, WIDTH, 3))
+    frames = random_frames()
     a = detect(system, variables, frames, [True] * 5)
-    b = detect(system, variables, frames.at[4].multiply(-3), [True] * 5)
+    b = detect(system, variables, frames.at[4].set(255 - frames[4]), [True] * 5)
     assert not np.array_equal(a.scores, b.scores)
 
 
 def test_a_one_frame_video_is_its_own_reference():
     system, variables = tiny_system(reference_window=2)
-    frame = jax.random.normal(jax.random.key(2), (1, HEIGHT, WIDTH, 3))
+    frame = random_frames(1)
     alone = detect(
         system, variables, jnp.tile(frame, (5, 1, 1, 1)), [False, False, True, False, False]
     )
@@ -94,7 +74,7 @@ def test_a_one_frame_video_is_its_own_reference():
 
 def test_a_still_scene_keeps_its_identities():
     system, variables = tiny_system(calibrated=False, reference_window=0)
-    frame = jax.random.normal(jax.random.key(3), (1, HEIGHT, WIDTH, 3))
+    frame = random_frames(1)
     memory = system.apply(variables, 20, method="init_memory")
     step = jax.jit(
         lambda memory, first: system.apply(

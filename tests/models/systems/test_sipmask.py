@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.detections import assert_same_detections, detect, random_frames
 from models.poison import poison_instances
 from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs, window
 from models.total_loss import total_loss
@@ -136,40 +137,18 @@ def test_a_box_whose_centre_is_outside_the_map_reads_the_nearest_cell(box, cell)
     assert got[0] == track_map[cell]
 
 
-@functools.cache
-def compiled_detect(system):
-    def detections(variables, frames, valid):
-        return system.apply(variables, window(system, variables, frames, valid), method="detect")
-
-    return jax.jit(detections)
-
-
-def detect(system, variables, frames, valid):
-    return compiled_detect(system)(variables, frames, jnp.asarray(valid))
-
-
-def assert_same_detections(a, b):
-    np.testing.assert_array_equal(a.valid, b.valid)
-    for field in ("boxes", "scores", "labels", "embeddings", "mask_logits"):
-        np.testing.assert_array_equal(getattr(a, field)[a.valid], getattr(b, field)[a.valid])
-
-
-def frames(count: int = 5):
-    return jax.random.normal(jax.random.key(2), (count, HEIGHT, WIDTH, 3))
-
-
 def test_frames_outside_the_video_do_not_count_whatever_they_hold():
     system, variables = tiny_system()
     valid = [False, False, True, True, True]
-    a = detect(system, variables, frames(), valid)
+    a = detect(system, variables, random_frames(), valid)
     assert a.valid.sum() > 2
-    b = detect(system, variables, frames().at[:2].set(jnp.nan), valid)
+    b = detect(system, variables, random_frames(), valid, outside=jnp.nan)
     assert_same_detections(a, b)
 
 
 def test_a_one_frame_video_is_its_own_reference():
     system, variables = tiny_system()
-    same = jnp.tile(frames(1), (5, 1, 1, 1))
+    same = jnp.tile(random_frames(1), (5, 1, 1, 1))
     alone = detect(system, variables, same, [False, False, True, False, False])
     repeated = detect(system, variables, same, [True] * 5)
     np.testing.assert_array_equal(alone.valid, repeated.valid)
@@ -179,8 +158,8 @@ def test_a_one_frame_video_is_its_own_reference():
 def test_what_does_not_read_calibrated_maps_reads_the_query():
     base, variables = tiny_system()
     system = base.clone(track_calibrated=True, basis_calibrated=False)
-    a = detect(base, variables, frames(), [True] * 5)
-    b = detect(system, variables, frames(), [True] * 5)
+    a = detect(base, variables, random_frames(), [True] * 5)
+    b = detect(system, variables, random_frames(), [True] * 5)
     assert a.valid.any()
     np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-4)
     for field in ("embeddings", "mask_logits"):
@@ -210,7 +189,7 @@ def test_an_unknown_average_is_refused():
 
 def test_masks_are_drawn_on_the_whole_frame_and_only_inside_their_boxes():
     system, variables = tiny_system()
-    found = detect(system, variables, frames(), [True] * 5)
+    found = detect(system, variables, random_frames(), [True] * 5)
     # The frame is shown at half size, its grid at a quarter.
     assert found.mask_logits.shape[1:] == (HEIGHT // 2, WIDTH // 2)
     assert np.floor(found.mask_boxes[0]).tolist() == [0, 0, 2 * WIDTH - 1, 2 * HEIGHT - 1]
@@ -227,7 +206,7 @@ def test_masks_are_drawn_on_the_whole_frame_and_only_inside_their_boxes():
 def test_a_still_scene_keeps_its_identities():
     system, variables = tiny_system()
     memory = system.apply(variables, 20, method="init_memory")
-    still = jnp.tile(frames(1), (5, 1, 1, 1))
+    still = jnp.tile(random_frames(1), (5, 1, 1, 1))
     step = jax.jit(
         lambda memory, first: system.apply(
             variables, memory, window(system, variables, still, [True] * 5, first), method="step"
