@@ -32,11 +32,13 @@ class Run:
       config: name of a file in `configs/`.
       overrides: values by dotted configuration field; {workdir} and {seed} in a text stand for
         those of the experiment, so that a run can start from what another one left.
+      mode: "evaluate" trains nothing, and predicts with `train.init_checkpoint`.
     """
 
     label: str
     config: str
     overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
+    mode: str = "train_and_evaluate"
 
 
 def main(question: str, runs: Sequence[Run], columns: Sequence[str]) -> None:
@@ -61,11 +63,11 @@ def main(question: str, runs: Sequence[Run], columns: Sequence[str]) -> None:
 
 def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) -> dict[str, Any]:
     """Metrics of one run; a run whose metrics are on disk is not repeated."""
-    folder = workdir / f"{run.label}-seed{seed}"
+    folder = workdir / f"{run.label.replace(' ', '-')}-seed{seed}"
     overrides = run.overrides | common | {"seed": seed}
     overrides = {k: _filled(value, workdir=workdir, seed=seed) for k, value in overrides.items()}
     command = [sys.executable, "-m", "ovis_jax.main", f"--config=configs/{run.config}.py"]
-    command += [f"--workdir={folder}"]
+    command += [f"--workdir={folder}", f"--mode={run.mode}"]
     command += [f"--config.{field}={value}" for field, value in overrides.items()]
     metrics = folder / "metrics.json"
     if not metrics.exists():
