@@ -25,6 +25,7 @@ def data() -> ConfigDict:
             train_images="data/ovis/train",
             train_records="",  # folder of a built data set, read instead of the two above
             train_split="train",  # of it
+            halved_decoding=False,  # of large training frames: faster, not quite the same pixels
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",
             image_scale=(640, 360),  # longer and shorter side that a resized frame fits into

@@ -21,7 +21,7 @@ class Frame:
     """A frame of a video and some of its objects.
 
     Attributes:
-      image: uint8 RGB, not flipped: [h, w, 3] of the original size, or resized already.
+      image: [h, w, 3] uint8 RGB, not flipped; of any size that shows the whole frame.
       masks: [N, H, W // 8] uint8, resized, flipped and padded, eight columns a byte.
     """
 
@@ -62,8 +62,20 @@ class FrameSource(Protocol):
 class AnnotatedFolder:
     """An annotation file and the folder of its frames; see `FrameSource`."""
 
-    def __init__(self, annotations: pathlib.Path | str, images: pathlib.Path | str):
+    def __init__(
+        self,
+        annotations: pathlib.Path | str,
+        images: pathlib.Path | str,
+        *,
+        halved_decoding: bool = False,
+    ):
         """Reads the annotations and looks that every frame file exists.
+
+        Args:
+          annotations: file in OVIS format.
+          images: folder that its file names are relative to.
+          halved_decoding: frames of at least twice the size that is wanted are decoded at half
+            theirs, which is faster, and not quite the same pixels.
 
         Raises:
           InputError: the file cannot be used or has no ground truth, or frames are missing.
@@ -75,7 +87,7 @@ class AnnotatedFolder:
         self.path, self.categories = loaded.path, loaded.categories
         self.videos = annotated_videos(loaded)
         self._instances = [loaded.instances_of(video.id) for video in loaded.videos]
-        self._images = pathlib.Path(images)
+        self._images, self._halved_decoding = pathlib.Path(images), halved_decoding
 
     def read(
         self, video: int, frame: int, objects: np.ndarray, *, geometry: FrameGeometry, flip: bool
@@ -84,8 +96,10 @@ class AnnotatedFolder:
         record, instances = self.videos[video].video, self._instances[video]
         path = self._images / record.file_names[frame]
         rles = [instances[track].rle(frame) for track in self.videos[video].tracks[objects]]
+        large = record.width >= 2 * geometry.width and record.height >= 2 * geometry.height
+        halved = self._halved_decoding and large
         return Frame(
-            image=read_frame(path, record.width, record.height),
+            image=read_frame(path, record.width, record.height, halved=halved),
             masks=stacked_masks(rles, geometry, flip),
         )
 

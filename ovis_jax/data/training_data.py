@@ -179,7 +179,9 @@ class TrainingData:
 def _open_source(data) -> FrameSource:
     if data.train_records:
         return open_records(data.train_records, data.train_split, tuple(data.image_scale))
-    return AnnotatedFolder(data.train_annotations, data.train_images)
+    return AnnotatedFolder(
+        data.train_annotations, data.train_images, halved_decoding=data.halved_decoding
+    )
 
 
 def _check(data) -> None:

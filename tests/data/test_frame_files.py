@@ -17,6 +17,19 @@ def test_frames_are_rgb_as_opencv_decodes_them(jpeg):
     np.testing.assert_array_equal(read_frame(jpeg, 50, 30), cv2.imread(str(jpeg))[..., ::-1])
 
 
+def test_half_the_size_shows_the_same_frame(tmp_path):
+    y, x = np.mgrid[:31, :51]
+    smooth = np.stack([4 * x, 6 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
+    path = tmp_path / "frame.jpg"
+    cv2.imwrite(str(path), smooth, [cv2.IMWRITE_JPEG_QUALITY, 98])
+    half, whole = read_frame(path, 51, 31, halved=True), read_frame(path, 51, 31)
+    assert half.shape == (16, 26, 3)
+    shrunk = cv2.resize(whole[:30, :50], (25, 15), interpolation=cv2.INTER_AREA)
+    assert np.abs(half[:15, :25].astype(int) - shrunk).max() <= 4
+    with pytest.raises(InputError, match="26x16 pixels at half its size, annotations say 60x31"):
+        read_frame(path, 60, 31, halved=True)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
 def test_a_truncated_file_is_an_error_that_names_it(jpeg, share):
     content = jpeg.read_bytes()

@@ -78,6 +78,27 @@ def test_an_epoch_visits_every_sample(data):
         assert set(np.concatenate([b.sample for b in batches])) == set(range(15))
 
 
+def _pairs(config, **changes):
+    """A pair of every sample."""
+    config = config.copy_and_resolve_references()
+    config.update(changes)
+    data = TrainingData(config, CAPACITY)
+    return [data.pair(data.draw(0, sample, sample)) for sample in range(data.num_samples)]
+
+
+def test_large_frames_can_be_decoded_at_half_their_size(config):
+    small = (32, 16)  # at most half of every frame
+    whole = _pairs(config, image_scale=small)
+    halved = _pairs(config, image_scale=small, halved_decoding=True)
+    for got, want in zip(halved, whole, strict=True):
+        assert 0 < np.abs(want.query.astype(int) - got.query).mean() < 8
+        _assert_equal(got.replace(query=0, reference=0), want.replace(query=0, reference=0))
+
+
+def test_frames_that_are_hardly_shrunk_are_decoded_as_a_whole(config):
+    _assert_equal(_pairs(config, halved_decoding=True), _pairs(config))
+
+
 def test_objects_lie_where_their_boxes_masks_and_labels_say(data):
     flipped = 0
     for batch in _take(data, 10):
