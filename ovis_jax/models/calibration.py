@@ -41,7 +41,7 @@ class TemporalCalibration(nn.Module):
         published, where training starts from a detector; 0 leaves the query untouched at first,
         which a detector that is itself trained from scratch needs: an unaligned reference is noise
         to it.
-      dtype: of the computation.
+      dtype: of the computation; offsets are float32.
     """
 
     compare: str = "correlation"
@@ -63,7 +63,7 @@ class TemporalCalibration(nn.Module):
             for _ in range(self.num_convs)
         ]
         self.offset = nn.Conv(
-            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=self._initial, dtype=self.dtype
+            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=self._initial, dtype="float32"
         )
         self.align = DeformConv(self._initial, dtype=self.dtype)
 

@@ -27,7 +27,7 @@ class BoxHead(nn.Module):
       num_samples: RoIs an image that enter the losses.
       max_positive: how many of them may be positive.
       score_threshold: a detection scores above it.
-      dtype: of the computation.
+      dtype: of the computation; the last layers are float32.
     """
 
     num_classes: int
@@ -56,17 +56,17 @@ class BoxHead(nn.Module):
         logits = nn.Dense(
             self.num_classes + 1,
             kernel_init=nn.initializers.normal(0.01),
-            dtype=self.dtype,
+            dtype="float32",
             name="logits",
         )(x)
         deltas = nn.Dense(
             4 * (self.num_classes + 1),
             kernel_init=nn.initializers.normal(0.001),
-            dtype=self.dtype,
+            dtype="float32",
             name="deltas",
         )(x)
         deltas = deltas.reshape(*deltas.shape[:-1], -1, 4)
-        return logits.astype("float32"), deltas.astype("float32")
+        return logits, deltas
 
 
 @flax.struct.dataclass

@@ -60,7 +60,7 @@ class FCOSHead(nn.Module):
       box_convs: length of the tower of boxes and centerness.
       align_groups: sets of offsets of the alignment.
       score_threshold: a detection scores above it.
-      dtype: of the computation.
+      dtype: of the computation; the last layers are float32.
     """
 
     num_classes: int
@@ -100,10 +100,10 @@ class FCOSHead(nn.Module):
     def level(self, x: jax.Array, number: int) -> tuple[jax.Array, ...]:
         """Class logits, distances in cells, centerness, class and box features of one level."""
         class_features, box_features = self.class_tower(x), self.box_tower(x)
-        distances = self.distances(box_features).astype("float32") * self.scales[number]
+        distances = self.distances(box_features) * self.scales[number]
         class_features = self.align(class_features, distances)
-        logits = self.class_logits(class_features).astype("float32")
-        centerness = self.centerness(box_features).astype("float32")
+        logits = self.class_logits(class_features)
+        centerness = self.centerness(box_features)
         return logits, distances, centerness, class_features, box_features
 
     def points(self, pyramid: Sequence[jax.Array]) -> list[np.ndarray]:
@@ -115,7 +115,7 @@ class FCOSHead(nn.Module):
 
     def _predictor(self, channels: int, **settings) -> nn.Conv:
         normal = nn.initializers.normal(0.01)
-        return nn.Conv(channels, (3, 3), kernel_init=normal, dtype=self.dtype, **settings)
+        return nn.Conv(channels, (3, 3), kernel_init=normal, dtype="float32", **settings)
 
 
 @flax.struct.dataclass

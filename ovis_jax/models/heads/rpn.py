@@ -31,7 +31,7 @@ class RPNHead(nn.Module):
       anchor_scale: anchor side in strides.
       anchor_ratios: height over width.
       num_samples: anchors an image that enter the loss, at most half of them positive.
-      dtype: of the computation.
+      dtype: of the computation; the last layers are float32.
     """
 
     channels: int = 256
@@ -46,17 +46,15 @@ class RPNHead(nn.Module):
         num_anchors = len(self.anchor_ratios)
         normal = nn.initializers.normal(0.01)
         hidden = nn.Conv(self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden")
-        logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="logits")
+        logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="logits")
         deltas = nn.Conv(
-            4 * num_anchors, (1, 1), kernel_init=normal, dtype=self.dtype, name="deltas"
+            4 * num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="deltas"
         )
         features = [nn.relu(hidden(x)) for x in pyramid]
         batch = pyramid[0].shape[0]
         return (
-            jnp.concatenate([logits(x).reshape(batch, -1) for x in features], 1).astype("float32"),
-            jnp.concatenate([deltas(x).reshape(batch, -1, 4) for x in features], 1).astype(
-                "float32"
-            ),
+            jnp.concatenate([logits(x).reshape(batch, -1) for x in features], 1),
+            jnp.concatenate([deltas(x).reshape(batch, -1, 4) for x in features], 1),
         )
 
     def anchors(self, pyramid: Sequence[jax.Array], strides: Sequence[int]) -> list[np.ndarray]:

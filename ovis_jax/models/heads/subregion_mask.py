@@ -29,7 +29,7 @@ class SubregionMaskHead(nn.Module):
     Attributes:
       num_basis: basis maps.
       channels: of the layer before them.
-      dtype: of the computation.
+      dtype: of the computation; the last layers are float32.
     """
 
     num_basis: int = 32
@@ -39,16 +39,16 @@ class SubregionMaskHead(nn.Module):
     def setup(self):
         """Makes the convolutions."""
         normal = nn.initializers.normal(0.01)
-        settings = {"kernel_init": normal, "dtype": self.dtype}
-        self.coefficient = nn.Conv(QUARTERS * self.num_basis, (3, 3), **settings)
-        self.basis0 = nn.Conv(self.channels, (1, 1), **settings)
-        self.basis1 = nn.Conv(self.num_basis, (3, 3), **settings)
+        last = {"kernel_init": normal, "dtype": "float32"}
+        self.coefficient = nn.Conv(QUARTERS * self.num_basis, (3, 3), **last)
+        self.basis0 = nn.Conv(self.channels, (1, 1), kernel_init=normal, dtype=self.dtype)
+        self.basis1 = nn.Conv(self.num_basis, (3, 3), **last)
 
     def coefficients(self, class_features: Sequence[jax.Array]) -> jax.Array:
         """Maps levels [B, h, w, C] to coefficients [B, A, 4, num_basis] of all their points."""
         levels = [self.coefficient(x) for x in class_features]
         joined = jnp.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in levels], axis=1)
-        return joined.reshape(*joined.shape[:2], QUARTERS, self.num_basis).astype("float32")
+        return joined.reshape(*joined.shape[:2], QUARTERS, self.num_basis)
 
     def basis(self, box_features: Sequence[jax.Array]) -> jax.Array:
         """Maps P3...P5 of the box features to basis maps [B, H / 2, W / 2, num_basis], >= 0."""
@@ -59,7 +59,7 @@ class SubregionMaskHead(nn.Module):
     def low_basis(self, box_features: Sequence[jax.Array]) -> jax.Array:
         """The basis maps before they are enlarged, [B, H / 8, W / 8, num_basis]."""
         x = gather_levels(box_features[:BASIS_LEVELS])
-        return nn.relu(self.basis1(nn.relu(self.basis0(x)))).astype("float32")
+        return nn.relu(self.basis1(nn.relu(self.basis0(x))))
 
 
 def mask_logits(

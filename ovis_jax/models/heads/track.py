@@ -20,8 +20,7 @@ class TrackHead(nn.Module):
         normal = nn.initializers.normal(0.01)
         x = roi_features.reshape(*roi_features.shape[:-3], -1)
         x = nn.relu(nn.Dense(self.channels, kernel_init=normal, dtype=self.dtype, name="fc0")(x))
-        x = nn.Dense(self.channels, kernel_init=normal, dtype=self.dtype, name="fc1")(x)
-        return x.astype("float32")
+        return nn.Dense(self.channels, kernel_init=normal, dtype="float32", name="fc1")(x)
 
 
 def track_targets(reference_match: jax.Array, index: jax.Array, positive: jax.Array) -> jax.Array:

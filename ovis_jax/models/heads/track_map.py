@@ -20,7 +20,7 @@ class TrackMapHead(nn.Module):
       channels: of an embedding; embeddings are compared by their plain dot product.
       tower_channels: of the tower.
       num_convs: its length.
-      dtype: of the computation.
+      dtype: of the computation; the embedding is float32.
     """
 
     channels: int = 512
@@ -35,9 +35,9 @@ class TrackMapHead(nn.Module):
         x = gather_levels([tower(x) for x in pyramid[:TRACK_LEVELS]])
         torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
         embedding = nn.Conv(
-            self.channels, (1, 1), kernel_init=torch_uniform, dtype=self.dtype, name="embedding"
+            self.channels, (1, 1), kernel_init=torch_uniform, dtype="float32", name="embedding"
         )
-        return embedding(x).astype("float32")
+        return embedding(x)
 
 
 def embeddings_at(track_map: jax.Array, boxes: jax.Array) -> jax.Array:
