@@ -1,4 +1,8 @@
-"""config.model to a system: explicit calls, the last place that knows what a config is."""
+"""config.model to a system: explicit calls, the last place that knows what a config is.
+
+`model.dtype` is not that of the neck, which is always float32: it is a small part of the work, and
+bfloat16 costs average precision there (`benchmarks.precision`).
+"""
 
 from collections.abc import Callable
 
@@ -41,7 +45,7 @@ def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
     thrifty = _thrifty(model)
     return MaskTrackRCNN(
         backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
-        neck=FPN(**model.neck, **shared),
+        neck=FPN(**model.neck),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
@@ -67,7 +71,7 @@ def _sipmask(config: ConfigDict) -> SipMask:
     thrifty = _thrifty(model)
     return SipMask(
         backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
-        neck=FPN(**model.neck, **shared),
+        neck=FPN(**model.neck),
         fcos=thrifty(FCOSHead)(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=thrifty(TrackMapHead)(**model.track, **shared),
