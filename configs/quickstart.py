@@ -18,6 +18,7 @@ def calibrated(config):
     config.model.calibration = common.calibration()
     config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
     config.train.slowed = (
+        *config.train.slowed,
         ("calibration/offset_convs_0", 0.1),
         ("calibration/offset_convs_1", 0.1),
         ("calibration/offset", 0.02),

@@ -19,7 +19,7 @@ class MaskHead(nn.Module):
       channels: of the convolutions.
       num_convs: how many.
       norm: after each of them.
-      dtype: of the computation; the last layer is float32.
+      dtype: of the computation.
     """
 
     num_classes: int
@@ -36,7 +36,8 @@ class MaskHead(nn.Module):
             x = nn.relu(ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"conv{i}")(x))
         x = nn.relu(DoublingConv(self.channels, self.dtype, name="upsample")(x))
         he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        return nn.Dense(self.num_classes + 1, kernel_init=he, dtype="float32", name="logits")(x)
+        x = nn.Dense(self.num_classes + 1, kernel_init=he, dtype=self.dtype, name="logits")(x)
+        return x.astype("float32")
 
 
 class DoublingConv(nn.Module):
