@@ -1,4 +1,9 @@
-"""SipMask at the size of `quickstart`, on the same data and for as many steps."""
+"""SipMask at the size of `quickstart`, on the same data and for as many steps.
+
+What masks are made of learns slowly: basis maps end in ReLU, and AdamW at the full rate kills most
+of them within some steps. Masks then stay constant in each quarter of their box, for hundreds of
+steps or for ever.
+"""
 
 from ml_collections import ConfigDict
 
@@ -30,4 +35,5 @@ def sipmask() -> ConfigDict:
     model.fcos.channels = 32
     model.mask.update(num_basis=16, channels=64)
     model.track.update(channels=128, tower_channels=32)
+    config.train.slowed = (("mask/basis0", 0.1), ("mask/basis1", 0.1), ("mask/coefficient", 0.1))
     return config
