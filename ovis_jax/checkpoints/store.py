@@ -65,7 +65,9 @@ class CheckpointStore:
           InputError: no checkpoint can be read, or the newest is of another model.
         """
         if cluster.is_first() and self.folder.is_dir():
-            with CheckpointStore(self.folder, keep=self._keep, alone=True) as own:
+            # Keeps all: what a killed run left half-written is removed by one manager only, as two
+            # would trip over each other.
+            with CheckpointStore(self.folder, alone=True) as own:
                 own._set_damaged_aside(*map(_shapes, (variables, progress)))
         cluster.wait_for_all("checkpoints looked at")
         if self._opened is not None:
