@@ -10,7 +10,6 @@ identities) stays in float32.
 import argparse
 import json
 import pathlib
-import tempfile
 
 from ml_collections import ConfigDict
 
@@ -54,8 +53,7 @@ def predicted(folder: pathlib.Path, values: dict, dtype: str, annotations: Annot
     workdir = Workdir(folder, values)
     config.model.dtype = dtype
     system, variables = restore_model(config, workdir)
-    with tempfile.TemporaryDirectory() as output:
-        return predict(system, variables, annotations, config, pathlib.Path(output) / "r.json")
+    return predict(system, variables, annotations, config, None).records
 
 
 def found_objects(annotations: Annotations, records: list) -> set:

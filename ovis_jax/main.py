@@ -59,7 +59,7 @@ def run() -> None:
     if mode != "train":
         model = restore_model(config, workdir)
         workdir.claim()
-        records = predict(*model, annotations, config, workdir.path / "results.json")
+        records = predict(*model, annotations, config, workdir.path / "results.json").records
         if cluster.is_first():
             draw(annotations, records, config, workdir)
             if mode != "predict":
@@ -87,10 +87,14 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
 def metrics_during_training(
     annotations: Annotations | None, config: ConfigDict, model: tuple[nn.Module, dict]
 ) -> dict[str, float]:
-    """Scores a model that is still being trained; nothing without annotations."""
+    """Scores a model that is still being trained; nothing without annotations.
+
+    "lost_objects" are candidates that did not fit a capacity.
+    """
     if annotations is None:
         return {}
-    return evaluate(annotations, predict(*model, annotations, config, None)).values
+    found = predict(*model, annotations, config, None)
+    return evaluate(annotations, found.records).values | {"lost_objects": found.lost_objects}
 
 
 def draw(

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,13 +25,26 @@ from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
 
 
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What was found in the videos of an annotation file.
+
+    Attributes:
+      records: of results.json.
+      lost_objects: candidates that did not fit a capacity, counted in every frame.
+    """
+
+    records: list[dict]
+    lost_objects: int
+
+
 def predict(
     system: nn.Module,
     variables: dict,
     annotations: Annotations,
     config: ConfigDict,
     output: pathlib.Path | str | None,
-) -> list[dict]:
+) -> Prediction:
     """Tracks the objects of every video and writes them.
 
     Every device of every process takes one video after the other. While a device works on one
@@ -45,7 +59,7 @@ def predict(
         file.
 
     Returns:
-      The records of results.json, in every process.
+      The records and what was lost, of all processes in every process.
 
     Raises:
       InputError: frames are missing or damaged, or the categories are not those of the model.
@@ -59,13 +73,16 @@ def predict(
         for video, t in zip(videos, track_videos(system, variables, videos, config), strict=True)
     ]
     shares = cluster.gather_shares(shares)
-    records = [record for share in shares for record in share["records"]]
+    found = Prediction(
+        records=[record for share in shares for record in share["records"]],
+        lost_objects=sum(share["lost"] for share in shares),
+    )
     if cluster.is_first():
         if output is not None:
-            write_results(output, records)
+            write_results(output, found.records)
         num_frames = sum(video.length for video in annotations.videos)
-        report(num_frames, len(records), sum(share["lost"] for share in shares))
-    return records
+        report(num_frames, len(found.records), found.lost_objects)
+    return found
 
 
 def track_videos(

@@ -259,6 +259,7 @@ def run_steps(
     first_step, shown = int(state.step), cluster.is_first()
     writer = hooks.EventWriter(events, first_step, enabled=shown)
     progress = hooks.ProgressLine(first_step, run.num_steps, shown=shown)
+    writer.scalars(first_step, {"dropped_objects": run.data.num_dropped})
     metrics, stopwatch = hooks.MetricsBuffer(run.data.describe), hooks.Stopwatch()
     with (
         contextlib.closing(writer),

@@ -30,7 +30,7 @@ def setup(folder, **system):
 def test_results_are_written_in_the_official_format(tmp_path):
     config, annotations, system, variables = setup(tmp_path, window_before=1, window_after=1)
     output = tmp_path / "results.json"
-    records = predict.predict(system, variables, annotations, config, output)
+    records = predict.predict(system, variables, annotations, config, output).records
     assert json.loads(output.read_text()) == records
     assert len(load_results(output, annotations)) == len(records) > 0
     for video in annotations.videos:
@@ -47,7 +47,7 @@ def test_results_do_not_depend_on_the_chunk(tmp_path):
     for chunk in (1, 4, 7):
         config.predict.chunk = chunk
         output = tmp_path / f"{chunk}.json"
-        records.append(predict.predict(system, variables, annotations, config, output))
+        records.append(predict.predict(system, variables, annotations, config, output).records)
     for other in records[1:]:
         for a, b in zip(records[0], other, strict=True):
             assert a.pop("score") == pytest.approx(b["score"], rel=1e-5)
@@ -57,7 +57,7 @@ def test_results_do_not_depend_on_the_chunk(tmp_path):
 
 def test_images_in_memory_give_the_tracks_of_the_same_frames_on_disk(tmp_path):
     config, annotations, system, variables = setup(tmp_path)
-    records = predict.predict(system, variables, annotations, config, tmp_path / "results.json")
+    records = predict.predict(system, variables, annotations, config, None).records
     video = annotations.videos[1]
     paths = [f"{config.data.eval_images}/{name}" for name in video.file_names]
     images = (cv2.imread(path)[..., ::-1] for path in paths)
@@ -96,7 +96,8 @@ def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
     config, annotations, system, variables = setup(tmp_path)  # the toy loses one object a frame
     lines = []
     monkeypatch.setattr(logging, "warning", lambda text, *values: lines.append(text % values))
-    predict.predict(system, variables, annotations, config, tmp_path / "results.json")
+    found = predict.predict(system, variables, annotations, config, tmp_path / "results.json")
     num_frames = sum(video.length for video in annotations.videos)
+    assert found.lost_objects == num_frames
     assert len(lines) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
     assert np.all([word in lines[0] for word in ("candidates", "detections", "tracks")])

@@ -30,6 +30,10 @@ def run(workdir, evaluate=None, **values):
         return store.restore_variables(toy.init_toy(toy.ToyModel(), jax.random.key(0)))
 
 
+def in_events(workdir, name):
+    return any(name in path.read_bytes() for path in (workdir / "events").iterdir())
+
+
 def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
@@ -44,7 +48,12 @@ def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path)
     found = run(tmp_path / "a", evaluate, evaluate_every=2, checkpoint_every=2, keep_checkpoints=9)
     assert len(seen) == 2  # after steps 2 and 4; step 6 is the end, where the program evaluates
     assert_equal(found, run(tmp_path / "b"))
-    assert any(b"evaluation/AP" in p.read_bytes() for p in (tmp_path / "a" / "events").iterdir())
+    assert in_events(tmp_path / "a", b"evaluation/AP")
+
+
+def test_objects_beyond_the_capacity_are_in_the_events(tmp_path):
+    run(tmp_path)
+    assert in_events(tmp_path, b"dropped_objects")
 
 
 def test_the_average_is_what_a_checkpoint_predicts_with_and_survives_a_restart(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.frame_index import count_dropped
 from ovis_jax.data.pseudo_paste import cut_out
 from ovis_jax.data.pseudo_video import Cutout, Still
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
@@ -37,6 +38,7 @@ class CocoStills:
 
     Attributes:
       pictures: in the order of the annotation file.
+      num_dropped: objects beyond the capacity, of all pictures; never used.
       path: of the annotation file, for messages.
     """
 
@@ -65,9 +67,12 @@ class CocoStills:
         annotations.check_frames(images)
         self._labels, self._images = dict(labels), pathlib.Path(images)
         chosen = ((video, self._objects(annotations, video)) for video in annotations.videos)
-        self.pictures = [Picture(video, objects[:capacity]) for video, objects in chosen if objects]
+        chosen = [(video, objects) for video, objects in chosen if objects]
+        self.pictures = [Picture(video, objects[:capacity]) for video, objects in chosen]
         if not self.pictures:
             raise InputError(f"{self.path}: annotations: no object of the model's categories")
+        counts = [len(objects) for _, objects in chosen]
+        self.num_dropped = count_dropped(counts, capacity, self.path)
         places = (
             (number, place)
             for number, picture in enumerate(self.pictures)

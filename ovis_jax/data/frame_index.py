@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from ovis_jax.data.transforms import is_landscape
 from ovis_jax.formats.annotations import Annotations, Video
@@ -83,11 +84,27 @@ class FrameIndex:
         first, end = np.searchsorted(self.video_index, [video_index, video_index + 1])
         return self.frame[first:end]
 
-    def overflow(self, capacity: int) -> tuple[int, int]:
-        """Objects that do not fit into `capacity`, and the number of frames they are in."""
-        excess = [v.counts.sum(axis=0) - capacity for v in self.videos]
-        excess = np.concatenate(excess)
-        return int(excess[excess > 0].sum()), int((excess > 0).sum())
+    def object_counts(self) -> np.ndarray:
+        """[frames of all videos] int, the objects that count in each."""
+        return np.concatenate([v.counts.sum(axis=0) for v in self.videos])
+
+
+def count_dropped(object_counts: Sequence[int] | np.ndarray, capacity: int, path: str) -> int:
+    """How many of the objects of all frames do not fit into `capacity`; warns if there are any.
+
+    Args:
+      object_counts: [F] objects of each frame.
+      capacity: most objects of a frame.
+      path: where they come from, for the warning.
+    """
+    excess = np.maximum(np.asarray(object_counts) - capacity, 0)
+    dropped = int(excess.sum())
+    if dropped:
+        logging.warning(
+            "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
+            *(path, np.count_nonzero(excess), capacity, dropped),
+        )
+    return dropped
 
 
 def annotated_videos(annotations: Annotations) -> list[VideoObjects]:

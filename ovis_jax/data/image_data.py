@@ -47,6 +47,7 @@ class ImageData:
 
     Attributes:
       num_samples: number of images.
+      num_dropped: annotated objects beyond the capacity; never used.
       landscape: [num_samples] bool: wider than high.
       path: of the annotations, for messages.
     """
@@ -71,7 +72,7 @@ class ImageData:
             settings.categories,
             capacity=capacity,
         )
-        self.path = self._stills.path
+        self.path, self.num_dropped = self._stills.path, self._stills.num_dropped
         self.num_samples = len(self._stills.pictures)
         records = [picture.record for picture in self._stills.pictures]
         self.landscape = np.array([is_landscape(r.width, r.height) for r in records])

@@ -17,6 +17,7 @@ class MixedData:
 
     Attributes:
       num_samples: frames that can be a query frame, and images.
+      num_dropped: annotated objects beyond the capacity, of both; never used.
       path: where the annotations of the videos come from, for messages.
       categories: sorted by id; label k of the model is `categories[k]`.
     """
@@ -31,6 +32,7 @@ class MixedData:
         """
         self._videos, self._images, self._share = videos, images, image_share
         self.num_samples = videos.num_samples + images.num_samples
+        self.num_dropped = videos.num_dropped + images.num_dropped
         self.path, self.categories = videos.path, videos.categories
 
     @property

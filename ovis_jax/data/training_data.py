@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from absl import logging
 
 from ovis_jax.data import sampling
-from ovis_jax.data.frame_index import FrameIndex, VideoObjects
+from ovis_jax.data.frame_index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.frame_records import open_records
 from ovis_jax.data.frame_sources import AnnotatedFolder, FrameSource
@@ -86,12 +85,7 @@ class TrainingData:
         self.path = self._source.path
         self.index = FrameIndex(self._source.videos, self.path)
         self.num_samples = len(self.index)
-        self.num_dropped, frames = self.index.overflow(capacity)
-        if self.num_dropped:
-            logging.warning(
-                "%s: %d frames have more than %d objects; %d, the smallest ones, are left out",
-                *(self.path, frames, capacity, self.num_dropped),
-            )
+        self.num_dropped = count_dropped(self.index.object_counts(), capacity, self.path)
         self.categories = tuple(self._source.categories)
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._capacity = capacity

@@ -171,6 +171,8 @@ def test_images_are_flipped_as_often_as_frames(config):
 def test_the_capacity_keeps_the_largest_objects(config):
     config.pseudo_video.motion.update(rotation=0, shear=0, translation=0, scale=0, perspective=0)
     data = open_training_data(config, 1)
+    # One of two objects in each image, beside those of the videos.
+    assert data.num_dropped == TrainingData(config, 1).num_dropped + IMAGES
     for position in range(8):
         pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
         assert pair.instances.valid.tolist() == [True] and pair.instances.labels.tolist() == [1]

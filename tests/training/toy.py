@@ -39,6 +39,7 @@ class ToyData:
     """Random frames; batch `i` is a function of the seed and `i`."""
 
     num_samples = 40
+    num_dropped = 3
     num_categories = 25
 
     def describe(self, sample):
