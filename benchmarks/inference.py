@@ -156,7 +156,12 @@ def masks_of_chunk(frames: FrameOutput, geometry: FrameGeometry) -> None:
 
 
 def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[str, float]:
-    """Milliseconds of each stage for one frame; `name` is the system's in its configuration."""
+    """Milliseconds of each stage for one frame; `name` is the system's in its configuration.
+
+    `benchmarks.stages.NAME.stages` has the stages of one kind of system. It gets `stage`, which
+    makes a call that waits for its results from a method of the system and its arguments; a window
+    of frames that all exist; the pyramid of the query, [1, ...]; and the calibrated ones, [F, ...].
+    """
 
     def stage(method, *arguments):
         program = jax.jit(lambda v, *a: system.apply(v, *a, method=method))
@@ -176,11 +181,12 @@ def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[s
         is_first=np.array(True),
     )
     step = stage("step", system.apply(variables, 256, method="init_memory"), window)
-    stages = importlib.import_module(f"benchmarks.stages.{name}").stages(
-        stage, window, max(count - 1, 1)
-    )
+    references = tuple(x[: max(count - 1, 1)] for x in window.pyramid)
+    calibrate = stage("calibrate", references, references)
+    stages = importlib.import_module(f"benchmarks.stages.{name}").stages
+    parts = {"calibrate": calibrate} | stages(stage, window, pyramid, calibrate())
     times = {"encode": best_time(encode, options.seconds) / options.chunk}
-    inner = {part: best_time(call, options.seconds) for part, call in stages.items()}
+    inner = {part: best_time(call, options.seconds) for part, call in parts.items()}
     rest = best_time(step, options.seconds)
     others = {REST: rest - sum(inner.values()), WHOLE: rest + times["encode"]}
     return times | inner | others

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from ovis_jax.models.systems.calibrated import Pyramid
 from ovis_jax.structures import Window
 
 
@@ -18,23 +19,10 @@ def with_objects(variables: dict) -> dict:
     return variables
 
 
-def stages(stage: Callable, window: Window, references: int) -> dict[str, Callable]:
-    """Calls that wait for their results, by name.
-
-    Args:
-      stage: makes one from a method of the system and its arguments.
-      window: of frames that all exist.
-      references: frames that calibrate the query.
-    """
-    query = tuple(x[:1] for x in window.pyramid)
-    many = tuple(x[:references] for x in window.pyramid)
-    calibrate, propose = (
-        stage("calibrate", many, many),
-        stage("propose", query, window.image_size[None]),
-    )
-    rois = jnp.repeat(propose().boxes, references, axis=0)
-    return {
-        "calibrate": calibrate,
-        "propose": propose,
-        "classify": stage("classify", calibrate(), rois),
-    }
+def stages(
+    stage: Callable, window: Window, query: Pyramid, calibrated: Pyramid
+) -> dict[str, Callable]:
+    """What comes after calibration; see `benchmarks.inference.stages_of_ours`."""
+    propose = stage("propose", query, window.image_size[None])
+    rois = jnp.repeat(propose().boxes, len(calibrated[0]), axis=0)
+    return {"propose": propose, "classify": stage("classify", calibrated, rois)}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from ovis_jax.models.systems.calibrated import Pyramid
 from ovis_jax.structures import Window
 
 SIDE = 4.0  # distance of each side of a predicted box, in strides
@@ -28,26 +29,18 @@ def with_objects(variables: dict) -> dict:
     return variables | {"params": params}
 
 
-def stages(stage: Callable, window: Window, references: int) -> dict[str, Callable]:
-    """Calls that wait for their results, by name.
-
-    Args:
-      stage: makes one from a method of the system and its arguments.
-      window: of frames that all exist.
-      references: frames that calibrate the query.
-    """
-    query = tuple(x[:1] for x in window.pyramid)
-    many = tuple(x[:references] for x in window.pyramid)
+def stages(
+    stage: Callable, window: Window, query: Pyramid, calibrated: Pyramid
+) -> dict[str, Callable]:
+    """What comes after calibration; see `benchmarks.inference.stages_of_ours`."""
+    references = len(calibrated[0])
     weights = jnp.full(references, 1 / references)
-    calibrate = stage("calibrate", many, many)
-    calibrated = calibrate()
     head = stage(lambda system, x: system.fcos(x), calibrated)
     maps = head()
     decode = stage("decode", maps, weights, window.image_size, window.scale)
     boxes, _, _, point, _ = decode()
     basis = stage("basis", query, maps)
     return {
-        "calibrate": calibrate,
         "towers and boxes": head,
         "decode, fast NMS": decode,
         "basis maps": basis,

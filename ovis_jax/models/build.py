@@ -4,7 +4,9 @@
 bfloat16 costs average precision there (`benchmarks.precision`).
 """
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +30,8 @@ from ovis_jax.tracking.cues import CueTracker
 
 INIT_SIDE = 64
 
+_Sizes = TypeVar("_Sizes", Capacity, SipMaskCapacity)
+
 
 def build_system(config: ConfigDict) -> nn.Module:
     """Builds the system of `config.model` with the sizes of `config.capacity`."""
@@ -44,23 +48,12 @@ def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
     shared = {"dtype": model.dtype}
     thrifty = _thrifty(model)
     return MaskTrackRCNN(
-        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
-        neck=FPN(**model.neck),
+        **_base_arguments(config),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
         track=TrackHead(**model.track, **shared),
-        calibration=_calibration(model),
-        tracker=CueTracker(inclusive=model.inclusive_boxes),
-        **_pixels(config),
-        capacity=Capacity(
-            level_proposals=config.capacity.level_proposals,
-            proposals=config.capacity.proposals,
-            candidates=config.capacity.candidates,
-            detections=config.capacity.detections,
-            tracks=config.capacity.tracks,
-        ),
-        reference_window=config.predict.reference_window,
+        capacity=_sizes(Capacity, config.capacity),
         inclusive_boxes=model.inclusive_boxes,
     )
 
@@ -70,29 +63,32 @@ def _sipmask(config: ConfigDict) -> SipMask:
     shared = {"dtype": model.dtype}
     thrifty = _thrifty(model)
     return SipMask(
-        backbone=ResNet(**model.backbone, **shared, rematerialise=model.rematerialise),
-        neck=FPN(**model.neck),
+        **_base_arguments(config),
         fcos=thrifty(FCOSHead)(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=thrifty(TrackMapHead)(**model.track, **shared),
-        calibration=_calibration(model),
-        tracker=CueTracker(inclusive=model.inclusive_boxes),
-        **_pixels(config),
-        capacity=SipMaskCapacity(
-            level_candidates=config.capacity.level_candidates,
-            class_candidates=config.capacity.class_candidates,
-            detections=config.capacity.detections,
-            tracks=config.capacity.tracks,
-            positives=config.capacity.positives,
-        ),
-        reference_window=config.predict.reference_window,
+        capacity=_sizes(SipMaskCapacity, config.capacity),
         **model.references,
     )
 
 
-def _pixels(config: ConfigDict) -> dict[str, tuple]:
-    """What the frames are normalised with."""
-    return {"pixel_mean": tuple(config.data.mean), "pixel_std": tuple(config.data.std)}
+def _base_arguments(config: ConfigDict) -> dict[str, Any]:
+    """Keyword arguments of `CalibratedSystem`: all but the heads."""
+    model = config.model
+    return dict(
+        backbone=ResNet(**model.backbone, dtype=model.dtype, rematerialise=model.rematerialise),
+        neck=FPN(**model.neck),
+        calibration=_calibration(model),
+        tracker=CueTracker(inclusive=model.inclusive_boxes),
+        pixel_mean=tuple(config.data.mean),
+        pixel_std=tuple(config.data.std),
+        reference_window=config.predict.reference_window,
+    )
+
+
+def _sizes(kind: type[_Sizes], capacity: ConfigDict) -> _Sizes:
+    """What a kind of system needs of `config.capacity`."""
+    return kind(**{field.name: capacity[field.name] for field in dataclasses.fields(kind)})
 
 
 def _calibration(model: ConfigDict) -> TemporalCalibration | None:

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
 from ovis_jax.models.layers import DeformConv
 from ovis_jax.ops.correlation import correlation
-from ovis_jax.structures import Window
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
 LEAKY_SLOPE = 0.1
@@ -104,36 +101,3 @@ class TemporalCalibration(nn.Module):
 
     def _initial(self, *arguments):
         return self.init_scale * _torch_uniform(*arguments)
-
-
-def window_references(window: Window, center: int) -> tuple[list[jax.Array], jax.Array]:
-    """The reference frames of a window, all but the query at `center`.
-
-    A frame without any reference (a one-frame video, or a window of one frame) is its own
-    reference.
-
-    Args:
-      window: pyramid of [T, h, w, C], valid [T].
-      center: number of the query frame in it.
-
-    Returns:
-      Levels [F, h, w, C], zero where a reference does not exist, and weights [F] that add up to 1
-      over those that do.
-    """
-    if len(window.valid) == 1:
-        return list(window.pyramid), jnp.ones(1)
-    others = np.delete(np.arange(len(window.valid)), center)
-    exists = window.valid[others]
-    alone = ~exists.any()
-    exists = exists.at[0].set(exists[0] | alone)
-    levels = [
-        x[others].at[0].set(jnp.where(alone, x[center], x[others[0]])) for x in window.pyramid
-    ]
-    levels = [jnp.where(exists[:, None, None, None], x, 0) for x in levels]
-    return levels, exists / exists.sum()
-
-
-def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
-    """Mean of [F, ...] over its first axis; entries of weight 0 may hold anything."""
-    used = weights.reshape(-1, *[1] * (x.ndim - 1))
-    return jnp.sum(jnp.where(used > 0, x, 0) * used, axis=0)

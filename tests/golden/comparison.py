@@ -3,9 +3,12 @@
 import numpy as np
 from golden_folder import golden_arrays, golden_json
 
+from ovis_jax.formats import rle
+
 MAP_TOLERANCE = 1e-4  # of the recorded map's largest value
 BOX_TOLERANCE = 5e-3  # pixels
 SCORE_TOLERANCE = 2e-4
+MASK_PIXELS = 3
 
 
 def assert_recorded(ours, name: str, file: str = "frame.npz", channels_last: bool = True) -> None:
@@ -33,3 +36,20 @@ def match_rows(ours: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     """For each recorded box the row of the nearest of ours, by largest coordinate difference."""
     distance = np.abs(recorded[:, None, :4] - ours[None, :, :4]).max(-1)
     return distance.argmin(1)
+
+
+def differing_pixels(a: dict, b: dict) -> int:
+    """Pixels that only one of two masks in RLE holds."""
+    union, shared = rle.merge([a, b]), rle.merge([a, b], intersect=True)
+    return int(rle.area([union])[0] - rle.area([shared])[0])
+
+
+def assert_same_records(ours: list[dict], recorded: list[dict]) -> None:
+    """The records of results.json of one video: the same tracks in the same order."""
+    assert len(ours) == len(recorded) > 0
+    for mine, theirs in zip(ours, recorded, strict=True):
+        assert mine["category_id"] == theirs["category_id"]
+        assert abs(mine["score"] - theirs["score"]) < SCORE_TOLERANCE
+        for a, b in zip(mine["segmentations"], theirs["segmentations"], strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or differing_pixels(a, b) <= MASK_PIXELS

@@ -5,9 +5,15 @@ import functools
 import jax
 import numpy as np
 import pytest
-from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE, SCORE_TOLERANCE
+from golden.comparison import (
+    BOX_TOLERANCE,
+    MAP_TOLERANCE,
+    MASK_PIXELS,
+    SCORE_TOLERANCE,
+    assert_same_records,
+    differing_pixels,
+)
 from golden.sipmask_model import published_sipmask, record
-from golden.test_clip import differing_pixels
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
@@ -19,7 +25,6 @@ from ovis_jax.inference.stream import VideoStream
 IMAGE_SCALE = (160, 96)
 RUNS = {"run10": 10, "run30": 30}  # detections that are kept
 VIDEOS = (0, 1)
-MASK_PIXELS = 3
 SCALE = 0.5
 
 pytestmark = pytest.mark.slow
@@ -94,10 +99,4 @@ def test_results_are_those_of_the_reference(run, video):
     ours = tracks.tracklets.records(video + 1, len(frames(video)), list(range(1, 26)))
     recorded = golden_json("sipmask", f"results_{run}.json")
     want = [entry for entry in recorded if entry["video_id"] == video + 1]
-    assert len(ours) == len(want) > 0
-    for mine, theirs in zip(ours, want, strict=True):
-        assert mine["category_id"] == theirs["category_id"]
-        assert abs(mine["score"] - theirs["score"]) < SCORE_TOLERANCE
-        for a, b in zip(mine["segmentations"], theirs["segmentations"], strict=True):
-            assert (a is None) == (b is None)
-            assert a is None or differing_pixels(a, b) <= MASK_PIXELS
+    assert_same_records(ours, want)

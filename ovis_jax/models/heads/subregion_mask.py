@@ -21,6 +21,7 @@ BASIS_UPSAMPLING = 4
 MIN_AREA = 1.0  # of a predicted box that teaches masks, in pixels of the basis maps
 WEIGHT_EPSILON = 1e-4
 LOSS_CHUNK = 16  # masks that are computed together; more only need more memory
+MIN_PROB = 1e-30  # of a mask, where it is given as a logit
 
 
 class SubregionMaskHead(nn.Module):
@@ -77,6 +78,38 @@ def mask_logits(
     """
     quarters = jnp.einsum("hwc,dqc->dqhw", basis, coefficients, precision="highest")
     return quarter_masks(quarters, boxes)
+
+
+def mean_mask_logits(
+    basis: jax.Array, coefficients: jax.Array, boxes: jax.Array, weights: jax.Array, average: str
+) -> jax.Array:
+    """Mask logits of several references as one, `mask_logits` of each taken one after the other.
+
+    All references together would need many times the memory.
+
+    Args:
+      basis: [F, h, w, C].
+      coefficients: [F, D, 4, C].
+      boxes: [D, 4] on the grid of the basis maps.
+      weights: [F] that add up to 1; what a reference of weight 0 gives may be anything.
+      average: "logits" or "probs", of which the mean is taken.
+
+    Returns:
+      [D, h, w]; outside the boxes the logit of `MIN_PROB`.
+    """
+
+    def add(total, reference):
+        own_basis, own_coefficients, weight = reference
+        logits, inside = mask_logits(own_basis, own_coefficients, boxes)
+        values = logits if average == "logits" else jax.nn.sigmoid(logits)
+        return total + jnp.where(inside & (weight > 0), values * weight, 0), inside
+
+    empty = jnp.zeros((len(boxes), *basis.shape[1:3]))
+    total, inside = jax.lax.scan(add, empty, (basis, coefficients, weights))
+    if average == "probs":
+        probs = jnp.maximum(total, MIN_PROB)
+        total = jnp.log(probs) - jnp.log(jnp.maximum(1 - probs, MIN_PROB))
+    return jnp.where(inside[0], total, jnp.log(MIN_PROB))
 
 
 def mask_loss(

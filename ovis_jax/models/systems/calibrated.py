@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.models.calibration import window_references
+from ovis_jax.models.references import window_references
 from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.structures import FrameOutput, FramePairs, TrackMemory, Window
 from ovis_jax.tracking.cues import CueTracker

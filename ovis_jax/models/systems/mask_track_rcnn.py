@@ -7,11 +7,11 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.models.calibration import weighted_mean
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads import track as track_head
+from ovis_jax.models.references import weighted_mean
 from ovis_jax.models.systems.calibrated import CalibratedSystem
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.shards import WHOLE, Shard

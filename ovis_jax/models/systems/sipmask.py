@@ -6,11 +6,11 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.models.calibration import weighted_mean
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track import track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
+from ovis_jax.models.references import AVERAGES, mean_probs, weighted_mean
 from ovis_jax.models.systems.calibrated import CalibratedSystem, Pyramid
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.masks import halve_masks
@@ -19,8 +19,6 @@ from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
 from ovis_jax.structures import Detections, FramePairs, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
-AVERAGES = ("logits", "probs")
-_MIN_PROB = 1e-30
 
 
 @flax.struct.dataclass
@@ -237,8 +235,8 @@ class SipMask(CalibratedSystem):
         As `decode_detections` of the head, which see, for averages over the references.
         """
         return fcos_head.decode_detections(
-            self._mean_probs(maps.logits, weights, self.average_scores),
-            self._mean_probs(maps.centerness, weights, self.average_scores),
+            mean_probs(maps.logits, weights, self.average_scores),
+            mean_probs(maps.centerness, weights, self.average_scores),
             weighted_mean(maps.distances, weights),
             self.fcos.points(maps.box_features),
             image_size,
@@ -264,7 +262,13 @@ class SipMask(CalibratedSystem):
         """
         coefficients = self.mask.coefficients(maps.class_features)[:, point]
         basis = jnp.broadcast_to(basis, (len(weights), *basis.shape[1:]))
-        return self._mean_masks(basis, coefficients, boxes, weights)
+        return mask_head.mean_mask_logits(
+            basis,
+            coefficients,
+            boxes / mask_head.BASIS_STRIDE,
+            weights,
+            self.average_masks,
+        )
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
@@ -273,32 +277,6 @@ class SipMask(CalibratedSystem):
         self.mask.coefficients(maps.class_features)
         self.mask.basis(maps.box_features)
         self.track(pyramid)
-
-    def _mean_probs(self, logits: jax.Array, weights: jax.Array, average: str) -> jax.Array:
-        """Probabilities [...] of logits [F, ...], averaged over references before or after."""
-        if average == "logits":
-            return jax.nn.sigmoid(weighted_mean(logits, weights))
-        return weighted_mean(jax.nn.sigmoid(logits), weights)
-
-    def _mean_masks(self, basis, coefficients, boxes, weights) -> jax.Array:
-        """Mask logits [D, h, w] of basis maps [F, h, w, C] and coefficients [F, D, 4, C].
-
-        One reference at a time: all together they would need many times the memory.
-        """
-        boxes = boxes / mask_head.BASIS_STRIDE
-
-        def add(total, reference):
-            own_basis, own_coefficients, weight = reference
-            logits, inside = mask_head.mask_logits(own_basis, own_coefficients, boxes)
-            values = logits if self.average_masks == "logits" else jax.nn.sigmoid(logits)
-            return total + jnp.where(inside & (weight > 0), values * weight, 0), inside
-
-        empty = jnp.zeros((len(boxes), *basis.shape[1:3]))
-        total, inside = jax.lax.scan(add, empty, (basis, coefficients, weights))
-        if self.average_masks == "probs":
-            probs = jnp.maximum(total, _MIN_PROB)
-            total = jnp.log(probs) - jnp.log(jnp.maximum(1 - probs, _MIN_PROB))
-        return jnp.where(inside[0], total, jnp.log(_MIN_PROB))
 
 
 def _clean(instances: Instances, image_size: jax.Array) -> Instances:

@@ -1,0 +1,125 @@
+"""What every system promises that calibrates with the frames around: in training, at inference."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from models import tiny, tiny_sipmask
+from models.detections import assert_same_detections, detect, random_frames
+from models.poison import poison_instances
+from models.tiny import frame_pairs, window
+from models.total_loss import total_loss
+
+from ovis_jax.ops.shards import WHOLE, Shard
+
+SYSTEMS = {"mask_track_rcnn": tiny.tiny_system, "sipmask": tiny_sipmask.tiny_system}
+LOSSES = {
+    "mask_track_rcnn": {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"},
+    "sipmask": {"class", "box", "centerness", "mask", "track"},
+}
+LOSSES_OF_BACKGROUND = {"mask_track_rcnn": {"rpn_class", "box_class"}, "sipmask": {"class"}}
+PARTS = {
+    "mask_track_rcnn": {"backbone", "neck", "rpn", "box", "mask", "track", "calibration"},
+    "sipmask": {"backbone", "neck", "fcos", "mask", "track", "calibration"},
+}
+
+
+@pytest.fixture(params=SYSTEMS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def model(name):
+    """A system that reads two frames on either side, and its variables."""
+    return SYSTEMS[name]()
+
+
+def identities(system, variables, frames, valid):
+    """Ids of the objects of three equal windows."""
+    memory = system.apply(variables, 20, method="init_memory")
+
+    @jax.jit
+    def step(memory, first):
+        own = window(system, variables, frames, valid, first)
+        return system.apply(variables, memory, own, method="step")
+
+    for t in range(3):
+        memory, output = step(memory, t == 0)
+        yield np.asarray(output.ids)[np.asarray(output.valid)].tolist()
+
+
+def test_every_loss_is_finite_and_every_part_receives_a_gradient(name, model):
+    (total, (losses, _)), gradient = total_loss(*model, frame_pairs())
+    assert set(losses) == LOSSES[name] and all(x > 0 for x in losses.values())
+    assert np.isfinite(total)
+    assert set(gradient["params"]) == PARTS[name]
+    for part, tree in gradient["params"].items():
+        assert max(float(jnp.abs(x).max()) for x in jax.tree.leaves(tree)) > 0, part
+
+
+def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient(model):
+    batch = frame_pairs()
+    clean = total_loss(*model, batch)
+    poisoned = total_loss(*model, poison_instances(batch))
+    jax.tree.map(np.testing.assert_array_equal, clean, poisoned)
+
+
+def test_a_frame_without_objects_trains_the_background_only(name, model):
+    batch = frame_pairs()
+    empty = jnp.zeros_like(batch.instances.valid)
+    batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
+    (_, (losses, _)), gradient = total_loss(*model, batch)
+    assert {loss for loss, value in losses.items() if value != 0} == LOSSES_OF_BACKGROUND[name]
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves((losses, gradient)))
+
+
+@pytest.mark.slow
+def test_the_losses_of_shards_add_up_to_those_of_the_batch(model):
+    system, variables = model
+    batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
+    valid = np.array(batch.instances.valid)
+    valid[0, 1:] = False  # so that the shards have different numbers of objects
+    batch = batch.replace(instances=batch.instances.replace(valid=valid))
+
+    def losses(rows, shard):
+        return system.apply(variables, rows, key, shard, method="losses")[0]
+
+    whole = jax.jit(lambda rows: losses(rows, WHOLE))(batch)
+    shards = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
+    split = jax.vmap(lambda rows: losses(rows, Shard("data", 2)), axis_name="data")
+    parts = jax.jit(split)(shards)
+    for loss, value in whole.items():
+        np.testing.assert_allclose(parts[loss].sum(), value, rtol=1e-5, err_msg=loss)
+        assert parts[loss][0] != parts[loss][1]
+
+
+def test_frames_outside_the_video_do_not_count_whatever_they_hold(model):
+    valid = [False, False, True, True, True]
+    a = detect(*model, random_frames(), valid)
+    assert a.valid.any()
+    b = detect(*model, random_frames(), valid, outside=jnp.nan)
+    assert_same_detections(a, b)
+
+
+def test_a_reference_frame_inside_the_video_does_count(model):
+    frames = random_frames()
+    a = detect(*model, frames, [True] * 5)
+    b = detect(*model, frames.at[4].set(255 - frames[4]), [True] * 5)
+    assert not np.array_equal(a.scores, b.scores)
+
+
+def test_a_one_frame_video_is_its_own_reference(model):
+    same = jnp.tile(random_frames(1), (5, 1, 1, 1))
+    alone = detect(*model, same, [False, False, True, False, False])
+    repeated = detect(*model, same, [True] * 5)
+    np.testing.assert_array_equal(alone.valid, repeated.valid)
+    np.testing.assert_allclose(alone.scores, repeated.scores, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_still_scene_keeps_its_identities(model):
+    still = jnp.tile(random_frames(1), (5, 1, 1, 1))
+    first, *later = identities(*model, still, [True] * 5)
+    assert first and first == list(range(len(first)))
+    assert all(set(ids) <= set(first) and len(set(ids)) == len(ids) for ids in later)

@@ -1,0 +1,67 @@
+"""The references of a query, and means over what they give."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovis_jax.models.heads.subregion_mask import MIN_PROB, mean_mask_logits
+from ovis_jax.models.references import mean_probs, weighted_mean, window_references
+from ovis_jax.structures import Window
+
+
+def window(valid):
+    """Frame t holds the number t, and NaN where it does not exist."""
+    frames = np.where(valid, np.arange(len(valid)), np.nan)
+    return Window(
+        pyramid=(jnp.asarray(frames, jnp.float32)[:, None, None, None],),
+        valid=jnp.asarray(valid),
+        image_size=jnp.array([8, 8]),
+        scale=jnp.float32(1),
+        is_first=jnp.asarray(False),
+    )
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
+
+
+@given(before=st.integers(1, 4), after=st.integers(1, 4), missing=st.sets(st.integers(0, 8)))
+def test_references_are_all_frames_but_the_query_and_weigh_the_same(before, after, missing):
+    valid = [t == before or t not in missing for t in range(before + 1 + after)]
+    (level,), weights = window_references(window(valid), before)
+    others = [t for t, exists in enumerate(valid) if exists and t != before] or [before]
+    assert level[weights > 0].ravel().tolist() == others
+    np.testing.assert_allclose(weights[weights > 0], 1 / len(others), rtol=1e-6)
+    assert not level[weights == 0].any()
+
+
+def test_a_window_of_one_frame_is_its_own_reference():
+    (level,), weights = window_references(window([True]), 0)
+    assert level.ravel().tolist() == [0] and weights.tolist() == [1]
+
+
+def test_what_weighs_nothing_may_be_anything():
+    x = jnp.array([[1.0, 2.0], [np.nan, np.inf], [3.0, 6.0]])
+    assert weighted_mean(x, jnp.array([0.25, 0, 0.75])).tolist() == [2.5, 5.0]
+
+
+LOGITS, WEIGHTS = np.float32([[-3.0, 1.0], [2.0, 9.0], [np.nan, 0]]), np.float32([0.5, 0.5, 0])
+MEANS = {"logits": sigmoid(LOGITS[:2].mean(0)), "probs": sigmoid(LOGITS[:2]).mean(0)}
+
+
+@pytest.mark.parametrize("average", MEANS)
+def test_probabilities_are_averaged_before_or_after_the_sigmoid(average):
+    got = mean_probs(jnp.asarray(LOGITS), jnp.asarray(WEIGHTS), average)
+    np.testing.assert_allclose(got, MEANS[average], rtol=1e-6)
+
+
+@pytest.mark.parametrize("average", MEANS)
+def test_masks_are_averaged_inside_their_boxes_and_end_there(average):
+    basis = np.tile(LOGITS[:, None, None, 1:], (1, 4, 6, 1))  # [F, h, w, 1]
+    ones, box = np.ones((3, 1, 4, 1), np.float32), np.float32([[1, 0, 3, 10]])
+    masks = mean_mask_logits(basis, ones, box, WEIGHTS, average)
+    probs = sigmoid(masks[0])
+    np.testing.assert_allclose(probs[:, 1:3], MEANS[average][1], rtol=1e-5)
+    np.testing.assert_allclose(probs[:, [0, 3, 4, 5]], MIN_PROB, rtol=1e-4)
