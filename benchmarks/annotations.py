@@ -24,8 +24,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ovis_jax.data.statistics import LEVELS
+from benchmarks.blobs import ragged_mask
 from ovis_jax.formats import rle
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.categories import OVIS
 from ovis_jax.tools import dataset_statistics, split_annotations
@@ -75,13 +76,8 @@ def write_annotations(path: pathlib.Path, num_videos: int, num_frames: int) -> i
 
 
 def _outline(random: np.random.Generator) -> tuple[dict, list, int]:
-    """A ragged blob: compressed mask, box and area."""
-    y, x = np.mgrid[:_HEIGHT, :_WIDTH].astype(np.float32)
-    x -= random.uniform(0.3, 0.7) * _WIDTH
-    y -= random.uniform(0.3, 0.7) * _HEIGHT
-    angle, radius = np.arctan2(y, x), random.uniform(100, 500)
-    waves = sum(np.sin(k * angle + random.uniform(0, 7)) / k for k in (2, 3, 5, 11, 40))
-    mask = rle.encode(np.hypot(x, y) < radius * (1 + 0.25 * waves))
+    """Compressed mask, box and area."""
+    mask = ragged_mask(random, _WIDTH, _HEIGHT, largest=500)
     return mask, rle.bounding_boxes([mask])[0].tolist(), int(rle.area([mask])[0])
 
 
@@ -98,7 +94,7 @@ def _annotation(
     seen = random.random(num_frames) < _VISIBLE
     kinds = random.integers(_NUM_OUTLINES, size=num_frames)
     chosen = [outlines[k] if s else (None, None, None) for k, s in zip(kinds, seen, strict=True)]
-    levels = random.integers(len(LEVELS), size=num_frames)
+    levels = random.integers(len(OCCLUSION_LEVELS), size=num_frames)
     return {
         "id": number + 1,
         "video_id": video_id,
@@ -107,7 +103,9 @@ def _annotation(
         "segmentations": [mask for mask, _, _ in chosen],
         "bboxes": [box for _, box, _ in chosen],
         "areas": [area for _, _, area in chosen],
-        "occlusion": [LEVELS[k] if s else None for k, s in zip(levels, seen, strict=True)],
+        "occlusion": [
+            OCCLUSION_LEVELS[k] if s else None for k, s in zip(levels, seen, strict=True)
+        ],
     }
 
 

@@ -5,29 +5,28 @@
 
 End to end means: JPEG frames of 1280x720 on disk → decoding → tracks with masks in run lengths of
 the original size. If PyTorch is installed, a CMaskTrack R-CNN in eager PyTorch is timed beside ours
-on the same kind of device. Weights are random; so that masks are pasted all the same, no score is
+on the same kind of device; it computes no references beyond the ends of the clip, which ours
+computes and weighs with 0. Weights are random; so that masks are pasted all the same, no score is
 too low, and every frame has as many objects as the model can hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
-import contextlib
 import importlib
 import json
 import pathlib
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
-from configs import cmasktrack_rcnn_r50_ovis
+from benchmarks.torch_process import in_own_process
 from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
@@ -65,14 +64,9 @@ def main() -> None:
         found["ours"] = time_ours(options, clip)
         report(found["ours"])
         if not options.skip_torch and options.config == DEFAULT_CONFIG:
-            with contextlib.suppress(ModuleNotFoundError):
-                # A process of its own: nothing of ours takes its memory or changes its settings.
-                with concurrent.futures.ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                    found["torch"] = pool.submit(time_torch, options, clip).result()
-                report(found["torch"])
-    if "torch" not in found:
-        print("PyTorch was not timed")
-    else:
+            found["torch"] = in_own_process(time_torch, options, clip)
+    if found.get("torch"):
+        report(found["torch"])
         ratio = found["ours"]["frames/s"] / found["torch"]["frames/s"]
         print(f"end to end, ours does {ratio:.2f} times the frames of PyTorch")
     if options.output:
@@ -113,12 +107,7 @@ def best_time(function: Callable[[], object], seconds: float) -> float:
 
 def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
     """Milliseconds of every stage for one frame, and frames per second end to end."""
-    config = importlib.import_module(f"configs.{options.config}").get_config().unlock()
-    config.model.dtype = options.dtype
-    if options.window is not None:
-        config.predict.reference_window = options.window
-    if options.detections is not None:
-        config.capacity.detections = options.detections
+    config = configuration(options)
     benchmark = importlib.import_module(f"benchmarks.stages.{config.model.system}")
     benchmark.keep_all_detections(config.model)
     system = build_system(config)
@@ -129,8 +118,7 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
         for path in clip:
             yield transform_image(read_frame(path, *SIZE), geometry, flip=False)
 
-    name = config.model.system
-    found = stages_of_ours(name, system, variables, next(canvases()), geometry, options)
+    found = stages_of_ours(config, system, variables, next(canvases()), geometry, options)
     stream = VideoStream(system, variables, chunk=options.chunk, tracks=config.capacity.tracks)
 
     def end_to_end():
@@ -155,8 +143,19 @@ def masks_of_chunk(frames: FrameOutput, geometry: FrameGeometry) -> None:
     VideoTracks(*SIZE, geometry.scale).add(ChunkOutput(0, stop, frames))
 
 
-def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[str, float]:
-    """Milliseconds of each stage for one frame; `name` is the system's in its configuration.
+def configuration(options: argparse.Namespace) -> ConfigDict:
+    """The configuration to time, as the options want it."""
+    config = importlib.import_module(f"configs.{options.config}").get_config().unlock()
+    config.model.dtype = options.dtype
+    if options.window is not None:
+        config.predict.reference_window = options.window
+    if options.detections is not None:
+        config.capacity.detections = options.detections
+    return config
+
+
+def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict[str, float]:
+    """Milliseconds of each stage for one frame.
 
     `benchmarks.stages.NAME.stages` has the stages of one kind of system. It gets `stage`, which
     makes a call that waits for its results from a method of the system and its arguments; a window
@@ -180,16 +179,23 @@ def stages_of_ours(name, system, variables, canvas, geometry, options) -> dict[s
         scale=np.float32(geometry.scale),
         is_first=np.array(True),
     )
-    step = stage("step", system.apply(variables, 256, method="init_memory"), window)
-    references = tuple(x[: max(count - 1, 1)] for x in window.pyramid)
+    tracks = config.capacity.tracks
+    step = stage("step", system.apply(variables, tracks, method="init_memory"), window)
+    number = 1 if system.calibration is None else max(count - 1, 1)
+    references = tuple(x[:number] for x in window.pyramid)
     calibrate = stage("calibrate", references, references)
-    stages = importlib.import_module(f"benchmarks.stages.{name}").stages
+    stages = importlib.import_module(f"benchmarks.stages.{config.model.system}").stages
     parts = {"calibrate": calibrate} | stages(stage, window, pyramid, calibrate())
-    times = {"encode": best_time(encode, options.seconds) / options.chunk}
+    return stage_times(encode, parts, step, options)
+
+
+def stage_times(encode: Callable, parts: dict[str, Callable], step: Callable, options):
+    """Milliseconds for one frame: of `encode`, of the parts of `step`, of its rest, of it all."""
+    encoding = best_time(encode, options.seconds) / options.chunk
     inner = {part: best_time(call, options.seconds) for part, call in parts.items()}
-    rest = best_time(step, options.seconds)
-    others = {REST: rest - sum(inner.values()), WHOLE: rest + times["encode"]}
-    return times | inner | others
+    whole = best_time(step, options.seconds)
+    others = {REST: whole - sum(inner.values()), WHOLE: whole + encoding}
+    return {"encode": encoding} | inner | others
 
 
 def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
@@ -201,12 +207,19 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = getattr(torch, options.dtype)
     print(f"PyTorch {torch.__version__}, {options.dtype}, on {device}, torchvision: {bool(vision)}")
-    model = TorchModel(25).to(device)
-    config = cmasktrack_rcnn_r50_ovis.get_config()
+    config = configuration(options)
+    capacity = config.capacity
+    model = TorchModel(
+        config.model.num_classes,
+        proposals=capacity.proposals,
+        candidates=capacity.candidates,
+        detections=capacity.detections,
+        score_threshold=0.0,
+    ).to(device)
     geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
     mean, std = (torch.tensor(x, device=device) for x in (config.data.mean, config.data.std))
-    reach = config.predict.reference_window if options.window is None else options.window
-    size, references = (geometry.height, geometry.width), 2 * reach
+    reach = config.predict.reference_window
+    size, references = (geometry.height, geometry.width), max(2 * reach, 1)
 
     def timed(function):
         def call():
@@ -233,7 +246,7 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
         calibrated = model.calibrate(query, around)
         rois = model.propose(pyramid, size)
         logits, deltas = model.classify(calibrated, rois)
-        # Random scores pass no threshold: the surest proposals stand for the detections.
+        # Random boxes may suppress each other: the surest proposals stand for the detections.
         boxes, labels = rois[: model.detections], logits[: model.detections, 1:].argmax(-1)
         model.detect(rois, logits, deltas, size)
         return boxes, model.segment(calibrated, boxes, labels), model.embed(pyramid, boxes)
@@ -250,15 +263,8 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     calibrated, rois = calibrate(), propose()
     classify = timed(lambda: model.classify(calibrated, rois))
     whole = timed(lambda: outputs(pyramid, [pyramid] * references))
-    times = {
-        "encode": best_time(encode, options.seconds) / options.chunk,
-        "calibrate": best_time(calibrate, options.seconds),
-        "propose": best_time(propose, options.seconds),
-        "classify": best_time(classify, options.seconds),
-    }
-    rest = best_time(whole, options.seconds)
-    after = rest - sum(times[name] for name in ("calibrate", "propose", "classify"))
-    times |= {REST: after, WHOLE: rest + times["encode"]}
+    parts = {"calibrate": calibrate, "propose": propose, "classify": classify}
+    times = stage_times(encode, parts, whole, options)
 
     def end_to_end():
         pyramids = [model.encode(canvas(path)) for path in clip]
@@ -270,6 +276,7 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
             for logits, box in zip(masks.float().cpu().numpy(), boxes, strict=True):
                 paste_mask(logits, box, SIZE[1], SIZE[0])
 
+    timed(end_to_end)()  # as ours, a first time that does not count
     start = time.perf_counter()
     timed(end_to_end)()
     return times | {"frames/s": len(clip) / (time.perf_counter() - start)}

@@ -26,11 +26,10 @@ os.environ["JAX_NUM_CPU_DEVICES"] = "2"
 
 import jax
 
-from benchmarks.train_program import TrainProgram, load_config, size_in_bytes
+from benchmarks.train_program import GIB, TrainProgram, load_config
 
 _SIZES = {"f32": 4, "bf16": 2, "s32": 4, "u32": 4, "pred": 1}
 _ARRAY = re.compile(r"(f32|bf16|s32|u32|pred)\[([\d,]*)\]")
-_GIB = 2**30
 
 
 def main() -> None:
@@ -63,23 +62,11 @@ def main() -> None:
 
 
 def print_memory(program: TrainProgram, pairs: int, compiled: jax.stages.Compiled) -> None:
-    """Prints what a device needs by the formula, and what the compiler says for this machine.
-
-    The formula: parameters, optimizer state and average; as much again as the parameters for the
-    gradients; the batch; and what the forward pass keeps for the backward pass, per pair.
-    """
-    state, shapes = size_in_bytes(program.state_shapes()), program.state_shapes().params
-    gradients, batch = size_in_bytes(shapes), size_in_bytes(program.batch_shapes(pairs))
-    kept = [program.kept_bytes(n) for n in (1, 2)]
-    per_pair = kept[1] - kept[0]
-    total = state + gradients + batch + pairs * per_pair
-    print(
-        f"memory per device: state {state / _GIB:.2f} + gradients {gradients / _GIB:.2f} + batch "
-        f"{batch / _GIB:.2f} + {pairs} pairs x {per_pair / _GIB:.2f} = {total / _GIB:.2f} GiB"
-    )
+    """Prints what a device needs by the formula, and what the compiler says for this machine."""
+    print(f"memory per device: {program.memory(pairs)}")
     found = compiled.memory_analysis()
     said = found.argument_size_in_bytes + found.temp_size_in_bytes
-    print(f"the compiler reserves {said / _GIB:.2f} GiB on this kind of device")
+    print(f"the compiler reserves {said / GIB:.2f} GiB on this kind of device")
 
 
 def exchanged_bytes(program: str) -> int:

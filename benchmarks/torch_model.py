@@ -57,11 +57,13 @@ class TorchModel(nn.Module):
         proposals: int = 1000,
         candidates: int = 2000,
         detections: int = 100,
+        score_threshold: float = 0.05,
     ):
         """Makes the layers with random weights."""
         super().__init__()
         self.num_classes, self.proposals = num_classes, proposals
         self.candidates, self.detections = candidates, detections
+        self.score_threshold = score_threshold
         self.stem = nn.Sequential(conv_norm(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         self.stages = nn.ModuleList()
         inputs = 64
@@ -143,7 +145,7 @@ class TorchModel(nn.Module):
     def detect(self, rois, logits, deltas, size):
         """Boxes [D, 4] and labels [D] after NMS per class."""
         scores = logits.softmax(-1)[:, 1:]
-        index, labels = torch.nonzero(scores > 0.05, as_tuple=True)
+        index, labels = torch.nonzero(scores > self.score_threshold, as_tuple=True)
         best = scores[index, labels].topk(min(self.candidates, len(index))).indices
         index, labels = index[best], labels[best]
         found = deltas.reshape(len(rois), -1, 4)[index, labels + 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 
 import jax
@@ -16,7 +17,40 @@ from ovis_jax.training.sharding import data_mesh, replicate
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
 
+GIB = 2**30
 RATE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class StepMemory:
+    """What a training step needs on a device, by the formula of docs/scaling.md; in bytes.
+
+    Attributes:
+      state: parameters, momentum, average.
+      gradients: as much as the parameters.
+      batch: frame pairs.
+      kept: by the forward pass for the backward pass, of each pair.
+      pairs: frame pairs that are computed together on the device.
+    """
+
+    state: int
+    gradients: int
+    batch: int
+    kept: int
+    pairs: int
+
+    @property
+    def total(self) -> int:
+        """The sum."""
+        return self.state + self.gradients + self.batch + self.pairs * self.kept
+
+    def __str__(self) -> str:
+        """The formula with its numbers in GiB."""
+        return (
+            f"state {self.state / GIB:.2f} + gradients {self.gradients / GIB:.2f} + batch "
+            f"{self.batch / GIB:.2f} + {self.pairs} pairs x {self.kept / GIB:.2f} = "
+            f"{self.total / GIB:.2f} GiB"
+        )
 
 
 class TrainProgram:
@@ -90,6 +124,17 @@ class TrainProgram:
             reference_valid=shape(slots, dtype=jnp.bool_),
             reference_match=shape(slots, dtype=jnp.int32),
             sample=shape(dtype=jnp.int32),
+        )
+
+    def memory(self, num_pairs: int, together: int | None = None) -> StepMemory:
+        """What a step with so many pairs on a device needs, of which `together` at a time."""
+        state = self.state_shapes()
+        return StepMemory(
+            state=size_in_bytes(state),
+            gradients=size_in_bytes(state.params),
+            batch=size_in_bytes(self.batch_shapes(num_pairs)),
+            kept=self.kept_bytes(2) - self.kept_bytes(1),
+            pairs=together or num_pairs,
         )
 
     def kept_bytes(self, num_pairs: int) -> int:

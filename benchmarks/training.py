@@ -4,16 +4,16 @@
         [--microbatches 1] [--rematerialise] [--skip-data] [--skip-torch]
 
 Rows: ours on a batch that lies ready; ours fed by the input pipeline from generated 1080p frames,
-with the share of the time that a step waits for its batch; and, if PyTorch is installed, the same
-layers with as many samples in eager PyTorch on the same kind of device. Weights are random.
+with the share of the time that a step waits for its batch (after the batches that were loaded
+ahead); and, if PyTorch is installed, the same layers with as many samples in eager PyTorch on the
+same kind of device, without microbatches and rematerialisation. Weights are random. Without an
+accelerator, memory is measured on Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from benchmarks.train_program import TrainProgram, load_config, size_in_bytes
+from benchmarks.peak_memory import PeakMemory
+from benchmarks.torch_process import in_own_process
+from benchmarks.train_program import GIB, TrainProgram, load_config
 from ovis_jax.compilation import keep_compiled_programs
 from ovis_jax.data import occluded_shapes
 from ovis_jax.data.pipeline import training_batches
@@ -33,7 +35,7 @@ from ovis_jax.structures import FramePairs
 from ovis_jax.training.hooks import Stopwatch
 from ovis_jax.training.sharding import split_batch
 
-_GIB = 2**30
+LOADED_AHEAD = 5  # batches, at most
 _SHAPES = ShapesParameters(
     train_videos=4,
     valid_videos=0,
@@ -67,11 +69,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         use_shapes(config, pathlib.Path(folder))
         time_ours(config, options)
-    if not options.skip_torch:
-        with contextlib.suppress(ModuleNotFoundError):
-            time_torch(config, options)
-            return
-    print("PyTorch was not timed")
+    if not options.skip_torch and not (options.microbatches > 1 or options.rematerialise):
+        shapes = TrainProgram(config).batch_shapes(options.pairs)
+        times = in_own_process(time_torch, config, options, shapes.query.shape)
+        if times:
+            place, seconds = times
+            row("PyTorch " + place, 2 * options.pairs / seconds, options)
 
 
 def use_shapes(config: ConfigDict, folder: pathlib.Path) -> None:
@@ -85,17 +88,20 @@ def time_ours(config: ConfigDict, options: argparse.Namespace) -> None:
     """Prints the rows of our model."""
     program, key = TrainProgram(config), jax.random.key(0)
     data = TrainingData(config.data, config.capacity.instances)
-    batches = training_batches(data, batch_size=options.pairs, seed=0)
-    ready = next(batches)
+    ready = next(training_batches(data, batch_size=options.pairs, seed=0))
 
     def step(state, rows):
         return program.step(state, split_batch(rows, program.mesh), key)
 
+    program.compile(options.pairs)
+    memory = PeakMemory()
     state = report("ours, batch lies ready", step, program.state(), forever(ready), options)
+    print(f"  memory: {memory.largest() / GIB:.2f} GiB of {memory.place}")
+    rows = options.pairs // program.mesh.size
+    print(f"  by the formula: {program.memory(rows, rows // options.microbatches)}")
     if not options.skip_data:
-        report("ours, from 1080p JPEG files", step, state, batches, options)
-    predicted = size_in_bytes(program.state_shapes()) / _GIB
-    print(f"  state: {predicted:.2f} GiB; largest use of memory so far: {peak_memory()}")
+        batches = training_batches(data, batch_size=options.pairs, seed=0)
+        report("ours, from 1080p JPEG files", step, state, batches, options, untimed=LOADED_AHEAD)
 
 
 def forever(batch: FramePairs) -> Iterator[FramePairs]:
@@ -105,49 +111,44 @@ def forever(batch: FramePairs) -> Iterator[FramePairs]:
 
 
 def report(
-    name: str, step: Callable, state, batches: Iterator[FramePairs], options: argparse.Namespace
+    name: str,
+    step: Callable,
+    state,
+    batches: Iterator[FramePairs],
+    options: argparse.Namespace,
+    untimed: int = 1,
 ):
     """Prints the speed of `step(state, batch) -> state, metrics` and returns the last state."""
-    state, metrics = step(state, next(batches))
+    for _ in range(untimed):
+        state, metrics = step(state, next(batches))
     jax.block_until_ready(metrics)
     stopwatch = Stopwatch()
     for _ in range(options.steps):
         state, metrics = step(state, stopwatch.next_batch(batches))
         jax.block_until_ready(metrics)
     lap = stopwatch.lap()
-    images = lap["frames_per_second"]
-    print(
-        f"  {name:30s}{images:8.2f} images/s{2e3 * options.pairs / images:10.0f} ms/step"
-        f"{lap['data_wait']:8.1%} waiting for data",
-        flush=True,
-    )
+    row(name, lap["frames_per_second"], options, f"{lap['data_wait']:8.1%} waiting for data")
     return state
 
 
-def peak_memory() -> str:
-    """Of the device where it tells, else of this process."""
-    statistics = jax.devices()[0].memory_stats()
-    if statistics:
-        return f"{statistics['peak_bytes_in_use'] / _GIB:.2f} GiB on the device"
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return f"{used / _GIB:.2f} GiB of the process"
+def row(name: str, images: float, options: argparse.Namespace, more: str = "") -> None:
+    """Prints a line for a speed in images a second."""
+    milliseconds = 2e3 * options.pairs / images
+    print(f"  {name:30s}{images:8.2f} images/s{milliseconds:10.0f} ms/step{more}", flush=True)
 
 
-def time_torch(config: ConfigDict, options: argparse.Namespace) -> None:
-    """Prints the row of PyTorch."""
+def time_torch(config: ConfigDict, options: argparse.Namespace, shape: tuple[int, ...]):
+    """Device and seconds of a step, for frames [B, H, W, 3]."""
     from benchmarks.torch_training import TorchTraining
 
-    shapes = TrainProgram(config).batch_shapes(options.pairs)
     training = TorchTraining(config, options.dtype)
-    images = np.zeros((2, *shapes.query.shape), np.float32)
+    images = np.zeros((2, *shape), np.float32)
     times = []
     for _ in range(options.steps + 1):
         start = time.perf_counter()
         training.step(images)
         times.append(time.perf_counter() - start)
-    seconds = sum(times[1:]) / options.steps
-    speed = 2 * options.pairs / seconds
-    print(f"  {'PyTorch ' + training.place:30s}{speed:8.2f} images/s{1e3 * seconds:10.0f} ms/step")
+    return training.place, sum(times[1:]) / options.steps
 
 
 if __name__ == "__main__":

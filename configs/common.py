@@ -137,7 +137,10 @@ def train() -> ConfigDict:
             momentum=0.9,
             weight_decay=1e-4,
             clip_norm=35.0,
-            frozen=("backbone/stem", "backbone/stage1"),  # parameter path prefixes without update
+            frozen=(
+                "backbone/stem",
+                "backbone/stage1",
+            ),  # paths of what stays; "*": any part
             slowed=(),  # (parameter path prefix, factor on the learning rate) pairs
             average_decay=0.0,  # of an average of the parameters that predicts; 0: none
             log_every=50,

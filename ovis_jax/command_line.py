@@ -11,9 +11,9 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
 
-FAILURE, BAD_INPUT = 1, 2
+FAILURE = 1
 _PACKAGE = pathlib.Path(__file__).parent
 
 
@@ -38,8 +38,8 @@ def run(main: Callable[[], None], expected: tuple[type[Exception], ...] = ()) ->
 def end(error: Exception, code: int) -> NoReturn:
     """Exits with a line on stderr for each problem."""
     logging.flush()
-    for line in str(error).splitlines() or [type(error).__name__]:
-        print(_in_one_line(line), file=sys.stderr)
+    for line in problem_lines(error):
+        print(line, file=sys.stderr)
     sys.exit(code)
 
 

@@ -188,7 +188,6 @@ def report(num_frames: int, num_tracks: int, overflow: int) -> None:
     logging.info("predicted %d tracks in %d frames", num_tracks, num_frames)
     if overflow:
         logging.warning(
-            "%d candidate objects were lost because a capacity was too small; raise"
-            " config.capacity.candidates, detections or tracks",
+            "%d candidate objects were lost because a capacity was too small; see config.capacity",
             overflow,
         )

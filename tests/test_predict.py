@@ -3,7 +3,6 @@
 import json
 
 import cv2
-import numpy as np
 import pytest
 from absl import logging
 from tiny_ovis import write_tiny_ovis
@@ -100,4 +99,4 @@ def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
     num_frames = sum(video.length for video in annotations.videos)
     assert found.lost_objects == num_frames
     assert len(lines) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
-    assert np.all([word in lines[0] for word in ("candidates", "detections", "tracks")])
+    assert "config.capacity" in lines[0]

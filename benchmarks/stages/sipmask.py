@@ -38,12 +38,12 @@ def stages(
     head = stage(lambda system, x: system.fcos(x), calibrated)
     maps = head()
     decode = stage("decode", maps, weights, window.image_size, window.scale)
-    boxes, _, _, point, _ = decode()
+    found = decode()
     basis = stage("basis", query, maps)
     return {
         "towers and boxes": head,
         "decode, fast NMS": decode,
         "basis maps": basis,
-        "masks": stage("segment", maps, basis(), point, boxes * window.scale, weights),
+        "masks": stage("segment", maps, basis(), found.point, found.boxes * window.scale, weights),
         "tracking map": stage(lambda system, x: system.track(x), query),
     }

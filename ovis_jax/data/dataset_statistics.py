@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovis_jax.data.statistics import LEVELS, box_occlusion_rates
+from ovis_jax.data.statistics import box_occlusion_rates
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
 from ovis_jax.evaluation.occlusion import occlusion_score
-from ovis_jax.formats.annotation_records import Category, Instance, Video
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Category, Instance, Video
 from ovis_jax.formats.annotations import Annotations
 
 FRAME_RATE = 6.0
@@ -20,7 +20,8 @@ FRAME_RATE = 6.0
 GROUPS = tuple(name for name in OCCLUSION_RANGES if name != "all")
 BOR_EDGES = np.linspace(0, 1, 21)
 
-_SEVERE, _NONE = LEVELS.index("severe_occlusion"), LEVELS.index("no_occlusion")
+_SEVERE = OCCLUSION_LEVELS.index("severe_occlusion")
+_NONE = OCCLUSION_LEVELS.index("no_occlusion")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class DatasetStatistics:
       labels: [I] int, positions of their categories in `categories`.
       instance_videos: [I] int, positions of their videos in `videos`.
       instance_frames: [I] int, frames in which each has a visible mask.
-      level_frames: [I, 3] int, occlusion labels of each, of each of LEVELS.
+      level_frames: [I, 3] int, occlusion labels of each, of each of OCCLUSION_LEVELS.
       occlusion_scores: [I], NaN without labels; see `occlusion_score`.
       num_crowds: annotations of crowds, which count nowhere else.
     """
@@ -91,9 +92,9 @@ class DatasetStatistics:
         return {"video_duration": _mean(self.video_lengths) / self.frame_rate, **averages}
 
     def level_shares(self) -> dict[str, float]:
-        """Share of each of LEVELS among all labels; NaN without labels."""
+        """Share of each of OCCLUSION_LEVELS among all labels; NaN without labels."""
         counts = self.level_frames.sum(0)
-        return dict(zip(LEVELS, _shares(counts, counts.sum()), strict=True))
+        return dict(zip(OCCLUSION_LEVELS, _shares(counts, counts.sum()), strict=True))
 
     def instance_shares(self) -> dict[str, float]:
         """Shares of the instances with labels: severely occluded in a frame, occluded in none."""
@@ -206,7 +207,7 @@ def measure_dataset(
         labels=np.array([label for label, _, _ in objects], np.int64),
         instance_videos=np.array([place for _, place, _ in objects], np.int64),
         instance_frames=_joined([own.sum(1) for own in visible], np.int64),
-        level_frames=np.array(levels, np.int64).reshape(-1, len(LEVELS)),
+        level_frames=np.array(levels, np.int64).reshape(-1, len(OCCLUSION_LEVELS)),
         occlusion_scores=np.array(scores, np.float64),
         num_crowds=sum(instance.iscrowd for instance in annotations.instances),
     )
@@ -222,7 +223,7 @@ def _measure_video(objects: Sequence[Instance], length: int) -> tuple[np.ndarray
 
 def _level_counts(labels: Sequence[str | None] | None) -> list[int]:
     labels = labels or ()
-    return [labels.count(level) for level in LEVELS]
+    return [labels.count(level) for level in OCCLUSION_LEVELS]
 
 
 def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:

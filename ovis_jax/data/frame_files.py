@@ -9,6 +9,7 @@ import numpy as np
 
 from ovis_jax.formats.errors import InputError
 
+_START_OF_JPEG = b"\xff\xd8"
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
@@ -21,8 +22,8 @@ def read_frame(
       path: JPEG (or PNG) file.
       width: what the annotations say; likewise `height`.
       height: see `width`.
-      halved: decode at half the size, rounded up; of a JPEG file this takes half the time, since
-        only the lower frequencies are read.
+      halved: decode JPEG files at half the size, rounded up, in half the time: only the lower
+        frequencies are read. Other files are decoded as a whole.
 
     Returns:
       [height, width, 3] uint8 RGB, or half of that.
@@ -43,6 +44,7 @@ def decode_frame(
     """As `read_frame`, from the content of a file; `name` says in messages whose it is."""
     if is_truncated_jpeg(content):
         raise InputError(f"{name}: truncated JPEG file, {len(content)} bytes without end of image")
+    halved = halved and content.startswith(_START_OF_JPEG)
     image = _decode(content, halved) if content else None
     if image is None:
         raise InputError(f"{name}: not an image that can be decoded ({len(content)} bytes)")
@@ -76,6 +78,6 @@ def is_truncated_jpeg(content: bytes) -> bool:
     Inside a scan these two-byte markers cannot occur; an end of image before the last scan belongs
     to an embedded preview.
     """
-    if not content.startswith(b"\xff\xd8") or content.endswith(_END_OF_IMAGE):
+    if not content.startswith(_START_OF_JPEG) or content.endswith(_END_OF_IMAGE):
         return False
     return content.rfind(_END_OF_IMAGE) <= content.rfind(_START_OF_SCAN)

@@ -68,8 +68,9 @@ def write_split(
     outputs: dict[str, pathlib.Path],
     on_annotation: Callable[[], object] = lambda: None,
 ) -> None:
-    """Copies an annotation file into two, object by object; both appear when both are complete.
+    """Copies an annotation file into two, object by object.
 
+    Both are on the disk as a whole, under temporary names, before the first one is renamed.
     Everything but videos and annotations stands in both files.
 
     Args:
@@ -100,6 +101,8 @@ def write_split(
                     file.write(text)
         for file in files:
             file.write("}\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _write_records(files: list[IO], records: Iterator[tuple[bool, dict]]) -> None:

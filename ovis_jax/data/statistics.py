@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS as LEVELS
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 
 _MAX_CELLS = 1 << 21  # of all frames that are worked on at once, which bounds the memory
 
@@ -18,7 +18,7 @@ class Difficulty:
     Attributes:
       mean_box_occlusion_rate: mBOR, over all frames that show an object.
       crossing_rate: share of the pairs of objects of a video whose boxes overlap in some frame.
-      level_shares: share of each of LEVELS among all labels.
+      level_shares: share of each of OCCLUSION_LEVELS among all labels.
     """
 
     mean_box_occlusion_rate: float
@@ -85,10 +85,10 @@ def crossing_pairs(boxes: np.ndarray) -> np.ndarray:
 
 
 def level_shares(labels: Iterable[str | None]) -> tuple[float, float, float]:
-    """Share of each of LEVELS among the labels that are not None; NaN if all are."""
+    """Share of each of OCCLUSION_LEVELS among the labels that are not None; NaN if all are."""
     counts = collections.Counter(labels)
-    total = sum(counts[level] for level in LEVELS)
-    return tuple(counts[level] / total if total else float("nan") for level in LEVELS)
+    total = sum(counts[level] for level in OCCLUSION_LEVELS)
+    return tuple(counts[level] / total if total else float("nan") for level in OCCLUSION_LEVELS)
 
 
 def _rates_at_once(boxes: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ovis_jax.data.dataset_statistics import GROUPS, DatasetStatistics
@@ -67,7 +66,7 @@ def _whole(value: int | None) -> str:
 
 
 def _decimals(value: float | None, digits: int) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _percent(value: float | None) -> str:

@@ -89,7 +89,7 @@ def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     """Resizes (bilinear), flips and pads a frame.
 
     Args:
-      image: [h, w, 3] uint8 RGB, original size.
+      image: [h, w, 3] uint8 RGB, of any size that shows the whole frame.
       geometry: its resized and padded size.
       flip: mirror left and right.
 

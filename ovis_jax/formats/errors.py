@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+BAD_INPUT = 2  # exit code of a program that got it
 MAX_PROBLEMS = 20
 
 
@@ -35,3 +36,8 @@ class Problems:
         """Raises InputError if there was a problem."""
         if self._lines:
             raise InputError("\n".join(self._lines))
+
+
+def problem_lines(error: Exception) -> list[str]:
+    """The lines of an error's message, to be printed; its name if it has none."""
+    return [" ".join(line.split()) for line in str(error).splitlines()] or [type(error).__name__]

@@ -60,7 +60,8 @@ class VideoStream:
         """Makes a stream.
 
         Args:
-          system: module with `encode`, `init_memory`, `step`, `window_before` and `window_after`.
+          system: module with `encode(frames [B, H, W, 3] uint8, image_size [B, 2])`,
+            `init_memory(tracks)`, `step(memory, window)`, `window_before` and `window_after`.
           variables: the system's variables.
           chunk: frames encoded together.
           tracks: capacity of the track memory.

@@ -49,6 +49,7 @@ def _mask_track_rcnn(config: ConfigDict) -> MaskTrackRCNN:
     thrifty = _thrifty(model)
     return MaskTrackRCNN(
         **_base_arguments(config),
+        tracker=CueTracker(inclusive=model.inclusive_boxes),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=thrifty(MaskHead)(num_classes=model.num_classes, **model.mask, **shared),
@@ -64,6 +65,7 @@ def _sipmask(config: ConfigDict) -> SipMask:
     thrifty = _thrifty(model)
     return SipMask(
         **_base_arguments(config),
+        tracker=CueTracker(inclusive=True),
         fcos=thrifty(FCOSHead)(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=thrifty(TrackMapHead)(**model.track, **shared),
@@ -73,13 +75,12 @@ def _sipmask(config: ConfigDict) -> SipMask:
 
 
 def _base_arguments(config: ConfigDict) -> dict[str, Any]:
-    """Keyword arguments of `CalibratedSystem`: all but the heads."""
+    """Keyword arguments of `CalibratedSystem`: all but tracker and heads."""
     model = config.model
     return dict(
         backbone=ResNet(**model.backbone, dtype=model.dtype, rematerialise=model.rematerialise),
         neck=FPN(**model.neck),
         calibration=_calibration(model),
-        tracker=CueTracker(inclusive=model.inclusive_boxes),
         pixel_mean=tuple(config.data.mean),
         pixel_std=tuple(config.data.std),
         reference_window=config.predict.reference_window,

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.layers import DeformConv
+from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv
 from ovis_jax.ops.correlation import correlation
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
 LEAKY_SLOPE = 0.1
-KERNEL = 3
 
 
 def _torch_uniform(key, shape, dtype="float32"):
@@ -60,7 +59,10 @@ class TemporalCalibration(nn.Module):
             for _ in range(self.num_convs)
         ]
         self.offset = nn.Conv(
-            2 * KERNEL**2, (KERNEL, KERNEL), kernel_init=self._initial, dtype="float32"
+            2 * DEFORM_KERNEL**2,
+            (DEFORM_KERNEL, DEFORM_KERNEL),
+            kernel_init=self._initial,
+            dtype="float32",
         )
         self.align = DeformConv(self._initial, dtype=self.dtype)
 

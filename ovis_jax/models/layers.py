@@ -77,7 +77,10 @@ class ConvNorm(nn.Module):
 
 
 def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
-    """Group norm in groups of eight channels (32 groups of 256), as PyTorch computes it."""
+    """Group norm in groups of eight channels (32 groups of 256), as PyTorch computes it.
+
+    For published weights; `ConvNorm` has Flax's, which is faster.
+    """
     return nn.GroupNorm(
         num_groups=None,
         group_size=GROUP_CHANNELS,

@@ -49,7 +49,7 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
 def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:
     """Where each tap reads: [T, B, H, W, 2] as (x, y) in cells, for offsets [B, H, W, 2 * T]."""
     batch, height, width, _ = offsets.shape
-    # Offsets may be bfloat16, too coarse for positions.
+    # bfloat16 is too coarse for positions.
     offsets = offsets.astype(jnp.promote_types(offsets.dtype, jnp.float32))
     offsets = offsets.reshape(batch, height, width, rows, columns, 2)
     grid = np.meshgrid(

@@ -15,6 +15,8 @@ def unpack_masks(packed: jax.Array) -> jax.Array:
 def halve_masks(packed: jax.Array) -> jax.Array:
     """Masks at half the size: set where at least three of four pixels are.
 
+    So OpenCV's bilinear resize of uint8 masks rounds the mean of four pixels.
+
     [..., H, W // 8] uint8, packed, to [..., H / 2, W / 2] bool.
     """
     masks = unpack_masks(packed)

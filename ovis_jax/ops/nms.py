@@ -1,5 +1,6 @@
 """Non-maximum suppression without a loop over boxes: the exact greedy rule, and a faster one."""
 
+import flax
 import jax
 import jax.numpy as jnp
 
@@ -51,6 +52,25 @@ def nms(
     return keep
 
 
+@flax.struct.dataclass
+class Survivors:
+    """Boxes of several classes that suppression left, in order of score.
+
+    Attributes:
+      index: [D] int32, of the box.
+      labels: [D] int32.
+      scores: [D].
+      valid: [D] bool.
+      overflow: [] int32, survivors for which there was no slot.
+    """
+
+    index: jax.Array
+    labels: jax.Array
+    scores: jax.Array
+    valid: jax.Array
+    overflow: jax.Array
+
+
 def fast_nms(
     boxes: jax.Array,
     scores: jax.Array,
@@ -59,7 +79,7 @@ def fast_nms(
     *,
     candidates: int,
     capacity: int,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+) -> Survivors:
     """Drops a box that overlaps a better one of its class, whether that one survives or not.
 
     One box can survive for several classes. Sizes are exclusive. Of two empty boxes at one place
@@ -72,11 +92,7 @@ def fast_nms(
       iou_threshold: a box is dropped by an IoU strictly above it.
       score_threshold: what survives scores strictly above it.
       candidates: best boxes of each class that are looked at.
-      capacity: D.
-
-    Returns:
-      The best D survivors of all classes by score: index of the box [D] int32, label [D] int32,
-      score [D], valid [D] bool.
+      capacity: D; the best survivors of all classes are kept.
     """
     scores, index = jax.lax.top_k(scores.T, min(candidates, len(boxes)))  # [K, C]
     overlap = jax.vmap(lambda own: _overlap_of_better(boxes[own]))(index)
@@ -85,11 +101,12 @@ def fast_nms(
     best, place = jax.lax.top_k(ranked, min(capacity, len(ranked)))
     padding = (0, capacity - len(best))
     best, place = jnp.pad(best, padding, constant_values=-1), jnp.pad(place, padding)
-    return (
-        index.reshape(-1)[place],
-        (place // index.shape[1]).astype(jnp.int32),
-        jnp.maximum(best, 0),
-        best > score_threshold,
+    return Survivors(
+        index=index.reshape(-1)[place].astype(jnp.int32),
+        labels=(place // index.shape[1]).astype(jnp.int32),
+        scores=jnp.maximum(best, 0),
+        valid=best > score_threshold,
+        overflow=jnp.maximum(jnp.sum(keep, dtype=jnp.int32) - capacity, 0),
     )
 
 

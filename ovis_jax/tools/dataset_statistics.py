@@ -19,8 +19,7 @@ from ovis_jax.data.statistics_table import format_category_counts, format_statis
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.evaluate_results import short_names
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +41,6 @@ def run(options: argparse.Namespace) -> None:
     _check(paths, names, options.output)
     measured = zip(paths, names, rates, strict=True)
     datasets = [_measure(path, name, rate) for path, name, rate in measured]
-    written = write_statistics(datasets, options.output) if options.output else []
     print(format_statistics(datasets))
     shown = sorted(set(rates))
     print(f"\nDurations take {', '.join(f'{rate:g}' for rate in shown)} frames a second.")
@@ -52,18 +50,25 @@ def run(options: argparse.Namespace) -> None:
             print(f"{dataset.name}: its annotations are null, so there are no instances to count.")
     for dataset in known if options.per_category else []:
         print(f"\n{dataset.name}\n{format_category_counts(dataset)}")
-    if written:
-        print("\nwrote " + ", ".join(map(str, written)))
+    if options.output:
+        print("\nwrote " + ", ".join(map(str, write_statistics(datasets, options.output))))
 
 
 def write_statistics(
     datasets: Sequence[DatasetStatistics], folder: pathlib.Path
 ) -> list[pathlib.Path]:
-    """Writes numbers and plots; returns their paths."""
-    # Drawing needs matplotlib, which the numbers do without.
-    from ovis_jax.visualization.statistics_plots import write_plots
+    """Writes numbers and plots; returns their paths.
 
+    Raises:
+      InputError: matplotlib is missing, which the numbers do without; they have been written.
+    """
     write_json(folder / "statistics.json", [dataset.as_dict() for dataset in datasets])
+    try:
+        from ovis_jax.visualization.statistics_plots import write_plots
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{folder}: statistics.json was written, but no plots: {error.name} is not installed"
+        ) from None
     return [folder / "statistics.json", *write_plots(datasets, folder)]
 
 

@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ovis_jax.evaluation import (
     Matching,
@@ -30,7 +30,7 @@ from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.json_stream import open_json
 from ovis_jax.formats.results import TrackResult, load_results
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -108,16 +108,6 @@ def load_known_results(path: pathlib.Path | str, annotations: Annotations) -> li
         unknown = ", ".join(map(str, sorted(others)))
         print(f"dropped {len(results) - len(kept)} tracks of the unknown categories {unknown}")
     return kept
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """The paths without the folders that all of them begin with, and without what all end with."""
-    parts = [pathlib.PurePath(path).parts for path in paths]
-    while len(paths) > 1 and len({own[0] for own in parts}) == 1 and min(map(len, parts)) > 1:
-        parts = [own[1:] for own in parts]
-    while len(paths) > 1 and len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 1:
-        parts = [own[:-1] for own in parts]
-    return ["/".join(own) for own in parts]
 
 
 def _category_ids(path: pathlib.Path | str) -> Iterator[object]:

@@ -10,22 +10,24 @@ from collections.abc import Sequence
 
 import tqdm
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
 from ovis_jax.data.coco_stills import CocoStills, chosen_labels
 from ovis_jax.data.pseudo_data_set import write_pseudo_videos
-from ovis_jax.formats.annotations import Category
+from ovis_jax.formats.annotations import Category, load_header
 from ovis_jax.formats.coco_images import load_coco
 
 
-def categories_of(
-    source: Sequence[Category], names: Sequence[tuple[str, str]]
-) -> tuple[Category, ...]:
-    """Those that `config.data.pseudo_video.categories` names, or all of the images."""
-    if not names:
-        return tuple(source)
-    ours = dict.fromkeys(name for _, name in names)
+def categories_of(data: ConfigDict) -> Sequence[Category]:
+    """Those that `config.data.pseudo_video.categories` names, or of the training videos.
+
+    Raises:
+      InputError: names are not given, and the annotations of the videos cannot be read.
+    """
+    if not data.pseudo_video.categories:
+        return load_header(data.train_annotations).categories
+    ours = dict.fromkeys(name for _, name in data.pseudo_video.categories)
     return tuple(Category(number, name) for number, name in enumerate(ours, start=1))
 
 
@@ -45,7 +47,7 @@ def main() -> None:
     data, capacity = values.config.data, values.config.capacity.instances
     settings = data.pseudo_video
     loaded = load_coco(settings.annotations)
-    categories = categories_of(loaded.categories, settings.categories)
+    categories = categories_of(data)
     labels = chosen_labels(loaded.categories, categories, settings.categories, loaded.path)
     stills = CocoStills(loaded, settings.images, labels, capacity=capacity)
     with tqdm.tqdm(total=values.videos, unit="video", disable=None, leave=False) as bar:

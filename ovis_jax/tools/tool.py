@@ -1,13 +1,12 @@
 """How a tool with argparse options begins and ends; needs the base install only."""
 
 import argparse
+import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from ovis_jax.formats.errors import InputError
-
-BAD_INPUT = 2
+from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
 
 
 class ToolParser(argparse.ArgumentParser):
@@ -37,7 +36,17 @@ def run_tool(
     try:
         run(options)
     except (InputError, OSError) as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
-            print(f"{parser.prog}: {' '.join(line.split())}", file=sys.stderr)
+        for line in problem_lines(error):
+            print(f"{parser.prog}: {line}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """The paths without the folders that all of them begin with, and without what all end with."""
+    parts = [pathlib.PurePath(path).parts for path in paths]
+    while len(paths) > 1 and len({own[0] for own in parts}) == 1 and min(map(len, parts)) > 1:
+        parts = [own[1:] for own in parts]
+    while len(paths) > 1 and len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 1:
+        parts = [own[:-1] for own in parts]
+    return ["/".join(own) for own in parts]

@@ -1,5 +1,6 @@
 """Stochastic gradient descent as PyTorch computes it, or AdamW, on what is trained."""
 
+import fnmatch
 from collections.abc import Sequence
 
 import jax
@@ -61,7 +62,8 @@ def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
 
     Args:
       params: tree of parameters.
-      frozen: paths such as "backbone/stem", each standing for all parameters below it.
+      frozen: paths such as "backbone/stem", each standing for all parameters below it; "*" stands
+        for any text between two slashes.
 
     Raises:
       InputError: a path holds no parameter.
@@ -79,7 +81,7 @@ def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | No
 
     Args:
       params: tree of parameters.
-      slowed: (path, factor), each path standing for all parameters below it; the last one counts.
+      slowed: (path, factor), with paths as in `trained_parameters`; the last one counts.
         Paths that the model lacks mean nothing, so that variants of it share a configuration.
     """
     factors = dict.fromkeys(traverse_util.flatten_dict(params, sep="/"), 1.0)
@@ -108,4 +110,6 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
 
 
 def _below(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(prefix + "/")
+    """Whether the first parts of a path match those of a pattern."""
+    parts, patterns = path.split("/"), prefix.split("/")
+    return len(parts) >= len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ovis_jax.data.dataset_statistics import GROUPS, DatasetStatistics
-from ovis_jax.data.statistics import LEVELS
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.atomic import open_atomic
 
 LEVEL_COLORS = ("#4daf4a", "#f2c530", "#e04b3a")  # green, yellow, red, as in the paper's Figure 2
@@ -104,8 +104,10 @@ def draw_occlusion(datasets: Sequence[DatasetStatistics]) -> Figure:
         panel.set_xticks(np.linspace(0, 1, 6))
         panel.xaxis.set_major_formatter(PercentFormatter(1))
         panel.tick_params(axis="y", length=0)
-    names = [name.replace("_", " ") for name in LEVELS]
-    figure.legend(panels[0].containers, names, loc="outside lower left", ncols=len(LEVELS))
+    names = [name.replace("_", " ") for name in OCCLUSION_LEVELS]
+    figure.legend(
+        panels[0].containers, names, loc="outside lower left", ncols=len(OCCLUSION_LEVELS)
+    )
     return figure
 
 

@@ -30,6 +30,13 @@ def test_half_the_size_shows_the_same_frame(tmp_path):
         read_frame(path, 60, 31, halved=True)
 
 
+def test_only_jpeg_files_are_decoded_at_half_the_size(tmp_path):
+    path = tmp_path / "frame.png"
+    image = np.random.default_rng(0).integers(0, 256, (31, 51, 3), np.uint8)
+    cv2.imwrite(str(path), image[..., ::-1])
+    np.testing.assert_array_equal(read_frame(path, 51, 31, halved=True), image)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
 def test_a_truncated_file_is_an_error_that_names_it(jpeg, share):
     content = jpeg.read_bytes()

@@ -127,13 +127,15 @@ def test_boxes_and_detections(ours, frame):
         class_candidates=200,
         capacity=100,
     )
-    boxes, scores, labels, point, valid = map(np.asarray, found)
+    found = jax.device_get(found)
+    boxes, scores, labels, valid = found.boxes, found.scores, found.labels, found.valid
     want = record(f"{frame}/all_bboxes")
     assert valid.sum() == len(want) > 20 and valid[: len(want)].all()
+    assert found.overflow == 0
     np.testing.assert_array_equal(labels[valid], record(f"{frame}/all_labels"))
     assert np.abs(boxes[valid] - want[:, :4]).max() < BOX_TOLERANCE
     assert np.abs(scores[valid] - want[:, 4]).max() < SCORE_TOLERANCE
-    coefficients = ours["coefficients"][FRAMES.index(frame)][point[valid]]
+    coefficients = ours["coefficients"][FRAMES.index(frame)][found.point[valid]]
     resized = jnp.asarray(boxes[valid] * SCALE)
     embeddings = np.asarray(embeddings_at(ours["track"][FRAMES.index(frame)], resized))
     for run, kept in (("run10", 10), ("run30", 30)):

@@ -30,13 +30,13 @@ def test_quarters_of_boxes_bit_for_bit():
 def test_fast_nms(candidates):
     boxes, scores = ops("nms_boxes"), ops("nms_scores")
     want = ops(f"nms_out_boxes_top{candidates}")
-    index, labels, found, valid = fast_nms(
+    found = fast_nms(
         jnp.asarray(boxes), jnp.asarray(scores.T), 0.5, 0.03, candidates=candidates, capacity=30
     )
-    assert valid.sum() == len(want)
-    np.testing.assert_array_equal(index[: len(want)], ops(f"nms_out_index_top{candidates}"))
-    np.testing.assert_array_equal(labels[: len(want)], ops(f"nms_out_labels_top{candidates}"))
-    np.testing.assert_array_equal(found[: len(want)], want[:, 4])
+    assert found.valid.sum() == len(want)
+    np.testing.assert_array_equal(found.index[: len(want)], ops(f"nms_out_index_top{candidates}"))
+    np.testing.assert_array_equal(found.labels[: len(want)], ops(f"nms_out_labels_top{candidates}"))
+    np.testing.assert_array_equal(found.scores[: len(want)], want[:, 4])
 
 
 def test_deformable_convolution_with_four_groups():

@@ -140,7 +140,7 @@ fast = jax.jit(
 )
 
 
-def naive_fast_nms(boxes, scores, candidates, capacity):
+def naive_fast_nms(boxes, scores, candidates):
     """Class after class: a box falls by any better one, also by one that fell itself."""
     boxes, found = boxes.astype(np.float64), []
     for label in range(scores.shape[1]):
@@ -155,7 +155,7 @@ def naive_fast_nms(boxes, scores, candidates, capacity):
                 worst = max(worst, overlap / union)
             if worst <= 0.375 and scores[i, label] > 0.25:
                 found.append((-scores[i, label], label, rank, i))
-    return [(i, label) for _, label, _, i in sorted(found)[:capacity]]
+    return [(i, label) for _, label, _, i in sorted(found)]
 
 
 @settings(deadline=None, max_examples=30)
@@ -164,16 +164,17 @@ def test_fast_nms_follows_its_definition(seed):
     rng = np.random.default_rng(seed)
     boxes, _ = random_boxes(rng, 30)
     scores = rng.integers(0, 12, (30, 3)).astype(np.float32) / 16
-    index, labels, found, valid = fast(boxes, scores, 0.375, 0.25, candidates=20, capacity=12)
-    want = naive_fast_nms(boxes, scores, 20, 12)
-    assert list(zip(index[valid].tolist(), labels[valid].tolist(), strict=True)) == want
-    np.testing.assert_array_equal(found[valid], scores[index[valid], labels[valid]])
-    np.testing.assert_array_equal(valid, np.arange(12) < len(want))
+    found = fast(boxes, scores, 0.375, 0.25, candidates=20, capacity=12)
+    want = naive_fast_nms(boxes, scores, candidates=20)
+    index, labels = found.index[found.valid], found.labels[found.valid]
+    assert list(zip(index.tolist(), labels.tolist(), strict=True)) == want[:12]
+    np.testing.assert_array_equal(found.scores[found.valid], scores[index, labels])
+    np.testing.assert_array_equal(found.valid, np.arange(12) < len(want))
+    assert found.overflow == max(len(want) - 12, 0)
 
 
 def test_of_two_empty_boxes_fast_nms_drops_the_worse_one():
     boxes = np.float32([[3, 3, 3, 3], [7, 7, 7, 7], [1, 1, 4, 4]])
-    index, _, _, valid = fast(
-        boxes, np.float32([[0.9], [0.8], [0.7]]), 0.5, 0.1, candidates=3, capacity=3
-    )
-    assert index[valid].tolist() == [0, 2]
+    scores = np.float32([[0.9], [0.8], [0.7]])
+    found = fast(boxes, scores, 0.5, 0.1, candidates=3, capacity=3)
+    assert found.index[found.valid].tolist() == [0, 2]

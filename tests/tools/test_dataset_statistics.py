@@ -33,6 +33,19 @@ def test_sets_stand_side_by_side_under_the_names_of_their_folders(files, capsys)
     assert any("valid: its annotations are null" in line for line in shown)
 
 
+def test_without_matplotlib_the_numbers_are_kept_and_a_line_says_what_is_missing(files, tmp_path):
+    program = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from ovis_jax.tools.dataset_statistics import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["--annotations", *files, "--output", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", program, *options], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "matplotlib is not installed" in done.stderr and "Traceback" not in done.stderr
+    assert "masks" in done.stdout and (tmp_path / "out" / "statistics.json").exists()
+
+
 def test_the_folder_gets_numbers_and_plots(files, tmp_path, capsys):
     output = tmp_path / "new" / "out"
     assert main(["--annotations", *files, "--output", str(output)]) == 0

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from tiny_coco import NAMES, write_tiny_coco
+from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.formats.annotations import load_annotations
 
@@ -18,8 +19,8 @@ def coco(tmp_path_factory):
     return write_tiny_coco(tmp_path_factory.mktemp("coco"))
 
 
-def run(coco, output, *options):
-    fields = {"annotations": coco[0], "images": coco[1], "categories": NAMES}
+def run(coco, output, *options, names=NAMES):
+    fields = {"annotations": coco[0], "images": coco[1], "categories": names}
     fields["pasting.probability"] = 1.0
     return subprocess.run(
         [
@@ -53,6 +54,17 @@ def test_clips_are_written_as_a_data_set_in_ovis_format(coco, tmp_path):
             assert np.sum(masks, axis=0).max() <= 1
         levels |= {level for i in instances for level in i.occlusion}
     assert {"no_occlusion", "slight_occlusion"} <= levels
+
+
+def test_without_pairs_of_names_the_categories_are_those_of_the_training_videos(coco, tmp_path):
+    videos = write_tiny_ovis(tmp_path / "videos")
+    path = f"--config.data.train_annotations={videos.train_annotations}"
+    process = run(coco, tmp_path / "a", "--videos=2", path, names=())
+    assert process.returncode == 0, process.stderr
+    annotations = load_annotations(tmp_path / "a/annotations.json")
+    assert [c.name for c in annotations.categories] == ["red", "green"]
+    found = {i.category_id for v in annotations.videos for i in annotations.instances_of(v.id)}
+    assert found == {c.id for c in annotations.categories if c.name == "green"}
 
 
 def test_the_seed_decides_and_bad_input_is_one_line(coco, tmp_path):

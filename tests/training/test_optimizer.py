@@ -85,6 +85,14 @@ def test_a_frozen_path_ends_at_a_slash():
     }
 
 
+def test_a_star_stands_for_one_part_of_a_path():
+    params = {"a": {"b1": {"norm": 0, "w": 0}, "norm": 0}, "norm": 0}
+    assert trained_parameters(params, ("a/b*/norm",)) == {
+        "a": {"b1": {"norm": False, "w": True}, "norm": True},
+        "norm": True,
+    }
+
+
 def test_a_frozen_path_without_parameters_is_bad_input():
     with pytest.raises(InputError, match="config.train.frozen: 'body/kernl'"):
         trained_parameters(PARAMS, ("body/kernl",))

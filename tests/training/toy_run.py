@@ -14,7 +14,7 @@ import numpy as np
 from training import toy
 
 from ovis_jax import cluster, command_line, train
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.models import build
 from ovis_jax.training.hooks import Diverged
 from ovis_jax.training.workdir import Workdir
@@ -50,7 +50,7 @@ def main():
         if clustered:
             cluster.leave(error, expected=(Diverged,))
         if isinstance(error, InputError):
-            command_line.end(error, command_line.BAD_INPUT)
+            command_line.end(error, BAD_INPUT)
         if isinstance(error, Diverged):
             command_line.end(error, command_line.FAILURE)
         raise

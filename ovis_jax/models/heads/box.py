@@ -198,8 +198,8 @@ def decode_detections(
 
     Returns:
       boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and
-      the number of candidates that exceeded `candidates`. Ordered by class, then score; if more
-      than D remain, the best D by score, as the reference does.
+      the number of objects that `candidates` and D had no room for. Ordered by class, then score;
+      if more than D remain, the best D by score, as the reference does.
     """
     num_classes = logits.shape[-1] - 1
     probs = jax.nn.softmax(logits)[:, 1:]
@@ -219,6 +219,6 @@ def decode_detections(
     rank = jnp.where(keep, jnp.where(few, labels, 0), num_classes)
     order = jnp.argsort(rank, stable=True)[:capacity]
     order = jnp.pad(order, (0, max(capacity - len(order), 0)))
-    lost = jnp.maximum(above.sum() - candidates, 0)
+    lost = jnp.maximum(above.sum() - candidates, 0) + jnp.maximum(keep.sum() - capacity, 0)
     slots = jnp.arange(capacity) < jnp.minimum(keep.sum(), capacity)
     return boxes[order], scores[order], labels[order].astype(jnp.int32), slots, lost

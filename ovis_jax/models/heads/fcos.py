@@ -77,7 +77,7 @@ class FCOSHead(nn.Module):
         self.box_tower = Tower(self.box_convs, self.channels, self.dtype)
         self.align = FeatureAlignment(self.align_groups, self.dtype)
         prior = nn.initializers.constant(-np.log((1 - PRIOR) / PRIOR))
-        self.class_logits = self._predictor(self.num_classes, bias_init=prior)
+        self.class_logits = self._predictor(self.num_classes, prior)
         self.distances = self._predictor(4)
         self.centerness = self._predictor(1)
         self.scales = [
@@ -113,9 +113,11 @@ class FCOSHead(nn.Module):
             for x, stride in zip(pyramid, STRIDES, strict=True)
         ]
 
-    def _predictor(self, channels: int, **settings) -> nn.Conv:
+    def _predictor(
+        self, channels: int, bias: nn.initializers.Initializer = nn.initializers.zeros
+    ) -> nn.Conv:
         normal = nn.initializers.normal(0.01)
-        return nn.Conv(channels, (3, 3), kernel_init=normal, dtype="float32", **settings)
+        return nn.Conv(channels, (3, 3), kernel_init=normal, bias_init=bias, dtype="float32")
 
 
 @flax.struct.dataclass
@@ -201,6 +203,27 @@ def fcos_loss(
     )
 
 
+@flax.struct.dataclass
+class PointDetections:
+    """Detections of one image, in order of score.
+
+    Attributes:
+      boxes: [D, 4], pixels of the original frame.
+      scores: [D].
+      labels: [D] int32.
+      point: [D] int32, where each comes from.
+      valid: [D] bool.
+      overflow: [] int32, detections for which there was no slot.
+    """
+
+    boxes: jax.Array
+    scores: jax.Array
+    labels: jax.Array
+    point: jax.Array
+    valid: jax.Array
+    overflow: jax.Array
+
+
 def decode_detections(
     probs: jax.Array,
     centerness: jax.Array,
@@ -213,7 +236,7 @@ def decode_detections(
     level_candidates: int,
     class_candidates: int,
     capacity: int,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+) -> PointDetections:
     """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
 
     A score is the product of class probability and centerness.
@@ -229,10 +252,6 @@ def decode_detections(
       level_candidates: points of each level that are decoded, those of the best scores.
       class_candidates: boxes of each class that enter NMS, the best ones.
       capacity: D.
-
-    Returns:
-      boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, the point [D]
-      int32 of each, valid [D]; in order of score.
     """
     scores = probs * centerness[:, None]
     index, start = [], 0
@@ -247,7 +266,7 @@ def decode_detections(
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
     boxes = clip_boxes(boxes, image_size, inclusive=True) / scale
-    chosen, labels, scores, valid = fast_nms(
+    found = fast_nms(
         boxes,
         scores[index],
         NMS_IOU,
@@ -255,7 +274,14 @@ def decode_detections(
         candidates=class_candidates,
         capacity=capacity,
     )
-    return boxes[chosen], scores, labels, index[chosen].astype(jnp.int32), valid
+    return PointDetections(
+        boxes=boxes[found.index],
+        scores=found.scores,
+        labels=found.labels,
+        point=index[found.index].astype(jnp.int32),
+        valid=found.valid,
+        overflow=found.overflow,
+    )
 
 
 def _join(levels: Sequence[jax.Array]) -> jax.Array:

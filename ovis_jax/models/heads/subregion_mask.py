@@ -151,7 +151,7 @@ def mask_loss(
 def mask_weights(
     probs: jax.Array, boxes: jax.Array, targets: jax.Array, positive: jax.Array
 ) -> jax.Array:
-    """How much each positive point teaches the masks: class probability times IoU; sums to 1.
+    """How much each positive point teaches the masks: class probability times IoU.
 
     Source: SipMask, the weighting of its mask loss by alignment.
 
@@ -159,10 +159,10 @@ def mask_weights(
       probs: [P] of the point's own class.
       boxes: [P, 4], predicted boxes in pixels of the basis maps.
       targets: [P, 4], annotated boxes likewise.
-      positive: [P] bool; other points have weight 0, as have those of tiny predicted boxes.
+      positive: [P] bool; other points have weight 0.
 
     Returns:
-      [P] without gradient.
+      [P] without gradient; their sum is just below 1, or 0 without positive points.
     """
     weights = jnp.where(positive, probs * paired_iou(boxes, targets, inclusive=True), 0)
     return jax.lax.stop_gradient(weights / (weights.sum() + WEIGHT_EPSILON))

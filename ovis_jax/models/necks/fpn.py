@@ -10,7 +10,7 @@ from ovis_jax.ops.resize import upsample_nearest_2x
 
 
 class FPN(nn.Module):
-    """Top-down pathway with laterals. Source: Lin et al. 2017, as mmdetection 0.x computes it.
+    """Top-down pathway with laterals, in float32. Source: Lin et al. 2017, as in mmdetection 0.x.
 
     Attributes:
       channels: of every pyramid level.
@@ -19,14 +19,12 @@ class FPN(nn.Module):
       extra_convs: levels above P5 that are convolutions with stride 2 of the one before, the first
         one directly, the others after ReLU (RetinaNet, section 4). 0: P6 is P5 at its even rows and
         columns.
-      dtype: of the computation.
     """
 
     channels: int = 256
     norm: str = "none"
     first_level: int = 2
     extra_convs: int = 0
-    dtype: str = "float32"
 
     @nn.compact
     def __call__(self, features: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
@@ -36,19 +34,19 @@ class FPN(nn.Module):
         """
         names, features = range(self.first_level, 6), features[self.first_level - 2 :]
         laterals = [
-            ConvNorm(self.channels, 1, 1, self.norm, self.dtype, name=f"lateral{i}")(x)
+            ConvNorm(self.channels, 1, 1, self.norm, name=f"lateral{i}")(x)
             for i, x in zip(names, features, strict=True)
         ]
         for i in range(len(laterals) - 1, 0, -1):
             laterals[i - 1] = laterals[i - 1] + upsample_nearest_2x(laterals[i])
         levels = [
-            ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"output{i}")(x)
+            ConvNorm(self.channels, 3, 1, self.norm, name=f"output{i}")(x)
             for i, x in zip(names, laterals, strict=True)
         ]
         if not self.extra_convs:
             return (*levels, levels[-1][..., ::2, ::2, :])
         for i in range(self.extra_convs):
             x = nn.relu(levels[-1]) if i else levels[-1]
-            extra = ConvNorm(self.channels, 3, 2, self.norm, self.dtype, name=f"output{6 + i}")
+            extra = ConvNorm(self.channels, 3, 2, self.norm, name=f"output{6 + i}")
             levels.append(extra(x))
         return tuple(levels)

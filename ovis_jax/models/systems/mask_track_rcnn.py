@@ -31,7 +31,6 @@ class Capacity:
     proposals: int
     candidates: int
     detections: int
-    tracks: int
 
 
 class MaskTrackRCNN(CalibratedSystem):

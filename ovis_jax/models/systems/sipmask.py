@@ -28,7 +28,6 @@ class SipMaskCapacity:
     level_candidates: int
     class_candidates: int
     detections: int
-    tracks: int
     positives: int
 
 
@@ -82,7 +81,7 @@ class SipMask(CalibratedSystem):
     track_calibrated: bool = False
     basis_calibrated: bool = True
 
-    CALIBRATED_LEVELS: ClassVar[int] = 5
+    CALIBRATED_LEVELS: ClassVar[int] = len(fcos_head.STRIDES)
 
     def __post_init__(self):
         """Refuses unknown averages."""
@@ -163,7 +162,7 @@ class SipMask(CalibratedSystem):
         return losses, metrics
 
     def _positives(self, maps, coefficients, points, targets, instances) -> _Positives:
-        """The positive points of one image, as many as there is room for."""
+        """The positive points of one image, as many as there is room for, from the finest level."""
         order = jnp.argsort(~targets.positive, stable=True)[: self.capacity.positives]
         boxes = boxes_from_distances(points[order], maps.distances[order])
         boxes = jax.lax.stop_gradient(boxes)
@@ -205,22 +204,20 @@ class SipMask(CalibratedSystem):
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
         calibrated, weights = self.calibrate_window(query, window)
         maps = self.fcos(calibrated)
-        boxes, scores, labels, point, valid = self.decode(
-            maps, weights, window.image_size, window.scale
-        )
-        resized = jnp.where(valid[:, None], boxes * window.scale, 0)
-        masks = self.segment(maps, self.basis(query, maps), point, resized, weights)
+        found = self.decode(maps, weights, window.image_size, window.scale)
+        resized = jnp.where(found.valid[:, None], found.boxes * window.scale, 0)
+        masks = self.segment(maps, self.basis(query, maps), found.point, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
         embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
-            boxes=boxes,
-            scores=scores,
-            labels=labels,
+            boxes=found.boxes,
+            scores=found.scores,
+            labels=found.labels,
             embeddings=weighted_mean(embeddings, weights if self.track_calibrated else jnp.ones(1)),
             mask_logits=masks,
-            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(boxes)),
-            valid=valid,
-            overflow=jnp.zeros((), jnp.int32),
+            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(masks)),
+            valid=found.valid,
+            overflow=found.overflow,
         )
 
     def decode(
@@ -229,8 +226,8 @@ class SipMask(CalibratedSystem):
         weights: jax.Array,
         image_size: jax.Array,
         scale: jax.Array,
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
-        """Boxes, scores, labels, points and validity [D] of maps [F, ...] of weights [F].
+    ) -> fcos_head.PointDetections:
+        """Detections of maps [F, ...] of references with weights [F].
 
         As `decode_detections` of the head, which see, for averages over the references.
         """

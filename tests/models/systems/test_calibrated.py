@@ -117,6 +117,17 @@ def test_a_one_frame_video_is_its_own_reference(model):
     np.testing.assert_allclose(alone.scores, repeated.scores, atol=1e-5)
 
 
+def test_detections_without_a_slot_are_the_worst_ones_and_are_counted(model):
+    system, variables = model
+    few = system.clone(capacity=system.capacity.replace(detections=2))
+    a = detect(system, variables, random_frames(), [True] * 5)
+    b = detect(few, variables, random_frames(), [True] * 5)
+    best = np.sort(a.scores[a.valid])[::-1]
+    assert len(best) > 2
+    np.testing.assert_array_equal(np.sort(b.scores[b.valid])[::-1], best[:2])
+    assert b.overflow == a.overflow + len(best) - 2
+
+
 @pytest.mark.slow
 def test_a_still_scene_keeps_its_identities(model):
     still = jnp.tile(random_frames(1), (5, 1, 1, 1))
