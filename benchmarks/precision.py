@@ -1,10 +1,11 @@
 """AP of a trained model computed in float32 and in bfloat16, and where the two disagree.
 
-    python -m benchmarks.precision --workdir runs/quickstart
+    python -m benchmarks.precision --workdir runs/quickstart [--annotations FILE --images DIR]
 
-The weights are those of the run's newest checkpoint; matrix products and convolutions take bfloat16
-numbers in the second pass, everything that decides (boxes, scores, suppression, matching of
-identities) stays in float32.
+On the videos that the run is evaluated on, or on others: few videos say little about small
+differences. The weights are those of the run's newest checkpoint; matrix products and convolutions
+take bfloat16 numbers in the second pass, everything that decides (boxes, scores, suppression,
+matching of identities) stays in float32.
 """
 
 import argparse
@@ -28,14 +29,18 @@ def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
+    parser.add_argument("--annotations", help="of other videos")
+    parser.add_argument("--images", help="folder of their frames")
     options = parser.parse_args()
     keep_compiled_programs()
     keep_freed_memory()
-    values = json.loads((options.workdir / "config.json").read_text())
-    annotations = load_annotations(values["data"]["eval_annotations"])
+    config = ConfigDict(json.loads((options.workdir / "config.json").read_text()))
+    workdir = Workdir(options.workdir, json.loads(config.to_json()))
+    if options.annotations:
+        config.data.update(eval_annotations=options.annotations, eval_images=options.images)
+    annotations = load_annotations(config.data.eval_annotations)
     found = {
-        dtype: predicted(options.workdir, values, dtype, annotations)
-        for dtype in ("float32", "bfloat16")
+        dtype: predicted(workdir, config, dtype, annotations) for dtype in ("float32", "bfloat16")
     }
     print(f"{'':10s}" + "".join(f"{name:>8s}" for name in (*COLUMNS, "tracks")))
     for dtype, records in found.items():
@@ -47,10 +52,10 @@ def main() -> None:
     print(f"objects found at an IoU of 0.5: {len(both)} by both, {len(only_one)} by one of them")
 
 
-def predicted(folder: pathlib.Path, values: dict, dtype: str, annotations: Annotations) -> list:
+def predicted(
+    workdir: Workdir, config: ConfigDict, dtype: str, annotations: Annotations
+) -> list[dict]:
     """The records of results.json in one precision."""
-    config = ConfigDict(json.loads(json.dumps(values)))
-    workdir = Workdir(folder, values)
     config.model.dtype = dtype
     system, variables = restore_model(config, workdir)
     return predict(system, variables, annotations, config, None).records

@@ -13,6 +13,7 @@ from ovis_jax import predict
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
+from ovis_jax.main import metrics_during_training
 
 
 def setup(folder, **system):
@@ -98,5 +99,7 @@ def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
     found = predict.predict(system, variables, annotations, config, tmp_path / "results.json")
     num_frames = sum(video.length for video in annotations.videos)
     assert found.lost_objects == num_frames
-    assert len(lines) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
+    metrics = metrics_during_training(annotations, config, (system, variables))
+    assert metrics["lost_objects"] == num_frames and "AP" in metrics
+    assert len(set(lines)) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
     assert "config.capacity" in lines[0]

@@ -28,6 +28,11 @@ def assert_recorded(ours, name: str, file: str = "frame.npz", channels_last: boo
     assert list(ours.shape) == list(entry["shape"]), name
     if entry["stored"].startswith("flat"):
         ours = ours.reshape(-1)[:: int(entry["stored"].split("::")[1][:-1])]
+    assert_close_map(ours, want, name)
+
+
+def assert_close_map(ours: np.ndarray, want: np.ndarray, name: str = "") -> None:
+    """Arrays of one shape, up to a share of the largest value."""
     worst = np.abs(ours - want).max() / np.abs(want).max()
     assert worst <= MAP_TOLERANCE, f"{name}: {worst:.2e} of the largest value"
 
@@ -44,12 +49,14 @@ def differing_pixels(a: dict, b: dict) -> int:
     return int(rle.area([union])[0] - rle.area([shared])[0])
 
 
-def assert_same_records(ours: list[dict], recorded: list[dict]) -> None:
+def assert_same_records(
+    ours: list[dict], recorded: list[dict], score_tolerance: float = SCORE_TOLERANCE
+) -> None:
     """The records of results.json of one video: the same tracks in the same order."""
     assert len(ours) == len(recorded) > 0
     for mine, theirs in zip(ours, recorded, strict=True):
         assert mine["category_id"] == theirs["category_id"]
-        assert abs(mine["score"] - theirs["score"]) < SCORE_TOLERANCE
+        assert abs(mine["score"] - theirs["score"]) < score_tolerance
         for a, b in zip(mine["segmentations"], theirs["segmentations"], strict=True):
             assert (a is None) == (b is None)
             assert a is None or differing_pixels(a, b) <= MASK_PIXELS

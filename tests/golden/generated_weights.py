@@ -10,20 +10,25 @@ from ovis_jax.checkpoints.rules import apply_rules
 
 
 def state_dict() -> dict[str, np.ndarray]:
-    """All tensors under their PyTorch names; each is checked against its recorded checksum."""
-    overrides = golden_arrays("cmasktrack_rcnn", "overrides.npz")
+    """All tensors of CMaskTrack R-CNN under their PyTorch names."""
     recorded = golden_json("cmasktrack_rcnn", "params.json")
+    overrides = golden_arrays("cmasktrack_rcnn", "overrides.npz")
+    return checked_tensors(recorded["params"], recorded["seed"], overrides)
+
+
+def checked_tensors(entries: list[dict], seed: int, overrides=()) -> dict[str, np.ndarray]:
+    """Tensors by name, generated or of `overrides`; each has its recorded checksum."""
     state = {}
-    for entry in recorded["params"]:
+    for entry in entries:
         name = entry["name"]
         known = name in overrides
-        value = overrides[name].astype(np.float32) if known else generated(entry, recorded["seed"])
+        value = overrides[name].astype(np.float32) if known else _generated(entry, seed)
         assert zlib.crc32(value.astype("<f4").tobytes()) == entry["crc32"], name
         state[name] = value
     return state
 
 
-def generated(entry: dict, seed: int) -> np.ndarray:
+def _generated(entry: dict, seed: int) -> np.ndarray:
     """One tensor, from its name."""
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(entry["name"].encode()) + seed))
     z = generator.standard_normal(entry["shape"], dtype=np.float32)

@@ -1,12 +1,11 @@
 """The published SipMask at the golden clip's size, with generated weights, and its records."""
 
 import functools
-import zlib
 
 import jax
 import numpy as np
-from golden.comparison import MAP_TOLERANCE
-from golden.generated_weights import generated
+from golden.comparison import MASK_PIXELS, assert_close_map, differing_pixels
+from golden.generated_weights import checked_tensors
 from golden.published_model import clip_canvases
 from golden_folder import golden_arrays, golden_json
 
@@ -15,8 +14,12 @@ from ovis_jax.checkpoints.layouts import convolution
 from ovis_jax.checkpoints.maps import sipmask
 from ovis_jax.checkpoints.maps.parts import affine
 from ovis_jax.checkpoints.rules import Rule, apply_rules
+from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.build import build_model
 
+LEVELS = ("p3", "p4", "p5", "p6", "p7")
+SIZE, SCALE = (96, 160), 0.5  # (height, width) of the resized clip, and how it was resized
+SCORE_TOLERANCE = 1e-4
 SUBSAMPLING, SUBSAMPLED_ABOVE = 17, 2048
 
 
@@ -25,23 +28,17 @@ def record(name: str, file: str = "frames.npz") -> np.ndarray:
     return golden_arrays("sipmask", file)[name]
 
 
-def state_dict(parameters: list[dict]) -> dict[str, np.ndarray]:
-    """Tensors under their PyTorch names; each is checked against its recorded checksum."""
-    seed = golden_json("sipmask", "params.json")["seed"]
-    state = {}
-    for entry in parameters:
-        value = generated(entry, seed)
-        assert zlib.crc32(value.astype("<f4").tobytes()) == entry["crc32"], entry["name"]
-        state[entry["name"]] = value
-    return state
+def state_dict(extra: list[dict] | None = None) -> dict[str, np.ndarray]:
+    """Tensors under their PyTorch names."""
+    recorded = golden_json("sipmask", "params.json")
+    return checked_tensors(recorded["params"] + (extra or []), recorded["seed"])
 
 
 @functools.cache
 def published_sipmask():
     """System and variables; the variables are shared by all tests of a process."""
     system, shapes = build_model(sipmask_r50_ovis.get_config())
-    state = state_dict(golden_json("sipmask", "params.json")["params"])
-    return system, apply_rules(state, sipmask.rules(), shapes, "generated weights")
+    return system, apply_rules(state_dict(), sipmask.rules(), shapes, "generated weights")
 
 
 @functools.cache
@@ -49,7 +46,7 @@ def calibrated_sipmask():
     """The same with the generated calibration."""
     system, shapes = build_model(csipmask_r50_ovis.get_config())
     extra = golden_json("sipmask", "csipmask/csipmask.json")["params"]
-    state = state_dict(golden_json("sipmask", "params.json")["params"] + extra)
+    state = state_dict(extra)
     rules = affine("tfc.conv_offset", "calibration/offset", convolution)
     for i in range(3):
         rules |= affine(f"tfc.offset_convs.{i}.conv", f"calibration/offset_convs_{i}", convolution)
@@ -97,5 +94,10 @@ def assert_recorded(ours, want: np.ndarray, channels_last: bool = True) -> None:
         assert ours.size > SUBSAMPLED_ABOVE
         ours = ours.reshape(-1)[::SUBSAMPLING]
     assert ours.shape == want.shape
-    worst = np.abs(ours - want).max() / np.abs(want).max()
-    assert worst <= MAP_TOLERANCE, f"{worst:.2e} of the largest value"
+    assert_close_map(ours, want)
+
+
+def assert_recorded_mask(logits: np.ndarray, box: np.ndarray, recorded: dict) -> None:
+    """Pastes a mask, given as logits on a grid over `box` of the original frame; compares it."""
+    mask = paste_mask(logits, pixel_boxes(box[None], SCALE)[0], *recorded["size"])
+    assert differing_pixels(mask, recorded) <= MASK_PIXELS

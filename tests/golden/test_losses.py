@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 from golden.published_model import clip_canvases, published_model
+from golden.recorded_batch import frame_pairs, padded
 from golden_folder import golden_arrays, golden_json
 
 from ovis_jax.checkpoints.maps.cmasktrack_rcnn import rules
@@ -17,9 +18,8 @@ from ovis_jax.models.systems.mask_track_rcnn import STRIDES
 from ovis_jax.ops.assign import assign_by_iou
 from ovis_jax.ops.boxes import encode_boxes
 from ovis_jax.ops.masks import crop_masks
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.structures import FramePairs
 
-INSTANCES = 8
 IMAGES = (0, 1)
 
 
@@ -31,15 +31,6 @@ def image_record(name):
     return [record(f"img{i}/{name}") for i in IMAGES]
 
 
-def padded(rows, capacity=INSTANCES):
-    """Stacks arrays of different lengths; returns them with their validity."""
-    out = np.zeros((len(rows), capacity, *rows[0].shape[1:]), rows[0].dtype)
-    for i, x in enumerate(rows):
-        out[i, : len(x)] = x
-    valid = np.arange(capacity) < np.array([len(x) for x in rows])[:, None]
-    return out, valid
-
-
 @functools.cache
 def batch() -> FramePairs:
     frames = clip_canvases(record("resized_bgr"))
@@ -48,28 +39,16 @@ def batch() -> FramePairs:
     for i, flip in enumerate(flipped):
         if flip:
             frames[i, :, :, :width] = frames[i, :, :, :width][..., ::-1, :]
-    boxes, valid = padded(image_record("gt_bboxes"))
-    labels, _ = padded(image_record("gt_labels"))
-    masks, _ = padded(image_record("gt_masks_packed"))
-    match, _ = padded(image_record("gt_pids"))
-    reference_boxes, reference_valid = padded(image_record("ref_bboxes"))
-    instances = Instances(
-        boxes=boxes,
-        labels=np.where(valid, labels - 1, 0).astype(np.int32),
-        masks=masks,
-        valid=valid,
+    return frame_pairs(
+        frames[:, 0],
+        frames[:, 1],
+        np.tile(record("resized_bgr").shape[2:4], (2, 1)),
+        boxes=image_record("gt_bboxes"),
+        labels=image_record("gt_labels"),
+        masks=image_record("gt_masks_packed"),
+        match=image_record("gt_pids"),
+        reference_boxes=image_record("ref_bboxes"),
     )
-    pairs = FramePairs(
-        query=frames[:, 0],
-        reference=frames[:, 1],
-        image_size=np.tile(np.int32(record("resized_bgr").shape[2:4]), (2, 1)),
-        instances=instances,
-        reference_boxes=reference_boxes,
-        reference_valid=reference_valid,
-        reference_match=match.astype(np.int32),
-        sample=np.arange(2, dtype=np.int32),
-    )
-    return jax.tree.map(jnp.asarray, pairs)
 
 
 def anchors():

@@ -5,27 +5,23 @@ import functools
 import jax
 import numpy as np
 import pytest
-from golden.comparison import (
-    BOX_TOLERANCE,
-    MAP_TOLERANCE,
-    MASK_PIXELS,
+from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE, assert_same_records
+from golden.sipmask_model import (
     SCORE_TOLERANCE,
-    assert_same_records,
-    differing_pixels,
+    assert_recorded_mask,
+    published_sipmask,
+    record,
 )
-from golden.sipmask_model import published_sipmask, record
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
 from ovis_jax.data.transforms import frame_geometry, transform_image
 from ovis_jax.inference.collect import VideoTracks
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import VideoStream
 
 IMAGE_SCALE = (160, 96)
 RUNS = {"run10": 10, "run30": 30}  # detections that are kept
 VIDEOS = (0, 1)
-SCALE = 0.5
 
 pytestmark = pytest.mark.slow
 
@@ -74,9 +70,7 @@ def test_every_detection_with_its_mask_and_its_identity(run, video):
             assert found.labels[t, i] == want["label"]
             assert np.abs(found.boxes[t, i] - want["box"]).max() < BOX_TOLERANCE
             assert abs(found.scores[t, i] - want["score"]) < SCORE_TOLERANCE
-            box = pixel_boxes(found.mask_boxes[t, i][None], SCALE)[0]
-            mask = paste_mask(found.mask_logits[t, i], box, *want["mask"]["size"])
-            assert differing_pixels(mask, want["mask"]) <= MASK_PIXELS
+            assert_recorded_mask(found.mask_logits[t, i], found.mask_boxes[t, i], want["mask"])
         holders = {int(found.ids[t, i]): i for i in np.flatnonzero(found.valid[t])}
         kept = {int(k): v["score"] for k, v in frame["kept"].items()}
         assert set(holders) == set(kept)
@@ -99,4 +93,4 @@ def test_results_are_those_of_the_reference(run, video):
     ours = tracks.tracklets.records(video + 1, len(frames(video)), list(range(1, 26)))
     recorded = golden_json("sipmask", f"results_{run}.json")
     want = [entry for entry in recorded if entry["video_id"] == video + 1]
-    assert_same_records(ours, want)
+    assert_same_records(ours, want, SCORE_TOLERANCE)

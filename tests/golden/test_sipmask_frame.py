@@ -4,8 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE
+from golden.comparison import BOX_TOLERANCE
 from golden.sipmask_model import (
+    LEVELS,
+    SCALE,
+    SCORE_TOLERANCE,
+    SIZE,
     apply,
     assert_recorded,
     clip,
@@ -21,8 +25,6 @@ from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.points import boxes_from_distances
 
 FRAMES = ("v0_t0", "v0_t1", "v0_t2", "v0_t3", "v0_t4", "v0_t5", "v1_t0", "v1_t1")
-LEVELS = ("p3", "p4", "p5", "p6", "p7")
-SIZE, SCALE = (96, 160), 0.5
 
 pytestmark = pytest.mark.slow
 

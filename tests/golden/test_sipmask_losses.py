@@ -9,6 +9,7 @@ import pytest
 from flax import traverse_util
 from golden.comparison import BOX_TOLERANCE
 from golden.published_model import clip_canvases
+from golden.recorded_batch import frame_pairs, padded
 from golden.sipmask_model import apply, assert_recorded, published_sipmask, record
 from golden_folder import golden_json
 
@@ -20,10 +21,9 @@ from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track_map import embeddings_at
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances, grid_points
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.structures import FramePairs
 from ovis_jax.training.optimizer import trained_parameters
 
-INSTANCES = 8
 PAIRS = (0, 1)
 LOSS_NAMES = {
     "class": "loss_cls",
@@ -34,41 +34,24 @@ LOSS_NAMES = {
 }
 
 
-def padded(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Both pairs' arrays of one name, filled up with zeros, and which rows exist."""
-    rows = [record(f"pair{i}/{name}", "loss.npz") for i in PAIRS]
-    out = np.zeros((len(rows), INSTANCES, *rows[0].shape[1:]), rows[0].dtype)
-    for i, x in enumerate(rows):
-        out[i, : len(x)] = x
-    return out, np.arange(INSTANCES) < np.array([len(x) for x in rows])[:, None]
+def both(name: str) -> list[np.ndarray]:
+    """The arrays of one name of both pairs."""
+    return [record(f"pair{i}/{name}", "loss.npz") for i in PAIRS]
 
 
 @functools.cache
 def batch() -> FramePairs:
-    boxes, valid = padded("gt_boxes")
-    labels, _ = padded("gt_labels")
-    reference_boxes, reference_valid = padded("ref_boxes")
-    query, reference = (
-        clip_canvases(np.stack([record(f"pair{i}/{name}", "loss.npz") for i in PAIRS]))
-        for name in ("image_bgr", "ref_bgr")
+    pairs = golden_json("sipmask", "loss.json")["pairs"]
+    return frame_pairs(
+        clip_canvases(np.stack(both("image_bgr"))),
+        clip_canvases(np.stack(both("ref_bgr"))),
+        [pair["img_shape"][:2] for pair in pairs],
+        boxes=both("gt_boxes"),
+        labels=both("gt_labels"),
+        masks=[np.packbits(masks, axis=-1) for masks in both("gt_masks")],
+        match=both("gt_pids"),
+        reference_boxes=both("ref_boxes"),
     )
-    shapes = [pair["img_shape"][:2] for pair in golden_json("sipmask", "loss.json")["pairs"]]
-    pairs = FramePairs(
-        query=query,
-        reference=reference,
-        image_size=np.array(shapes, np.int32),
-        instances=Instances(
-            boxes=boxes,
-            labels=np.where(valid, labels - 1, 0).astype(np.int32),
-            masks=np.packbits(padded("gt_masks")[0], axis=-1),
-            valid=valid,
-        ),
-        reference_boxes=reference_boxes,
-        reference_valid=reference_valid,
-        reference_match=padded("gt_pids")[0].astype(np.int32),
-        sample=np.arange(2, dtype=np.int32),
-    )
-    return jax.tree.map(jnp.asarray, pairs)
 
 
 def points() -> list[np.ndarray]:
@@ -159,7 +142,7 @@ def test_match_logits_and_targets_of_positive_points(predicted, pair):
 @pytest.fixture(scope="module")
 def losses_and_gradient():
     system, variables = published_sipmask()
-    shifts = jnp.asarray(padded("ref_jitter")[0][..., :2])
+    shifts = jnp.asarray(padded(both("ref_jitter"))[0][..., :2])
 
     def total(params):
         losses, metrics = system.apply(

@@ -6,13 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models.tiny import frame_pairs, tiny_config
+from models import tiny, tiny_sipmask
+from models.tiny import frame_pairs
 
 from ovis_jax.models.build import build_system, init_variables
 
+CONFIGS = {"mask_track_rcnn": tiny.tiny_config, "sipmask": tiny_sipmask.tiny_config}
+every_system = pytest.mark.parametrize("name", CONFIGS)
 
-def system_of(**model):
-    config = tiny_config().copy_and_resolve_references()
+
+def system_of(name, **model):
+    config = CONFIGS[name]().copy_and_resolve_references()
     config.unlock()
     config.model.update(model)
     return build_system(config)
@@ -24,16 +28,16 @@ def total_loss(system, params, key):
 
 
 @functools.cache
-def loss_and_gradients(**model):
-    system = system_of(**model)
+def loss_and_gradients(name, **model):
+    system = system_of(name, **model)
     params = init_variables(system, jax.random.key(0))["params"]
     step = jax.jit(jax.value_and_grad(functools.partial(total_loss, system)))
     return step(params, jax.random.key(1))
 
 
-def kept_bytes(**model):
+def kept_bytes(name, **model):
     """Bytes that the forward pass leaves for the backward pass, parameters included."""
-    system = system_of(**model)
+    system = system_of(name, **model)
     params = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))["params"]
     backward = jax.eval_shape(
         lambda p: jax.vjp(lambda q: total_loss(system, q, jax.random.key(1)), p)[1], params
@@ -42,10 +46,11 @@ def kept_bytes(**model):
 
 
 @pytest.mark.slow
-def test_rematerialisation_gives_the_same_loss_and_gradients():
+@every_system
+def test_rematerialisation_gives_the_same_loss_and_gradients(name):
     (loss, gradients), (again, others) = (
-        loss_and_gradients(),
-        loss_and_gradients(rematerialise=True),
+        loss_and_gradients(name),
+        loss_and_gradients(name, rematerialise=True),
     )
     np.testing.assert_allclose(again, loss, rtol=1e-6)
     jax.tree.map(
@@ -53,13 +58,18 @@ def test_rematerialisation_gives_the_same_loss_and_gradients():
     )
 
 
-def test_rematerialisation_keeps_less_for_the_backward_pass():
-    assert kept_bytes(rematerialise=True) < 0.6 * kept_bytes()
+@every_system
+def test_rematerialisation_keeps_less_for_the_backward_pass(name):
+    assert kept_bytes(name, rematerialise=True) < 0.6 * kept_bytes(name)
 
 
 @pytest.mark.slow
-def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_way():
-    (loss, gradients), (rough, others) = loss_and_gradients(), loss_and_gradients(dtype="bfloat16")
+@every_system
+def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_way(name):
+    (loss, gradients), (rough, others) = (
+        loss_and_gradients(name),
+        loss_and_gradients(name, dtype="bfloat16"),
+    )
     assert {x.dtype for x in jax.tree.leaves(others)} == {jnp.dtype("float32")}
     np.testing.assert_allclose(rough, loss, rtol=0.02)
     flat = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(g)]) for g in (gradients, others)]
@@ -67,5 +77,6 @@ def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_wa
     assert cosine > 0.98
 
 
-def test_bfloat16_keeps_half_of_the_activations():
-    assert kept_bytes(dtype="bfloat16") < 0.8 * kept_bytes()
+@every_system
+def test_bfloat16_keeps_half_of_the_activations(name):
+    assert kept_bytes(name, dtype="bfloat16") < 0.8 * kept_bytes(name)

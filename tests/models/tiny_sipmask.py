@@ -9,7 +9,7 @@ from configs import quickstart_csipmask
 from ovis_jax.models.build import build_system, init_variables
 
 
-def tiny_config(**references):
+def tiny_config(calibrated: bool = True, **references):
     """The quickstart network, narrower, and with detections from the start."""
     config = quickstart_csipmask.get_config().copy_and_resolve_references()
     config.unlock()
@@ -20,6 +20,8 @@ def tiny_config(**references):
     config.model.mask.update(num_basis=4, channels=16)
     config.model.track.update(channels=16, tower_channels=16, num_convs=1)
     config.model.calibration.update(displacements=2, channels=16, num_convs=1, init_scale=1.0)
+    if not calibrated:
+        config.model.calibration = None
     config.model.references.update(references)
     config.predict.reference_window = 2
     config.capacity.update(
@@ -29,9 +31,9 @@ def tiny_config(**references):
 
 
 @functools.cache
-def tiny_system():
+def tiny_system(calibrated: bool = True):
     """A system, and variables with which points predict boxes of several pixels."""
-    system = build_system(tiny_config())
+    system = build_system(tiny_config(calibrated))
     variables = init_variables(system, jax.random.key(0))
     params = variables["params"]
     params["fcos"]["distances"]["bias"] = jnp.full(4, 1.5)

@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 
 
 @functools.cache
@@ -12,6 +13,13 @@ def _compiled(system):
         return sum(losses.values()), (losses, metrics)
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
+
+
+def assert_every_part_learns(gradient, parts) -> None:
+    """The parts of the parameters are these, and each has a gradient that is not all zero."""
+    assert set(gradient["params"]) == set(parts)
+    for part, tree in gradient["params"].items():
+        assert max(float(jnp.abs(x).max()) for x in jax.tree.leaves(tree)) > 0, part
 
 
 def total_loss(system, variables, batch):

@@ -11,10 +11,10 @@ import time
 import jax
 import numpy as np
 import pytest
+from event_files import scalars
 from training.toy import ToyModel, init_toy
 
 from ovis_jax.checkpoints.store import CheckpointStore
-from ovis_jax.data.quiet_tensorflow import tf
 
 PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
 ROOT = pathlib.Path(__file__).parents[2]
@@ -121,16 +121,9 @@ def uninterrupted(uninterrupted_run):
 
 
 def loss_curve(workdir):
-    """Losses by step; of a step that was done twice, the later one."""
-    files = sorted((workdir / "events").iterdir(), key=lambda p: p.stat().st_mtime)
-    values = [
-        (event.step, value.simple_value)
-        for file in files
-        for event in tf.compat.v1.train.summary_iterator(str(file))
-        for value in event.summary.value
-        if value.tag == "loss"
-    ]
-    return dict(values)
+    curve = scalars(workdir, "loss")
+    assert list(curve) == list(range(1, LAST_STEP + 1))
+    return curve
 
 
 def assert_equal(a, b):

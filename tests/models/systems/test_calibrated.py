@@ -8,7 +8,7 @@ from models import tiny, tiny_sipmask
 from models.detections import assert_same_detections, detect, random_frames
 from models.poison import poison_instances
 from models.tiny import frame_pairs, window
-from models.total_loss import total_loss
+from models.total_loss import assert_every_part_learns, total_loss
 
 from ovis_jax.ops.shards import WHOLE, Shard
 
@@ -53,9 +53,13 @@ def test_every_loss_is_finite_and_every_part_receives_a_gradient(name, model):
     (total, (losses, _)), gradient = total_loss(*model, frame_pairs())
     assert set(losses) == LOSSES[name] and all(x > 0 for x in losses.values())
     assert np.isfinite(total)
-    assert set(gradient["params"]) == PARTS[name]
-    for part, tree in gradient["params"].items():
-        assert max(float(jnp.abs(x).max()) for x in jax.tree.leaves(tree)) > 0, part
+    assert_every_part_learns(gradient, PARTS[name])
+
+
+def test_every_part_learns_without_calibration(name):
+    (total, _), gradient = total_loss(*SYSTEMS[name](calibrated=False), frame_pairs())
+    assert np.isfinite(total)
+    assert_every_part_learns(gradient, PARTS[name] - {"calibration"})
 
 
 def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient(model):
@@ -107,6 +111,14 @@ def test_a_reference_frame_inside_the_video_does_count(model):
     a = detect(*model, frames, [True] * 5)
     b = detect(*model, frames.at[4].set(255 - frames[4]), [True] * 5)
     assert not np.array_equal(a.scores, b.scores)
+
+
+def test_frames_around_the_query_count_for_nothing_without_calibration(name):
+    model, frames = SYSTEMS[name](calibrated=False), random_frames()
+    a = detect(*model, frames, [True] * 5)
+    b = detect(*model, (255 - frames).at[2].set(frames[2]), [True] * 5)
+    assert a.valid.any()
+    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_a_one_frame_video_is_its_own_reference(model):

@@ -48,16 +48,44 @@ def test_a_box_whose_centre_is_outside_the_map_reads_the_nearest_cell(box, cell)
     assert got[0] == track_map[cell]
 
 
-def test_what_does_not_read_calibrated_maps_reads_the_query():
+@pytest.mark.parametrize("basis_calibrated", [True, False])
+def test_basis_maps_are_read_from_calibrated_maps_or_from_the_query(basis_calibrated):
     base, variables = tiny_system()
-    system = base.clone(track_calibrated=True, basis_calibrated=False)
-    a = detect(base, variables, random_frames(), [True] * 5)
-    b = detect(system, variables, random_frames(), [True] * 5)
-    assert a.valid.any()
-    np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-4)
-    for field in ("embeddings", "mask_logits"):
-        x, y = (np.asarray(getattr(d, field))[a.valid] for d in (a, b))
-        assert np.abs(x - y).max() > 1e-6, field
+    system = base.clone(basis_calibrated=basis_calibrated)
+
+    @jax.jit
+    def basis_and_source(frames):
+        def both(system):
+            pyramid = system.encode(frames, jnp.tile(jnp.array(IMAGE_SIZE), (2, 1)))
+            query, reference = (tuple(x[i : i + 1] for x in pyramid) for i in (0, 1))
+            maps = system.fcos(system.calibrate(query, reference))
+            source = maps if basis_calibrated else system.fcos(query)
+            return system.basis(query, maps), system.mask.basis(source.box_features)
+
+        return system.apply(variables, method=both)
+
+    got, want = basis_and_source(random_frames(2))
+    assert got.max() > 0
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-7)
+
+
+def test_embeddings_of_a_tracking_map_that_is_not_calibrated_are_those_of_the_query():
+    system, variables = tiny_system()
+    frames = random_frames()
+    found = detect(system, variables, frames, [True] * 5)
+
+    @jax.jit
+    def own_map(frame):
+        def track_map(system):
+            return system.track(system.encode(frame, jnp.array([IMAGE_SIZE])))
+
+        return system.apply(variables, method=track_map)
+
+    want = embeddings_at(own_map(frames[2:3])[0], 0.5 * found.boxes[found.valid])
+    assert len(want)
+    np.testing.assert_allclose(found.embeddings[found.valid], want, rtol=1e-4, atol=1e-6)
+    calibrated = detect(system.clone(track_calibrated=True), variables, frames, [True] * 5)
+    assert np.abs(calibrated.embeddings - found.embeddings).max() > 1e-6
 
 
 def test_an_unknown_average_is_refused():
@@ -71,10 +99,13 @@ def test_masks_are_drawn_on_the_whole_frame_and_only_inside_their_boxes():
     # The frame is shown at half size, its grid at a quarter.
     assert found.mask_logits.shape[1:] == (HEIGHT // 2, WIDTH // 2)
     assert np.floor(found.mask_boxes[0]).tolist() == [0, 0, 2 * WIDTH - 1, 2 * HEIGHT - 1]
+    drawn = 0
     for box, logits in zip(found.boxes[found.valid], found.mask_logits[found.valid], strict=True):
         rows, columns = np.nonzero(np.asarray(logits) > -60)
+        drawn += len(rows) > 0
         if len(rows):
             assert columns.min() >= box[0] / 4 and columns.max() < box[2] / 4
             assert rows.min() >= box[1] / 4 and rows.max() < box[3] / 4
+    assert drawn > 2
     limit = 2 * np.array(IMAGE_SIZE)[[1, 0, 1, 0]] - 2
     assert (np.asarray(found.boxes) <= limit).all()
