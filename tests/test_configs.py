@@ -1,5 +1,7 @@
 """Every configuration, and every row of an experiment, describes a model that can be built."""
 
+import ast
+import functools
 import importlib
 import pathlib
 
@@ -41,5 +43,7 @@ def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
 def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(row):
     config = load(ROWS[row].config)
     for field, value in ROWS[row].overrides.items():
+        if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
+            value = ast.literal_eval(value)  # as the command line reads it
         config.update_from_flattened_dict({field: value})
     assert traverse_util.flatten_dict(build_model(config)[1]["params"])

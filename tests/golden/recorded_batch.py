@@ -11,12 +11,12 @@ from ovis_jax.structures import FramePairs, Instances
 INSTANCES = 8
 
 
-def padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def padded(rows: Sequence[np.ndarray], capacity: int = INSTANCES) -> tuple[np.ndarray, np.ndarray]:
     """Arrays [n, ...] of each image, filled up with zeros; and which rows of them exist."""
-    out = np.zeros((len(rows), INSTANCES, *rows[0].shape[1:]), rows[0].dtype)
+    out = np.zeros((len(rows), capacity, *rows[0].shape[1:]), rows[0].dtype)
     for i, x in enumerate(rows):
         out[i, : len(x)] = x
-    return out, np.arange(INSTANCES) < np.array([len(x) for x in rows])[:, None]
+    return out, np.arange(capacity) < np.array([len(x) for x in rows])[:, None]
 
 
 def frame_pairs(
