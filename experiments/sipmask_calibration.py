@@ -9,7 +9,7 @@ RUNS = [
     Run("sipmask", "quickstart_sipmask"),
     Run("csipmask", "quickstart_csipmask"),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR10")
+COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked", "AP_HO, linked")
 
 if __name__ == "__main__":
     main(QUESTION, RUNS, COLUMNS)
