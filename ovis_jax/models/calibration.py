@@ -5,17 +5,11 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv
+from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv, kaiming_normal, torch_uniform
 from ovis_jax.ops.correlation import correlation
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
 LEAKY_SLOPE = 0.1
-
-
-def _torch_uniform(key, shape, dtype="float32"):
-    """Uniform in +-1 / sqrt(fan-in), with which the published model began its offsets."""
-    bound = (shape[0] * shape[1] * shape[2]) ** -0.5
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 class TemporalCalibration(nn.Module):
@@ -53,9 +47,8 @@ class TemporalCalibration(nn.Module):
         """Makes the offset convolutions and the deformable kernel."""
         if self.compare not in COMPARISONS:
             raise ValueError(f"compare is {self.compare!r}; expected one of {COMPARISONS}")
-        he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
         self.offset_convs = [
-            nn.Conv(self.channels, (3, 3), kernel_init=he, dtype=self.dtype)
+            nn.Conv(self.channels, (3, 3), kernel_init=kaiming_normal, dtype=self.dtype)
             for _ in range(self.num_convs)
         ]
         self.offset = nn.Conv(
@@ -102,4 +95,4 @@ class TemporalCalibration(nn.Module):
         return nn.leaky_relu(x, LEAKY_SLOPE)
 
     def _initial(self, *arguments):
-        return self.init_scale * _torch_uniform(*arguments)
+        return self.init_scale * torch_uniform(*arguments)

@@ -11,6 +11,11 @@ GROUP_CHANNELS = 8
 PYTORCH_EPSILON = 1e-5
 DEFORM_KERNEL = 3
 
+kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+"""Keeps the variance of gradients through ReLU: mmdetection's choice for most convolutions."""
+torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""Uniform in +-1 / sqrt(fan-in): what PyTorch's convolutions begin with."""
+
 
 class FrozenBatchNorm(nn.Module):
     """Batch norm with fixed running statistics and trained scale and bias.
@@ -63,7 +68,7 @@ class ConvNorm(nn.Module):
             strides=self.stride,
             padding=((pad, pad), (pad, pad)),
             use_bias=self.norm == "none",
-            kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+            kernel_init=kaiming_normal,
             dtype=self.dtype,
             name="conv",
         )(x)

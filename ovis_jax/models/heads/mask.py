@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.models.layers import ConvNorm
+from ovis_jax.models.layers import ConvNorm, kaiming_normal
 from ovis_jax.ops.masks import crop_masks
 from ovis_jax.ops.shards import WHOLE, Shard
 
@@ -35,8 +35,9 @@ class MaskHead(nn.Module):
         for i in range(self.num_convs):
             x = nn.relu(ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"conv{i}")(x))
         x = nn.relu(DoublingConv(self.channels, self.dtype, name="upsample")(x))
-        he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        x = nn.Dense(self.num_classes + 1, kernel_init=he, dtype=self.dtype, name="logits")(x)
+        x = nn.Dense(
+            self.num_classes + 1, kernel_init=kaiming_normal, dtype=self.dtype, name="logits"
+        )(x)
         return x.astype("float32")
 
 

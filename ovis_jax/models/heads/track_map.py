@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.models.layers import Tower
+from ovis_jax.models.layers import Tower, torch_uniform
 from ovis_jax.ops.resize import gather_levels
 
 TRACK_LEVELS = 3
@@ -33,7 +33,6 @@ class TrackMapHead(nn.Module):
         """Maps levels [B, h, w, C] to embeddings [B, H / 8, W / 8, channels] float32."""
         tower = Tower(self.num_convs, self.tower_channels, self.dtype, name="tower")
         x = gather_levels([tower(x) for x in pyramid[:TRACK_LEVELS]])
-        torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
         embedding = nn.Conv(
             self.channels, (1, 1), kernel_init=torch_uniform, dtype="float32", name="embedding"
         )
