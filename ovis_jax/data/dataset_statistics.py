@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovis_jax.data.statistics import box_occlusion_rates
+from ovis_jax.data.box_occlusion import box_occlusion_rates, crossing_pairs
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
 from ovis_jax.evaluation.occlusion import occlusion_score
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Category, Instance, Video
@@ -41,6 +41,7 @@ class DatasetStatistics:
       video_occlusion_rates: [V] mean of the box occlusion rates of each video; may be NaN.
       frame_objects: [F] int, instances with a visible mask in each frame, video after video.
       box_occlusion_rates: [F] BOR of each frame, NaN without a box; see `box_occlusion_rates`.
+      crossings: [P] bool, of all pairs of instances of a video; see `crossing_pairs`.
       labels: [I] int, positions of their categories in `categories`.
       instance_videos: [I] int, positions of their videos in `videos`.
       instance_frames: [I] int, frames in which each has a visible mask.
@@ -58,6 +59,7 @@ class DatasetStatistics:
     video_occlusion_rates: np.ndarray
     frame_objects: np.ndarray
     box_occlusion_rates: np.ndarray
+    crossings: np.ndarray
     labels: np.ndarray
     instance_videos: np.ndarray
     instance_frames: np.ndarray
@@ -76,7 +78,7 @@ class DatasetStatistics:
         return bool(self.level_frames.any())
 
     def means(self) -> dict[str, float]:
-        """The averages of Table 1; NaN where there is nothing to average.
+        """The averages of Table 1 and of crossings; NaN where there is nothing to average.
 
         An instance lasts as long as it is visible, and frames without one count for
         `objects_per_frame`, but not for mBOR.
@@ -86,6 +88,7 @@ class DatasetStatistics:
             "instances_per_video": _mean(self.video_instances),
             "objects_per_frame": _mean(self.frame_objects),
             "mBOR": _mean(self.box_occlusion_rates),
+            "crossing_rate": _mean(self.crossings),
         }
         if not self.has_ground_truth:
             averages = dict.fromkeys(averages, math.nan)
@@ -191,7 +194,7 @@ def measure_dataset(
         objects += [(label_of[i.category_id], place, i) for i in own]
         per_video.append(_measure_video(own, video.length))
         on_video()
-    visible, rates = ([video[k] for video in per_video] for k in (0, 1))
+    visible, rates, crossings = ([video[k] for video in per_video] for k in range(3))
     levels = [_level_counts(instance.occlusion) for _, _, instance in objects]
     scores = [occlusion_score(instance.occlusion) for _, _, instance in objects]
     return DatasetStatistics(
@@ -204,6 +207,7 @@ def measure_dataset(
         video_occlusion_rates=np.array([_mean(own) for own in rates]),
         frame_objects=_joined([own.sum(0) for own in visible], np.int64),
         box_occlusion_rates=_joined(rates, np.float64),
+        crossings=_joined(crossings, bool),
         labels=np.array([label for label, _, _ in objects], np.int64),
         instance_videos=np.array([place for _, place, _ in objects], np.int64),
         instance_frames=_joined([own.sum(1) for own in visible], np.int64),
@@ -213,12 +217,13 @@ def measure_dataset(
     )
 
 
-def _measure_video(objects: Sequence[Instance], length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each object has a visible mask, [N, T] bool, and the box occlusion rates [T]."""
+def _measure_video(objects: Sequence[Instance], length: int) -> tuple[np.ndarray, ...]:
+    """Where each object has a visible mask, [N, T] bool; rates [T]; crossings [N (N - 1) / 2]."""
     if not objects:
-        return np.zeros((0, length), bool), np.full(length, np.nan)
+        return np.zeros((0, length), bool), np.full(length, np.nan), np.zeros(0, bool)
     visible = np.array([instance.segmentations.areas() > 0 for instance in objects])
-    return visible, box_occlusion_rates(np.array([instance.boxes for instance in objects]))
+    boxes = np.array([instance.boxes for instance in objects])
+    return visible, box_occlusion_rates(boxes), crossing_pairs(boxes)
 
 
 def _level_counts(labels: Sequence[str | None] | None) -> list[int]:

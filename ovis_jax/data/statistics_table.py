@@ -31,7 +31,7 @@ def format_category_counts(dataset: DatasetStatistics) -> str:
 
 
 def _cells(dataset: DatasetStatistics) -> dict[str, str]:
-    """The rows of Table 1, then those of the occlusion labels."""
+    """The rows of Table 1 and of crossings, then those of the occlusion labels."""
     values = dataset.as_dict()
     whole = ("masks", "instances", "categories", "categories_with_instances", "videos", "frames")
     cells = {field.replace("_", " "): _whole(values[field]) for field in whole}
@@ -41,6 +41,7 @@ def _cells(dataset: DatasetStatistics) -> dict[str, str]:
         "mBOR": _decimals(values["mBOR"], 3),
         "objects per frame": _decimals(values["objects_per_frame"], 2),
         "instances per video": _decimals(values["instances_per_video"], 2),
+        "pairs of instances that cross": _percent(values["crossing_rate"]),
         "labels: no occlusion": _percent(values["no_occlusion"]),
         "labels: slight occlusion": _percent(values["slight_occlusion"]),
         "labels: severe occlusion": _percent(values["severe_occlusion"]),

@@ -7,16 +7,16 @@ Exit codes: 0 the folder holds the data set, 2 bad arguments or a folder with ot
 
 import argparse
 import dataclasses
-import json
 import os
 import pathlib
 import sys
 
 import tqdm
 
+from ovis_jax.data.dataset_statistics import DatasetStatistics, measure_dataset
 from ovis_jax.data.occluded_shapes import SPLITS, generate
 from ovis_jax.data.shapes_parameters import ShapesParameters
-from ovis_jax.data.statistics import Difficulty, measure_difficulty
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 
@@ -40,23 +40,19 @@ def run(options: argparse.Namespace) -> None:
         new = generate(output, parameters, workers, bar.update)
     print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
     for split in SPLITS:
-        print(_summary(output, split))
+        annotations = load_annotations(output / f"annotations_{split}.json")
+        print(format_difficulty(measure_dataset(annotations, split)))
 
 
-def format_difficulty(difficulty: Difficulty) -> str:
-    """One line of the numbers."""
-    none, slight, severe = difficulty.level_shares
+def format_difficulty(dataset: DatasetStatistics) -> str:
+    """One line: how many videos and objects, and how occluded."""
+    means = dataset.means()
+    none, slight, severe = dataset.level_shares().values()
     return (
-        f"mBOR {difficulty.mean_box_occlusion_rate:.3f}, "
-        f"crossing rate {difficulty.crossing_rate:.3f}, "
+        f"{dataset.name}: {len(dataset.videos)} videos, {len(dataset.labels)} objects, "
+        f"mBOR {means['mBOR']:.3f}, crossing rate {means['crossing_rate']:.3f}, "
         f"occlusion no/slight/severe {none:.2f}/{slight:.2f}/{severe:.2f}"
     )
-
-
-def _summary(output: pathlib.Path, split: str) -> str:
-    document = json.loads((output / f"annotations_{split}.json").read_text())
-    counts = f"{len(document['videos'])} videos, {len(document['annotations'])} objects"
-    return f"{split}: {counts}, {format_difficulty(measure_difficulty(document))}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -50,6 +50,15 @@ def test_table_1_of_a_hand_made_set(hand_made):
     assert [v["instances"] for v in got["per_video"]] == [3, 1, 0]
 
 
+def test_crossings_are_pairs_of_one_video_whose_boxes_share_pixels_in_some_frame(tmp_path):
+    tracks = {1: [(0, 0, 4, 2), None], 2: [(2, 0, 4, 2), BOX], 3: [None, (4, 0, 4, 4)]}
+    annotations = [track(k, 7, 2, boxes) for k, boxes in tracks.items()]
+    annotations.append(track(4, 3, 2, [BOX, BOX]))
+    got = measured(write(tmp_path / "a.json", [video(7, 2), video(3, 2)], annotations))
+    assert got.crossings.tolist() == [True, False, False]
+    assert got.as_dict()["crossing_rate"] == 1 / 3
+
+
 def test_occlusion_of_a_hand_made_set(hand_made):
     got = hand_made.as_dict()
     names = ("no_occlusion", "slight_occlusion", "severe_occlusion")
@@ -104,7 +113,7 @@ def test_sets_without_ground_truth_have_videos_and_categories_alone(tmp_path):
 def test_an_empty_list_of_annotations_counts_zero_instances(tmp_path):
     got = measured(write(tmp_path / "a.json", [video(7, 6)], [])).as_dict()
     assert (got["instances"], got["masks"], got["objects_per_frame"]) == (0, 0, 0)
-    assert got["mBOR"] is None and got["instance_duration"] is None
+    assert got["mBOR"] is got["instance_duration"] is got["crossing_rate"] is None
 
 
 _box = st.one_of(

@@ -1,29 +1,8 @@
-"""How occluded a data set is: box occlusion rate (OVIS paper, equation 1), occlusion levels."""
-
-import collections
-import dataclasses
-from collections.abc import Iterable
+"""How much boxes hide one another: box occlusion rate (OVIS paper, equation 1), crossings."""
 
 import numpy as np
 
-from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
-
 _MAX_CELLS = 1 << 21  # of all frames that are worked on at once, which bounds the memory
-
-
-@dataclasses.dataclass(frozen=True)
-class Difficulty:
-    """Numbers that say how hard a data set is; NaN where there is nothing to count.
-
-    Attributes:
-      mean_box_occlusion_rate: mBOR, over all frames that show an object.
-      crossing_rate: share of the pairs of objects of a video whose boxes overlap in some frame.
-      level_shares: share of each of OCCLUSION_LEVELS among all labels.
-    """
-
-    mean_box_occlusion_rate: float
-    crossing_rate: float
-    level_shares: tuple[float, float, float]
 
 
 def box_occlusion_rates(boxes: np.ndarray) -> np.ndarray:
@@ -45,29 +24,6 @@ def box_occlusion_rates(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([np.empty(0), *parts])
 
 
-def measure_difficulty(document: dict) -> Difficulty:
-    """Difficulty of annotations in OVIS format.
-
-    Args:
-      document: the parsed JSON; `bboxes` and `occlusion` of its annotations are read.
-    """
-    videos = collections.defaultdict(list)
-    for annotation in document["annotations"]:
-        videos[annotation["video_id"]].append(_boxes_or_nan(annotation["bboxes"]))
-    rates, crossings = [np.empty(0)], [np.empty(0, bool)]
-    for tracks in videos.values():
-        boxes = np.array(tracks)
-        rates.append(box_occlusion_rates(boxes))
-        crossings.append(crossing_pairs(boxes))
-    rate = np.concatenate(rates)
-    labels = (label for a in document["annotations"] for label in a["occlusion"])
-    return Difficulty(
-        mean_box_occlusion_rate=_mean(rate[~np.isnan(rate)]),
-        crossing_rate=_mean(np.concatenate(crossings)),
-        level_shares=level_shares(labels),
-    )
-
-
 def crossing_pairs(boxes: np.ndarray) -> np.ndarray:
     """Which pairs of objects have overlapping boxes in some frame.
 
@@ -82,13 +38,6 @@ def crossing_pairs(boxes: np.ndarray) -> np.ndarray:
     first, second = np.triu_indices(len(boxes), 1)
     overlap = np.minimum(high[first], high[second]) - np.maximum(low[first], low[second])
     return (overlap > 0).all(-1).any(-1)  # comparisons with NaN are false
-
-
-def level_shares(labels: Iterable[str | None]) -> tuple[float, float, float]:
-    """Share of each of OCCLUSION_LEVELS among the labels that are not None; NaN if all are."""
-    counts = collections.Counter(labels)
-    total = sum(counts[level] for level in OCCLUSION_LEVELS)
-    return tuple(counts[level] / total if total else float("nan") for level in OCCLUSION_LEVELS)
 
 
 def _rates_at_once(boxes: np.ndarray) -> np.ndarray:
@@ -120,11 +69,3 @@ def _cells(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndar
     left, right = edges[:, None, :-1], edges[:, None, 1:]
     inside = (starts[..., None] <= left) & (right <= ends[..., None])
     return inside.astype(np.float64), np.diff(edges, axis=1)
-
-
-def _boxes_or_nan(boxes: list) -> list:
-    return [[np.nan] * 4 if box is None else box for box in boxes]
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
