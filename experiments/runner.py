@@ -16,11 +16,17 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from absl import flags
+from ml_collections import config_flags
+
+from ovis_jax.command_line import end, parse_flags
 from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.oracles import with_true_identities
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_text
+from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.formats.results import load_results
+from ovis_jax.training.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +48,10 @@ class Run:
 
 
 def main(question: str, runs: Sequence[Run], columns: Sequence[str]) -> None:
-    """Command line of an experiment file; the arguments are `python -m experiments.NAME --help`."""
+    """Command line of an experiment file; the arguments are `python -m experiments.NAME --help`.
+
+    Experiments may share a folder of runs; each writes its own NAME.csv there.
+    """
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -51,33 +60,70 @@ def main(question: str, runs: Sequence[Run], columns: Sequence[str]) -> None:
     )
     arguments = parser.parse_args()
     common = dict(item.split("=", 1) for item in arguments.override)
-    rows = [
-        _train_or_reuse(run, seed, common, arguments.workdir)
-        for seed in arguments.seeds
-        for run in runs
-    ]
+    workdir = arguments.workdir.resolve()
+    planned = [_planned(run, seed, common, workdir) for seed in arguments.seeds for run in runs]
+    try:
+        for each in planned:
+            each.check()
+    except InputError as error:
+        end(error, BAD_INPUT)
+    rows = [each.metrics() for each in planned]
     print(question + "\n")
     print(markdown_table(rows, columns))
-    _write_csv(arguments.workdir / "results.csv", rows)
+    _write_csv(workdir / f"{pathlib.Path(sys.argv[0]).stem}.csv", rows)
 
 
-def _train_or_reuse(run: Run, seed: int, common: dict, workdir: pathlib.Path) -> dict[str, Any]:
-    """Metrics of one run; a run whose metrics are on disk is not repeated."""
+@dataclasses.dataclass(frozen=True)
+class _Planned:
+    """A run with one seed, in its folder.
+
+    Attributes:
+      labels: columns that tell it from others.
+      folder: its work directory.
+      mode: see `Run`.
+      settings: arguments of `ovis_jax.main` that make its configuration.
+    """
+
+    labels: dict[str, Any]
+    folder: pathlib.Path
+    mode: str
+    settings: Sequence[str]
+
+    def check(self) -> None:
+        """Raises InputError if a setting is wrong, or the folder has a run with other settings."""
+        known, arguments = flags.FlagValues(), ["main", *self.settings]
+        config_flags.DEFINE_config_file("config", flag_values=known, sys_argv=arguments)
+        parse_flags(known, arguments)
+        Workdir(self.folder, json.loads(known.config.to_json()))
+
+    def metrics(self) -> dict[str, Any]:
+        """A row of the table; a run whose metrics are on disk is not repeated."""
+        metrics = self.folder / "metrics.json"
+        if not metrics.exists():
+            command = [sys.executable, "-m", "ovis_jax.main", *self.settings]
+            command += [f"--workdir={self.folder}", f"--mode={self.mode}"]
+            print("+", *command, file=sys.stderr)
+            done = subprocess.run(command)
+            if done.returncode:
+                sys.exit(done.returncode)
+        values = json.loads(metrics.read_text())
+        start = json.loads((self.folder / "run.json").read_text())["starts"][-1]
+        return (
+            self.labels
+            | {"revision": start["revision"]}
+            | {name: value for name, value in values.items() if not isinstance(value, dict)}
+            | _with_true_identities(self.folder)
+        )
+
+
+def _planned(run: Run, seed: int, common: dict, workdir: pathlib.Path) -> _Planned:
     folder = workdir / f"{run.label.replace(' ', '-')}-seed{seed}"
     overrides = run.overrides | common | {"seed": seed}
-    overrides = {k: _filled(value, workdir=workdir, seed=seed) for k, value in overrides.items()}
-    command = [sys.executable, "-m", "ovis_jax.main", f"--config=configs/{run.config}.py"]
-    command += [f"--workdir={folder}", f"--mode={run.mode}"]
-    command += [f"--config.{field}={value}" for field, value in overrides.items()]
-    metrics = folder / "metrics.json"
-    if not metrics.exists():
-        print("+", *command, file=sys.stderr)
-        done = subprocess.run(command)
-        if done.returncode:
-            sys.exit(done.returncode)
-    values = {k: v for k, v in json.loads(metrics.read_text()).items() if not isinstance(v, dict)}
-    labels = {"run": run.label, "config": run.config, "seed": seed, "commit": _commit()}
-    return labels | values | _with_true_identities(folder)
+    settings = [f"--config=configs/{run.config}.py"]
+    for field, value in overrides.items():
+        settings.append(f"--config.{field}={_filled(value, workdir=workdir, seed=seed)}")
+    labels = {"run": run.label, "config": run.config, "seed": seed}
+    return _Planned(labels, folder, run.mode, settings)
 
 
 def _with_true_identities(folder: pathlib.Path) -> dict[str, float]:
@@ -118,8 +164,3 @@ def _write_csv(path: pathlib.Path, rows: Sequence[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"

@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 a failure that is not the input's; 2 bad input.
 import ast
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -43,17 +43,23 @@ def end(error: Exception, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def parse_flags() -> None:
-    """Reads the flags of the command line.
+def parse_flags(
+    known: flags.FlagValues = flags.FLAGS, arguments: Sequence[str] | None = None
+) -> None:
+    """Reads flags.
+
+    Args:
+      known: receives the values.
+      arguments: name of the program, then what is to be read; None: those of this process.
 
     Raises:
       InputError: a flag, a configuration file or a field of it cannot be used.
     """
     app.define_help_flags()
     try:
-        rest = flags.FLAGS(sys.argv)[1:]
-        if "config" in flags.FLAGS and flags.FLAGS.config is not None:
-            flags.FLAGS.config.keys()  # a file that cannot be loaded says so when it is first read
+        rest = known(sys.argv if arguments is None else arguments)[1:]
+        if "config" in known and known.config is not None:
+            known.config.keys()  # a file that cannot be loaded says so when it is first read
     except AttributeError as error:  # as ml_collections reports a field that does not exist
         message = _in_one_line(_unquoted(str(error)))
         raise InputError(f"--config: unknown field {message}") from error
