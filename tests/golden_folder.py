@@ -17,7 +17,7 @@ def golden_folder(system: str) -> pathlib.Path:
     default = shared if shared.is_dir() else _ROOT / "data" / "golden"
     folder = pathlib.Path(os.environ.get("OVIS_JAX_GOLDEN", default)) / system
     if not folder.is_dir():
-        pytest.skip(f"no golden data for {system}")
+        pytest.skip(f"no golden data for {system}", allow_module_level=True)
     return folder
 
 
@@ -37,7 +37,7 @@ def golden_arrays(system: str, name: str) -> dict[str, np.ndarray]:
     """All arrays of one `.npz` of the golden data."""
     path = golden_folder(system) / name
     if not path.is_file():
-        pytest.skip(f"no {name} in {path.parent}")
+        pytest.skip(f"no {name} in {path.parent}", allow_module_level=True)
     with np.load(path) as file:
         return _Recorded(file) if _is_part(path.parent) else dict(file)
 
@@ -47,6 +47,6 @@ def golden_json(system: str, name: str):
     """One JSON file of the golden data."""
     path = golden_folder(system) / name
     if not path.is_file():
-        pytest.skip(f"no {name} in {path.parent}")
+        pytest.skip(f"no {name} in {path.parent}", allow_module_level=True)
     kind = _Recorded if _is_part(path.parent) else dict
     return json.loads(path.read_text(), object_hook=kind)

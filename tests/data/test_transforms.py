@@ -110,47 +110,65 @@ def test_the_padding_is_zero():
     assert (got[: geometry.height, : geometry.width] == 200).all()
 
 
+def recorded_set():
+    """Sizes of the recorded clip."""
+    return golden_folder.golden_json(SYSTEM, "manifest.json")["set"]
+
+
+def recorded_pairs():
+    """Frames, flips and sizes of the recorded training batch."""
+    return golden_folder.golden_json(SYSTEM, "train.json")
+
+
 def test_resized_frames_equal_the_published_ones():
-    inputs = golden_folder.golden_arrays(SYSTEM, "inputs.npz")
-    geometry = frame_geometry(210, 126, (150, 90), 32)
-    assert geometry.scale == 0.7142857142857143
-    for rgb, want in zip(inputs["clip_rgb"], inputs["resized_bgr"], strict=True):
+    inputs, setting = golden_folder.golden_arrays(SYSTEM, "inputs.npz"), recorded_set()
+    frames = inputs["clip_rgb"]
+    geometry = frame_geometry(*frames.shape[2:0:-1], tuple(setting["img_scale"]), 32)
+    assert geometry.scale == setting["scale_factor"]
+    height, width, _ = setting["img_shape"]
+    for rgb, want in zip(frames, inputs["resized_bgr"], strict=True):
         got = transform_image(rgb, geometry, flip=False)
-        np.testing.assert_array_equal(got[:90, :150, ::-1], want)
+        assert got.shape == tuple(setting["pad_shape"])
+        np.testing.assert_array_equal(got[:height, :width, ::-1], want)
 
 
 @pytest.mark.parametrize("pair", [0, 1])
 def test_network_input_equals_the_published_one(pair):
     train = golden_folder.golden_arrays(SYSTEM, "train.npz")
-    geometry = frame_geometry(400, 240, (400, 240), 32)  # the recorded frames are resized already
+    flip = recorded_pairs()["pairs"][pair]["flip"]
+    height, width = train["resized_bgr"].shape[2:4]
+    # The recorded frames are resized already.
+    geometry = frame_geometry(width, height, (width, height), 32)
     for i, name in enumerate(["net_input", "net_input_ref"]):
         image = train["resized_bgr"][pair, i][..., ::-1]
-        canvas = transform_image(image, geometry, flip=pair == 1)
-        (got,) = normalise_frames(canvas[None], np.array([[240, 400]]), MEAN, STD)
+        canvas = transform_image(image, geometry, flip=flip)
+        (got,) = normalise_frames(canvas[None], np.array([[height, width]]), MEAN, STD)
         got = got.transpose(2, 0, 1).ravel()[::17]
         np.testing.assert_allclose(got, train[f"img{pair}/{name}"], rtol=0, atol=3e-7)
 
 
-@pytest.mark.parametrize("pair, frames", [(0, (3, 1)), (1, (8, 10))])
-def test_boxes_and_masks_equal_the_published_ones(pair, frames):
-    train = golden_folder.golden_arrays(SYSTEM, "train.npz")
+@pytest.mark.parametrize("pair", [0, 1])
+def test_boxes_and_masks_equal_the_published_ones(pair):
+    train, recorded = golden_folder.golden_arrays(SYSTEM, "train.npz"), recorded_pairs()
     index = golden_folder.golden_arrays(SYSTEM, "inputs.npz")["index"]
-    geometry, flip = frame_geometry(210, 126, (400, 240), 32), pair == 1
-    objects = [_golden_objects(index[frame]) for frame in frames]
-    boxes = [transform_boxes([box for _, box in each], geometry, flip=flip) for each in objects]
-    np.testing.assert_array_equal(boxes[0], train[f"img{pair}/gt_bboxes"])
-    kept = [0, 1, 2, 3, 4, 5] if pair == 0 else [0, 2, 3, 4, 5]
-    np.testing.assert_array_equal(boxes[1][kept], train[f"img{pair}/ref_bboxes"])
-    masks = [
-        transform_mask(rle.encode(mask.astype(bool)), geometry, flip=flip) for mask, _ in objects[0]
-    ]
+    own = recorded["pairs"][pair]
+    size = index.shape[2:0:-1]
+    geometry, flip = frame_geometry(*size, tuple(recorded["train_scale"]), 32), own["flip"]
+    query, reference = (_golden_objects(index[own[name]]) for name in ("frame", "reference"))
+    if pair == 1:
+        del reference[list(query)[1]]  # so was it recorded
+    for objects, name in ((query, "gt_bboxes"), (reference, "ref_bboxes")):
+        boxes = [_tight_box(mask) for mask in objects.values()]
+        boxes = transform_boxes(boxes, geometry, flip=flip)
+        np.testing.assert_array_equal(boxes, train[f"img{pair}/{name}"])
+    masks = [transform_mask(rle.encode(mask), geometry, flip=flip) for mask in query.values()]
     np.testing.assert_array_equal(masks, train[f"img{pair}/gt_masks_packed"])
 
 
 def _golden_objects(index):
-    """Masks and (x, y, w, h) boxes of one frame, as `golden/cmasktrack_rcnn/README.md` says."""
+    """Masks of one frame by number, as `golden/cmasktrack_rcnn/README.md` says."""
     masks = [index == k + 1 for k in range(5)] + [(index == 1) | (index == 3)]
-    return [(mask, _tight_box(mask)) for mask in masks if mask.sum() >= 20]
+    return {k: mask for k, mask in enumerate(masks) if mask.sum() >= 20}
 
 
 def _tight_box(mask):

@@ -37,10 +37,20 @@ def assert_close_map(ours: np.ndarray, want: np.ndarray, name: str = "") -> None
     assert worst <= MAP_TOLERANCE, f"{name}: {worst:.2e} of the largest value"
 
 
-def match_rows(ours: np.ndarray, recorded: np.ndarray) -> np.ndarray:
-    """For each recorded box the row of the nearest of ours, by largest coordinate difference."""
-    distance = np.abs(recorded[:, None, :4] - ours[None, :, :4]).max(-1)
-    return distance.argmin(1)
+def recorded_names(file: str, leave_out: tuple[str, ...] = ()) -> list[str]:
+    """Names of the arrays of a file of CMaskTrack R-CNN, all but those to leave out."""
+    names = golden_json("cmasktrack_rcnn", "manifest.json")["arrays"][file]
+    return [name for name in names if name not in leave_out]
+
+
+def assert_same_proposals(ours: np.ndarray, recorded: np.ndarray) -> None:
+    """The same boxes and scores [P, 5], in any order: two nearly equal scores may change places."""
+    assert len(ours) == len(recorded)
+    tolerances = np.array([BOX_TOLERANCE] * 4 + [SCORE_TOLERANCE])
+    distance = np.abs((recorded[:, None] - ours[None]) / tolerances).max(-1)
+    nearest = distance.argmin(1)
+    assert len(set(nearest.tolist())) == len(recorded)
+    assert distance.min(1).max() < 1
 
 
 def differing_pixels(a: dict, b: dict) -> int:

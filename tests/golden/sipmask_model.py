@@ -1,4 +1,7 @@
-"""The published SipMask at the golden clip's size, with generated weights, and its records."""
+"""The published SipMask with generated weights, and the recorded set it is laid beside.
+
+All sizes come from the records: any set of the same layout can be judged.
+"""
 
 import functools
 
@@ -18,7 +21,7 @@ from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.build import build_model
 
 LEVELS = ("p3", "p4", "p5", "p6", "p7")
-SIZE, SCALE = (96, 160), 0.5  # (height, width) of the resized clip, and how it was resized
+MIRRORED = (2, 5)  # clip frames of video 1
 SCORE_TOLERANCE = 1e-4
 SUBSAMPLING, SUBSAMPLED_ABOVE = 17, 2048
 
@@ -54,21 +57,47 @@ def calibrated_sipmask():
     return system, apply_rules(state, sipmask.rules() | rules, shapes, "generated weights")
 
 
+def frame_names() -> list[str]:
+    """The recorded frames of both videos, "v0_t0" and so on."""
+    videos = [frame["video"] for frame in tracked_frames("run10")]
+    return [f"v{video}_t{t}" for video in (0, 1) for t in range(videos.count(video))]
+
+
+def tracked_frames(run: str) -> list[dict]:
+    """What the reference found in each frame of both videos."""
+    return golden_json("sipmask", f"tracking_{run}.json")["frames"]
+
+
 def clip() -> np.ndarray:
-    """All frames of both videos, RGB [8, H, W, 3] uint8."""
+    """All frames of both videos, RGB [T, H, W, 3] uint8."""
     return clip_canvases(record("resized_bgr", "inputs.npz"))
 
 
 def clip_sizes() -> np.ndarray:
-    """[8, 2], height and width of these frames without padding."""
+    """[T, 2], height and width of these frames without padding."""
     resized = record("resized_bgr", "inputs.npz")
     return np.tile(resized.shape[1:3], (len(resized), 1))
 
 
+def clip_scale() -> np.float32:
+    """Resized pixels per original pixel."""
+    return np.float32(golden_json("sipmask", "tracking_run10.json")["meta"]["scale_factor"])
+
+
+def image_scale() -> tuple[int, int]:
+    """Longer and shorter side that the frames were resized to fit into."""
+    return tuple(golden_json("sipmask", "manifest.json")["config"]["scale"])
+
+
 def apply(method, *arguments, model=published_sipmask):
     """Runs a method of the system, or a function of it, compiled."""
-    system, variables = model()
-    return jax.jit(lambda *a: system.apply(variables, *a, method=method))(*arguments)
+    return _program(method, model)(model()[1], *arguments)
+
+
+@functools.cache
+def _program(method, model):
+    system, _ = model()
+    return jax.jit(functools.partial(system.apply, method=method))
 
 
 def levels(joined: np.ndarray, pyramid) -> list[np.ndarray]:
@@ -90,14 +119,20 @@ def assert_recorded(ours, want: np.ndarray, channels_last: bool = True) -> None:
     ours = np.asarray(ours)
     if channels_last:
         ours = np.moveaxis(ours, -1, -3)
+    assert_close_map(thinned(ours, want), want)
+
+
+def thinned(ours, want: np.ndarray) -> np.ndarray:
+    """Ours, of which as many numbers are left as were recorded of a large array."""
+    ours = np.asarray(ours)
     if ours.shape != want.shape:
         assert ours.size > SUBSAMPLED_ABOVE
         ours = ours.reshape(-1)[::SUBSAMPLING]
     assert ours.shape == want.shape
-    assert_close_map(ours, want)
+    return ours
 
 
 def assert_recorded_mask(logits: np.ndarray, box: np.ndarray, recorded: dict) -> None:
     """Pastes a mask, given as logits on a grid over `box` of the original frame; compares it."""
-    mask = paste_mask(logits, pixel_boxes(box[None], SCALE)[0], *recorded["size"])
+    mask = paste_mask(logits, pixel_boxes(box[None], clip_scale())[0], *recorded["size"])
     assert differing_pixels(mask, recorded) <= MASK_PIXELS

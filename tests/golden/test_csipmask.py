@@ -11,14 +11,13 @@ import pytest
 from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE
 from golden.sipmask_model import (
     LEVELS,
-    SCALE,
     SCORE_TOLERANCE,
-    SIZE,
     apply,
     assert_recorded,
     assert_recorded_mask,
     calibrated_sipmask,
     clip,
+    clip_scale,
     clip_sizes,
     levels,
 )
@@ -26,7 +25,9 @@ from golden_folder import golden_arrays, golden_json
 
 from ovis_jax.structures import Window
 
-FRAME, REFERENCES = 2, (0, 1, 3, 4, 5)
+RECORDED = golden_json("sipmask", "csipmask/csipmask.json")
+FRAME, REFERENCES = RECORDED["frame"], RECORDED["references"]
+LENGTH = max(FRAME, *REFERENCES) + 1  # of the clip
 CENTER = 5  # of the window of eleven frames
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def everything(system, frames, sizes):
 
 @pytest.fixture(scope="module")
 def pyramid_and_stages():
-    return run(everything, clip()[:6], clip_sizes()[:6])
+    return run(everything, clip()[:LENGTH], clip_sizes()[:LENGTH])
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +82,8 @@ def test_calibrated_levels(ours, number):
 
 
 def test_the_first_level_everywhere(ours):
-    assert_recorded(ours["offsets"][0][0], record("ref0/offset_p3_full"))
-    assert_recorded(ours["calibrated"][0][0], record("ref0/calib_p3_full"))
+    assert_recorded(ours["offsets"][0][0], record(f"ref{REFERENCES[0]}/offset_p3_full"))
+    assert_recorded(ours["calibrated"][0][0], record(f"ref{REFERENCES[0]}/calib_p3_full"))
 
 
 def test_predictions_of_every_reference_and_their_means(pyramid, ours):
@@ -101,12 +102,12 @@ def test_predictions_of_every_reference_and_their_means(pyramid, ours):
 
 def test_detections_of_the_averages(pyramid):
     frames = np.arange(FRAME - CENTER, FRAME + CENTER + 1)
-    valid = (frames >= 0) & (frames < 6)
+    valid = (frames >= 0) & (frames < LENGTH)
     window = Window(
-        pyramid=tuple(x[np.clip(frames, 0, 5)] for x in pyramid),
+        pyramid=tuple(x[np.clip(frames, 0, LENGTH - 1)] for x in pyramid),
         valid=jnp.asarray(valid),
-        image_size=jnp.float32(SIZE),
-        scale=jnp.float32(SCALE),
+        image_size=jnp.float32(clip_sizes()[0]),
+        scale=clip_scale(),
         is_first=jnp.array(True),
     )
     found = jax.device_get(run("detect", window))
@@ -117,6 +118,6 @@ def test_detections_of_the_averages(pyramid):
     assert np.abs(found.scores - want[:, 4]).max() < SCORE_TOLERANCE
     probs = 1 / (1 + np.exp(-found.mask_logits.astype(np.float64)))
     assert np.abs(probs - record("mean_soft_masks")).max() < MAP_TOLERANCE
-    recorded = golden_json("sipmask", "csipmask/csipmask.json")["detections"]
-    for logits, box, detection in zip(found.mask_logits, found.mask_boxes, recorded, strict=True):
+    each = zip(found.mask_logits, found.mask_boxes, RECORDED["detections"], strict=True)
+    for logits, box, detection in each:
         assert_recorded_mask(logits, box, detection["mask"])

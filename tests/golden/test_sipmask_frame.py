@@ -7,24 +7,28 @@ import pytest
 from golden.comparison import BOX_TOLERANCE
 from golden.sipmask_model import (
     LEVELS,
-    SCALE,
     SCORE_TOLERANCE,
-    SIZE,
     apply,
     assert_recorded,
     clip,
+    clip_scale,
     clip_sizes,
+    frame_names,
     levels,
     published_sipmask,
     record,
+    thinned,
 )
 
 from ovis_jax.models.heads import fcos
+from ovis_jax.models.heads.subregion_mask import BASIS_STRIDE
 from ovis_jax.models.heads.track_map import embeddings_at
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.points import boxes_from_distances
 
-FRAMES = ("v0_t0", "v0_t1", "v0_t2", "v0_t3", "v0_t4", "v0_t5", "v1_t0", "v1_t1")
+FRAMES = frame_names()
+RUNS = ("run10", "run30")
+LEVEL_CANDIDATES = 200
 
 pytestmark = pytest.mark.slow
 
@@ -68,8 +72,7 @@ def test_backbone_stages_and_pyramid(ours, frame):
 
 
 def test_points_of_every_level(ours):
-    points = published_sipmask()[0].fcos.points(ours["pyramid"])
-    np.testing.assert_array_equal(np.concatenate(points), record("points"))
+    np.testing.assert_array_equal(np.concatenate(points(ours)), record("points"))
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -109,39 +112,64 @@ def test_basis_and_tracking_maps(ours, frame):
         assert_recorded(ours[mine][FRAMES.index(frame)], record(f"{frame}/{theirs}"))
 
 
+def points(ours):
+    return published_sipmask()[0].fcos.points(ours["pyramid"])
+
+
 @pytest.mark.parametrize("frame", FRAMES)
-def test_boxes_and_detections(ours, frame):
+def test_boxes_of_all_points_and_those_that_enter_suppression(ours, frame):
     maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
-    points = published_sipmask()[0].fcos.points(ours["pyramid"])
-    size = jnp.array(SIZE)
-    boxes = boxes_from_distances(np.concatenate(points), maps.distances)
+    size = clip_sizes()[0]
+    boxes = boxes_from_distances(np.concatenate(points(ours)), maps.distances)
     boxes = clip_boxes(boxes, size, inclusive=True)
-    assert np.abs(boxes - record(f"{frame}/decoded")).max() < BOX_TOLERANCE
+    want = record(f"{frame}/decoded")
+    assert np.abs(thinned(boxes, want) - want).max() < BOX_TOLERANCE
+    probs, centerness = jax.nn.sigmoid(maps.logits), jax.nn.sigmoid(maps.centerness)
+    boxes, scores, _ = fcos.best_points(
+        probs, centerness, maps.distances, points(ours), size, clip_scale(), LEVEL_CANDIDATES
+    )
+    want = record(f"{frame}/nms_boxes")
+    assert np.abs(thinned(boxes, want) - want).max() < BOX_TOLERANCE
+    want = record(f"{frame}/nms_scores")
+    assert np.abs(thinned(scores.T, want) - want).max() < SCORE_TOLERANCE
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_detections(ours, frame):
+    maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
     found = fcos.decode_detections(
         jax.nn.sigmoid(maps.logits),
         jax.nn.sigmoid(maps.centerness),
         maps.distances,
-        points,
-        size,
-        SCALE,
+        points(ours),
+        clip_sizes()[0],
+        clip_scale(),
         score_threshold=0.03,
-        level_candidates=200,
+        level_candidates=LEVEL_CANDIDATES,
         class_candidates=200,
-        capacity=100,
+        capacity=200,
     )
     found = jax.device_get(found)
     boxes, scores, labels, valid = found.boxes, found.scores, found.labels, found.valid
     want = record(f"{frame}/all_bboxes")
-    assert valid.sum() == len(want) > 20 and valid[: len(want)].all()
+    assert valid.sum() == len(want) > 0 and valid[: len(want)].all()
     assert found.overflow == 0
     np.testing.assert_array_equal(labels[valid], record(f"{frame}/all_labels"))
     assert np.abs(boxes[valid] - want[:, :4]).max() < BOX_TOLERANCE
     assert np.abs(scores[valid] - want[:, 4]).max() < SCORE_TOLERANCE
     coefficients = ours["coefficients"][FRAMES.index(frame)][found.point[valid]]
-    resized = jnp.asarray(boxes[valid] * SCALE)
+    resized = jnp.asarray(boxes[valid] * clip_scale())
     embeddings = np.asarray(embeddings_at(ours["track"][FRAMES.index(frame)], resized))
-    for run, kept in (("run10", 10), ("run30", 30)):
+    for run in RUNS:
         detections = f"detections_{run}.npz"
+        kept = len(record(f"{frame}/det_labels", detections))
         for name, own in (("det_coeffs", coefficients), ("det_track_feats", embeddings)):
             own = own.reshape(len(own), -1)[:kept]
             assert_recorded(own, record(f"{frame}/{name}", detections), channels_last=False)
+
+
+@pytest.mark.parametrize("video", (0, 1))
+def test_boxes_that_crop_the_masks_of_the_first_frame(video):
+    name, detections = f"v{video}_t0", "detections_run10.npz"
+    boxes = record(f"{name}/det_bboxes", detections)[:, :4] * clip_scale() / BASIS_STRIDE
+    assert np.abs(boxes - record(f"{name}/crop_boxes", detections)).max() < BOX_TOLERANCE

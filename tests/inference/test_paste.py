@@ -36,7 +36,7 @@ def test_pasted_masks_equal_the_recorded_ones():
 def test_masks_of_a_recorded_frame_come_out(video, frame):
     logits = golden_arrays(SYSTEM, "sequence.npz")[f"{video}_t{frame}/mask_logits"]
     detections = golden_json(SYSTEM, "tracking.json")[video][frame]["detections"]
-    scale = float(golden_arrays(SYSTEM, "ops.npz")["paste/scale_factor"])
+    scale = golden_json(SYSTEM, "manifest.json")["set"]["scale_factor"]
     assert len(logits) == len(detections) > 0
     boxes = pixel_boxes(np.array([d["box"] for d in detections], np.float32), scale)
     for grid, box, detection in zip(logits, boxes, detections, strict=True):

@@ -10,7 +10,7 @@ from ovis_jax.structures import Detections
 from ovis_jax.tracking.cues import CueTracker, assign_identities, remember
 
 TRACKER = CueTracker()
-CAPACITY = 64  # slots of detections and of memory in the replays
+CAPACITY = 128  # slots of detections and of memory in the replays
 update = jax.jit(TRACKER.update)
 remember_jit = jax.jit(remember)
 

@@ -253,6 +253,42 @@ def decode_detections(
       class_candidates: boxes of each class that enter NMS, the best ones.
       capacity: D.
     """
+    boxes, scores, index = best_points(
+        probs, centerness, distances, points, image_size, scale, level_candidates
+    )
+    found = fast_nms(
+        boxes,
+        scores,
+        NMS_IOU,
+        score_threshold,
+        candidates=class_candidates,
+        capacity=capacity,
+    )
+    return PointDetections(
+        boxes=boxes[found.index],
+        scores=found.scores,
+        labels=found.labels,
+        point=index[found.index],
+        valid=found.valid,
+        overflow=found.overflow,
+    )
+
+
+def best_points(
+    probs: jax.Array,
+    centerness: jax.Array,
+    distances: jax.Array,
+    points: Sequence[np.ndarray],
+    image_size: jax.Array,
+    scale: jax.Array,
+    level_candidates: int,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The best points of each level as boxes; arguments are those of `decode_detections`.
+
+    Returns:
+      boxes [C, 4] in pixels of the original frame, scores [C, K], and the points [C] int32 they
+      come from. Level after level, by their best class; a level with few points keeps its order.
+    """
     scores = probs * centerness[:, None]
     index, start = [], 0
     for level in points:
@@ -266,22 +302,7 @@ def decode_detections(
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
     boxes = clip_boxes(boxes, image_size, inclusive=True) / scale
-    found = fast_nms(
-        boxes,
-        scores[index],
-        NMS_IOU,
-        score_threshold,
-        candidates=class_candidates,
-        capacity=capacity,
-    )
-    return PointDetections(
-        boxes=boxes[found.index],
-        scores=found.scores,
-        labels=found.labels,
-        point=index[found.index].astype(jnp.int32),
-        valid=found.valid,
-        overflow=found.overflow,
-    )
+    return boxes, scores[index], index.astype(jnp.int32)
 
 
 def _join(levels: Sequence[jax.Array]) -> jax.Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 VIDEO, VIDEO_ID = "v1fix", 2
 LARGEST = 1500  # numbers kept of a map
-WHOLE_ARRAYS = ("proposals", "rois", "roi_levels", "base_anchors")
+WHOLE_ARRAYS = ("proposals", "rois", "roi_levels", "base_anchors", "anchors")
 
 
 def main(whole: pathlib.Path) -> None:
@@ -77,7 +77,7 @@ def thinned(arrays, manifest: dict) -> dict[str, np.ndarray]:
         stored = int(entry["stored"].split("::")[1][:-1]) if entry["stored"] != "full" else 1
         factor = -(-array.size // LARGEST)
         kept[name] = array
-        if factor > 1 and name not in WHOLE_ARRAYS:
+        if factor > 1 and not name.startswith(WHOLE_ARRAYS):
             factor += 1 - factor % 2  # odd, so that it does not fall in step with the axes
             kept[name] = array.reshape(-1)[::factor]
             entry["stored"] = f"flat[::{stored * factor}]"
