@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
-from golden.published_model import clip_canvases, published_model
+from golden.comparison import assert_recorded
+from golden.published_model import apply, clip_canvases, published_model
 from golden.recorded_batch import frame_pairs, padded
 from golden_folder import golden_arrays, golden_json
 
@@ -162,6 +163,44 @@ def test_mask_targets_bit_for_bit():
         masks = batch().instances.masks[i]
         ours.append(crop_masks(masks, jnp.asarray(rois), jnp.asarray(index), 28))
     np.testing.assert_array_equal(np.concatenate(ours), want)
+
+
+def test_targets_of_sampled_anchors_and_rois():
+    anchor, roi = anchor_targets(), roi_targets()
+    for i in IMAGES:
+        index = record(f"img{i}/anchor_pos")
+        want = record(f"img{i}/anchor_pos_targets")
+        np.testing.assert_allclose(anchor.deltas[i][index], want, rtol=1e-4, atol=1e-5)
+    positive = np.asarray(roi.positive)
+    want = record("bbox_targets_pos")
+    np.testing.assert_allclose(roi.deltas[positive], want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(roi.classes.reshape(-1), record("roi_labels"))
+
+
+@pytest.mark.slow
+def test_predictions_for_sampled_rois():
+    roi = roi_targets()
+
+    def compute(system, pairs, roi):
+        query, reference = system.encode_pairs(pairs)
+        calibrated = system.calibrate(query, reference)
+        first = roi.boxes[:, : max(len(x) for x in image_record("rois_pos"))]
+        boxes = jnp.where(pairs.reference_valid[..., None], pairs.reference_boxes, 0)
+        match = system.embed(query, roi.boxes) @ system.embed(reference, boxes).swapaxes(1, 2)
+        return *system.classify(calibrated, roi.boxes), system.segment(calibrated, first), match
+
+    logits, deltas, masks, match = map(np.asarray, apply(compute, batch(), roi))
+    assert_recorded(logits.reshape(-1, logits.shape[-1]), "cls_score", "train.npz")
+    assert_recorded(deltas.reshape(len(deltas[0]) * 2, -1), "bbox_pred", "train.npz")
+    own = [
+        masks[i, np.arange(len(labels)), :, :, labels]
+        for i, labels in enumerate(image_record("rois_pos_label"))
+    ]
+    assert_recorded(np.concatenate(own), "mask_pred", "train.npz", channels_last=False)
+    for i in IMAGES:
+        count = len(record(f"img{i}/ref_bboxes"))
+        scores = np.pad(match[i, :, :count], ((0, 0), (1, 0)))
+        assert_recorded(scores, f"img{i}/match_score", "train.npz")
 
 
 @pytest.mark.slow
