@@ -1,7 +1,7 @@
 """Times inference of a full-size model, stage by stage and end to end.
 
     python -m benchmarks.inference [--config cmasktrack_rcnn_r50_ovis] [--detections 100]
-        [--frames 24] [--window 5] [--dtype float32] [--seconds 2]
+        [--frames 24] [--window 5] [--dtype float32] [--matmul-precision highest] [--seconds 2]
 
 End to end means: JPEG frames of 1280x720 on disk → decoding → tracks with masks in run lengths of
 the original size. If PyTorch is installed, a CMaskTrack R-CNN in eager PyTorch is timed beside ours
@@ -27,7 +27,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.torch_process import in_own_process
-from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.host_memory import keep_freed_memory
@@ -50,12 +50,16 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=24, help="of the clip, end to end")
     parser.add_argument("--window", type=int, help="reference frames on either side")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--matmul-precision", choices=PRECISIONS, default="highest", help="of float32 products"
+    )
     parser.add_argument("--seconds", type=float, default=2.0, help="spent on each stage")
     parser.add_argument("--chunk", type=int, default=4, help="frames encoded together")
     parser.add_argument("--output", type=pathlib.Path, help="file for the numbers, JSON")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
     keep_compiled_programs()
+    multiply_with(options.matmul_precision)
     keep_freed_memory()
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -202,8 +206,9 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
     """As `time_ours`, for the model of `benchmarks.torch_model`."""
     import torch
 
-    from benchmarks.torch_model import ROI_LEVELS, TorchModel, vision
+    from benchmarks.torch_model import ROI_LEVELS, TorchModel, multiply_with, vision
 
+    multiply_with(options.matmul_precision)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = getattr(torch, options.dtype)
     print(f"PyTorch {torch.__version__}, {options.dtype}, on {device}, torchvision: {bool(vision)}")

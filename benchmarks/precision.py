@@ -14,7 +14,7 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.evaluation import evaluate, match_details, match_results
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.host_memory import keep_freed_memory
@@ -35,6 +35,7 @@ def main() -> None:
     keep_compiled_programs()
     keep_freed_memory()
     config = ConfigDict(json.loads((options.workdir / "config.json").read_text()))
+    multiply_with(config.matmul_precision)
     workdir = Workdir(options.workdir, json.loads(config.to_json()))
     if options.annotations:
         config.data.update(eval_annotations=options.annotations, eval_images=options.images)

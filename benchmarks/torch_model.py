@@ -165,6 +165,12 @@ class TorchModel(nn.Module):
         return self.track(roi_features(levels, rois, 7)[0].flatten(1))
 
 
+def multiply_with(precision: str) -> None:
+    """Lets GPUs round the factors of float32 products to TF32 unless this is "highest"."""
+    rounded = precision != "highest"
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = rounded
+
+
 def fully_connected(width: int) -> nn.Sequential:
     """Two layers on RoI features."""
     first = nn.Linear(256 * 49, width)

@@ -1,7 +1,8 @@
 """Times training steps of the full-size model, and says what memory they take.
 
     python -m benchmarks.training [--config FILE] [--pairs 2] [--steps 5] [--dtype float32]
-        [--microbatches 1] [--rematerialise] [--skip-data] [--skip-torch]
+        [--matmul-precision highest] [--microbatches 1] [--rematerialise] [--skip-data]
+        [--skip-torch]
 
 Rows: ours on a batch that lies ready; ours fed by the input pipeline from generated 1080p frames,
 with the share of the time that a step waits for its batch (after the batches that were loaded
@@ -25,7 +26,7 @@ from ml_collections import ConfigDict
 from benchmarks.peak_memory import PeakMemory
 from benchmarks.torch_process import in_own_process
 from benchmarks.train_program import GIB, TrainProgram, load_config
-from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
 from ovis_jax.data import occluded_shapes
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.shapes_parameters import ShapesParameters
@@ -55,12 +56,16 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2, help="frame pairs of a batch")
     parser.add_argument("--steps", type=int, default=5, help="timed, after one that is not")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--matmul-precision", choices=PRECISIONS, default="highest", help="of float32 products"
+    )
     parser.add_argument("--microbatches", type=int, default=1)
     parser.add_argument("--rematerialise", action="store_true")
     parser.add_argument("--skip-data", action="store_true")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
     keep_compiled_programs()
+    multiply_with(options.matmul_precision)
     keep_freed_memory()
     config = load_config(options.config)
     config.model.update(dtype=options.dtype, rematerialise=options.rematerialise)
@@ -139,8 +144,10 @@ def row(name: str, images: float, options: argparse.Namespace, more: str = "") -
 
 def time_torch(config: ConfigDict, options: argparse.Namespace, shape: tuple[int, ...]):
     """Device and seconds of a step, for frames [B, H, W, 3]."""
+    from benchmarks.torch_model import multiply_with
     from benchmarks.torch_training import TorchTraining
 
+    multiply_with(options.matmul_precision)
     training = TorchTraining(config, options.dtype)
     images = np.zeros((2, *shape), np.float32)
     times = []

@@ -9,6 +9,9 @@ def masktrack_rcnn_r50() -> ConfigDict:
     """MaskTrack R-CNN, ResNet-50-FPN, 640x360, 25 categories; unlocked."""
     config = ConfigDict()
     config.seed = 0
+    config.matmul_precision = (
+        "highest"  # of float32: exact; or "high", "default": as fast as can be
+    )
     config.data = data()
     config.capacity = capacity()
     config.model = model()

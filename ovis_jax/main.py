@@ -8,7 +8,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import cluster, command_line
-from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
@@ -51,6 +51,7 @@ def main() -> None:
 def run() -> None:
     """Trains, predicts and evaluates, as the mode says."""
     config, mode = _CONFIG.value, _MODE.value
+    multiply_with(config.matmul_precision)
     workdir = Workdir(_WORKDIR.value, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)
     if mode in ("train", "train_and_evaluate"):

@@ -3,7 +3,8 @@ import pathlib
 import jax
 import pytest
 
-from ovis_jax.compilation import cache_folder, keep_compiled_programs
+from ovis_jax.compilation import cache_folder, keep_compiled_programs, multiply_with
+from ovis_jax.formats.errors import InputError
 
 
 @pytest.fixture
@@ -27,3 +28,22 @@ def test_a_folder_that_was_chosen_stays(no_cache, tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     keep_compiled_programs()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+
+
+@pytest.fixture
+def own_precision():
+    before = jax.config.jax_default_matmul_precision
+    yield
+    jax.config.update("jax_default_matmul_precision", before)
+
+
+@pytest.mark.parametrize(("precision", "wanted"), [("highest", "HIGHEST"), ("high", "HIGH")])
+def test_programs_ask_the_device_for_the_precision(own_precision, precision, wanted):
+    multiply_with(precision)
+    program = jax.jit(lambda x: x @ x).lower(jax.ShapeDtypeStruct((2, 2), "float32"))
+    assert f"precision = [{wanted}, {wanted}]" in program.as_text()
+
+
+def test_an_unknown_precision_is_bad_input(own_precision):
+    with pytest.raises(InputError, match="config.matmul_precision: expected one of .*'exact'"):
+        multiply_with("exact")

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
 from ovis_jax.checkpoints.store import CheckpointStore
-from ovis_jax.compilation import keep_compiled_programs
+from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
@@ -159,6 +159,7 @@ def main() -> None:
     keep_compiled_programs()
     keep_freed_memory()
     values = flags.FLAGS
+    multiply_with(values.config.matmul_precision)
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)
     system, variables = restore(pathlib.Path(values.checkpoint), values.config)
