@@ -1,20 +1,25 @@
 """Times correlation, deformable convolution and RoIAlign against other ways to write them.
 
-Run as `python -m benchmarks.ops [--size quickstart|full] [--seconds 1]` in the repository's root.
-Every alternative is first compared with the package's own version, output and gradient. Columns
-are the best time of the forward pass, of the forward pass with all gradients, and what the latter
-needs in memory beside its arguments and results.
+    python -m benchmarks.ops [--size quickstart|full] [--seconds 1] [--matmul-precision highest]
+
+Every alternative is first compared with the package's own version, output and gradient; PyTorch, if
+it is installed, is one of them for the first two. Columns are the best time of the forward pass, of
+the forward pass with all gradients, and what the latter needs in memory beside its arguments and
+results. Above them stands the floor: the operations and bytes that no way can avoid, and the time
+of the larger of both at the speeds that a matrix product and a copy reach on the same device.
 """
 
 import argparse
 import dataclasses
-import time
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.roofline import Device, Work, best_time, measure_device
+from benchmarks.torch_process import in_own_process
+from ovis_jax.compilation import PRECISIONS, multiply_with
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
@@ -43,60 +48,124 @@ SIZES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """What is timed.
+
+    Attributes:
+      title: of its table.
+      inputs: its arguments.
+      ways: to write it, by name; the first is the package's own.
+      forward: the least work of the forward pass.
+      both: of the forward pass with all gradients.
+      torch: name of a function of `benchmarks.torch_ops`, or None.
+    """
+
+    title: str
+    inputs: tuple
+    ways: dict[str, Callable]
+    forward: Work
+    both: Work
+    torch: str | None = None
+
+
 def main() -> None:
     """Prints one table for every operation."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="quickstart")
     parser.add_argument("--seconds", type=float, default=1.0, help="spent on each number")
-    arguments = parser.parse_args()
+    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="highest")
+    parser.add_argument("--skip-torch", action="store_true")
+    options = parser.parse_args()
     keep_freed_memory()
-    size = SIZES[arguments.size]
-    print(f"{arguments.size}: {size} on {jax.devices()[0].device_kind}")
-    for title, inputs, ways in (
-        ("correlation", maps(size), correlations(size)),
-        ("deformable convolution", convolution_inputs(size), DEFORMABLE_CONVOLUTIONS),
-        ("RoIAlign 7x7", roi_inputs(size, size.box_rois), roi_aligns(7)),
-        ("RoIAlign 14x14", roi_inputs(size, size.mask_rois), roi_aligns(14)),
-    ):
-        print_table(title, inputs, ways, arguments.seconds)
+    multiply_with(options.matmul_precision)
+    size, device = SIZES[options.size], measure_device()
+    print(f"{options.size}: {size} on {jax.devices()[0].device_kind}, {device}")
+    for operation in operations(size):
+        print_table(operation, device, options)
 
 
-def print_table(title: str, inputs: tuple, ways: dict[str, Callable], seconds: float) -> None:
-    """One row for every way; the first is the package's own."""
-    print(f"\n{title:<34}{'forward':>12}{'with gradient':>16}{'memory':>12}")
-    wanted = None
-    for name, way in ways.items():
+def operations(size: Size) -> list[Operation]:
+    """All of one size."""
+    return [
+        Operation(
+            "correlation",
+            maps(size),
+            correlations(size),
+            *correlation_work(size),
+            torch="time_correlation" if size.displacements == 16 else None,
+        ),
+        Operation(
+            "deformable convolution",
+            convolution_inputs(size),
+            DEFORMABLE_CONVOLUTIONS,
+            *convolution_work(size),
+            torch="time_deform_conv",
+        ),
+        Operation(
+            "RoIAlign 7x7",
+            roi_inputs(size, size.box_rois),
+            roi_aligns(7),
+            *roi_work(size, size.box_rois, 7),
+        ),
+        Operation(
+            "RoIAlign 14x14",
+            roi_inputs(size, size.mask_rois),
+            roi_aligns(14),
+            *roi_work(size, size.mask_rois, 14),
+        ),
+    ]
+
+
+def print_table(operation: Operation, device: Device, options: argparse.Namespace) -> None:
+    """The floor and one row for every way."""
+    inputs, wanted = operation.inputs, None
+    print(f"\n{operation.title:<34}{'forward':>12}{'with gradient':>16}{'memory':>12}")
+    floors = [device.floor(work) for work in (operation.forward, operation.both)]
+    work = operation.forward
+    name = f"floor ({work.operations / 1e9:.2f} GFLOP, {work.bytes / 1e6:.0f} MB forward)"
+    print_row(name, floors)
+    for name, way in operation.ways.items():
         forward = jax.jit(way)
         out = forward(*inputs)
-        both = jax.jit(with_gradients(way, out)).lower(*inputs).compile()
+        cotangent = jax.random.normal(jax.random.key(1), out.shape)
+        both = jax.jit(with_gradients(way, cotangent)).lower(*inputs).compile()
         results = jax.block_until_ready(both(*inputs))
         wanted = results if wanted is None else wanted
         jax.tree.map(check_equal, results, wanted)
-        times = [1e3 * best_time(f, inputs, seconds) for f in (forward, both)]
-        memory = both.memory_analysis().temp_size_in_bytes / 2**20
-        print(f"{name:<34}{times[0]:>9.2f} ms{times[1]:>13.2f} ms{memory:>8.0f} MiB", flush=True)
+        times = [best_time(f, inputs, options.seconds) for f in (forward, both)]
+        print_row(name, times, both.memory_analysis().temp_size_in_bytes)
+    if operation.torch and not options.skip_torch:
+        arguments = operation.torch, *map(np.asarray, (*inputs, cotangent))
+        found = in_own_process(time_torch, options.seconds, options.matmul_precision, *arguments)
+        if found:
+            name, times, results = found
+            jax.tree.map(check_equal, results, [wanted[0], *wanted[1]])
+            print_row(name, times)
 
 
-def with_gradients(way: Callable, out: jax.Array) -> Callable:
-    """The output and the gradients of all inputs, for a fixed random cotangent."""
-    cotangent = jax.random.normal(jax.random.key(1), out.shape)
+def print_row(name: str, seconds: tuple[float, float], memory: int | None = None) -> None:
+    """Times, and memory where it is known."""
+    forward, both = (1e3 * x for x in seconds)
+    used = "" if memory is None else f"{memory / 2**20:>8.0f} MiB"
+    print(f"{name:<40}{forward:>9.2f} ms{both:>13.2f} ms{used}", flush=True)
+
+
+def time_torch(seconds: float, precision: str, name: str, *arrays: np.ndarray):
+    """A function of `benchmarks.torch_ops`."""
+    from benchmarks import torch_ops
+
+    return getattr(torch_ops, name)(*arrays, seconds=seconds, precision=precision)
+
+
+def with_gradients(way: Callable, cotangent: jax.Array) -> Callable:
+    """The output and the gradients of all inputs, for a fixed cotangent."""
 
     def both(*inputs):
         value, pullback = jax.vjp(way, *inputs)
         return value, pullback(cotangent)
 
     return both
-
-
-def best_time(function: Callable, inputs: tuple, seconds: float) -> float:
-    """Shortest of the calls that fit into the time, at least three; in seconds."""
-    times = []
-    end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        jax.block_until_ready(function(*inputs))
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def check_equal(ours: jax.Array, wanted: jax.Array) -> None:
@@ -109,6 +178,41 @@ def maps(size: Size) -> tuple[jax.Array, jax.Array]:
     """A query and a reference level."""
     shape = (2, size.batch, size.height, size.width, size.channels)
     return tuple(jax.random.normal(jax.random.key(0), shape))
+
+
+def least_work(inputs: float, outputs: float, operations: float) -> tuple[Work, Work]:
+    """Work of a function of so many float32 numbers, forward and with all gradients.
+
+    With gradients every argument is read and gets a gradient, the result is written and its
+    cotangent read; each of two factors' gradients takes the operations of the forward pass again.
+    """
+    return (
+        Work(operations, 4 * (inputs + outputs)),
+        Work(3 * operations, 4 * (2 * inputs + 2 * outputs)),
+    )
+
+
+def correlation_work(size: Size) -> tuple[Work, Work]:
+    """A multiplication and an addition for each position, displacement and channel."""
+    cells, values = size.batch * size.height * size.width, size.displacements**2
+    map_numbers = cells * size.channels
+    return least_work(2 * map_numbers, cells * values, 2 * map_numbers * values)
+
+
+def convolution_work(size: Size) -> tuple[Work, Work]:
+    """Nine samples of four cells for each position, and the product with the kernel."""
+    cells = size.batch * size.height * size.width
+    numbers, kernel = cells * size.channels, 9 * size.channels**2
+    operations = 2 * cells * kernel + 8 * 9 * numbers
+    return least_work(numbers + 18 * cells + kernel, numbers, operations)
+
+
+def roi_work(size: Size, rois: int, side: int) -> tuple[Work, Work]:
+    """Four samples of four cells for each bin; RoIs have no gradient, so only two passes."""
+    levels = sum(size.height * size.width >> 2 * i for i in range(len(STRIDES)))
+    bins = size.batch * rois * side**2 * size.channels
+    forward, _ = least_work(size.batch * levels * size.channels, bins, 2 * 16 * bins)
+    return forward, Work(2 * forward.operations, 2 * forward.bytes)
 
 
 def correlations(size: Size) -> dict[str, Callable]:
