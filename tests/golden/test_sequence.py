@@ -31,8 +31,6 @@ from golden_folder import golden_arrays
 
 from ovis_jax.data.transforms import frame_geometry, transform_image
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
-from ovis_jax.models.heads import box as box_head
-from ovis_jax.models.heads.mask import select_class
 from ovis_jax.models.references import weighted_mean
 from ovis_jax.structures import Detections, Proposals
 
@@ -59,40 +57,25 @@ def encoded(video: str):
     return apply("encode", canvases, np.tile(size, (len(frames), 1))), size, geometry.scale
 
 
-def outputs(system, query, references, weights, proposals, size, scale):
-    """Means over the references of class logits and deltas, and the detections they lead to."""
-    queries = [jnp.broadcast_to(q, r.shape) for q, r in zip(query, references, strict=True)]
-    calibrated = system.calibrate(queries, references)
+@functools.cache
+def program():
+    """Query, references and proposals → mean class logits and deltas, and the detections."""
+    system, variables = small_model()
 
-    def for_every(rois):
-        return jnp.broadcast_to(rois, (len(weights), *rois.shape))
+    def detect(system, query, references, weights, *rest):
+        queries = [jnp.broadcast_to(q, r.shape) for q, r in zip(query, references, strict=True)]
+        calibrated = system.calibrate(queries, references)
+        proposals, *frame = rest
+        return system.detect_among(proposals, query, calibrated, weights, *frame)
 
-    found = system.classify(calibrated, for_every(proposals.boxes))
-    logits, deltas = (weighted_mean(x, weights) for x in found)
-    boxes, scores, labels, valid, lost = box_head.decode_detections(
-        logits,
-        deltas,
-        proposals,
-        size,
-        scale,
-        score_threshold=system.box.score_threshold,
-        candidates=system.capacity.candidates,
-        capacity=small_model()[0].capacity.detections,
-        inclusive=True,
-    )
-    rois = jnp.where(valid[:, None], boxes * scale, 0)
-    masks = weighted_mean(system.segment(calibrated, for_every(rois)), weights)
-    detections = Detections(
-        boxes=boxes,
-        scores=scores,
-        labels=labels,
-        embeddings=system.embed(query, rois[None])[0],
-        mask_logits=select_class(masks, labels + 1),
-        mask_boxes=boxes,
-        valid=valid,
-        overflow=lost,
-    )
-    return logits, deltas, detections
+    def compute(variables, *arguments):
+        found, state = system.apply(
+            variables, *arguments, method=detect, capture_intermediates=True
+        )
+        (outputs,) = state["intermediates"]["box"]["__call__"]
+        return *(weighted_mean(x, arguments[2]) for x in outputs), found
+
+    return functools.partial(jax.jit(compute), variables)
 
 
 def window(video: str, frame: dict):
@@ -128,7 +111,7 @@ def test_every_frame_of_the_video(video):
             scores=padded(proposals[:, 4], ROIS),
             valid=np.arange(ROIS) < count,
         )
-        logits, deltas, found = apply(outputs, *around, given, size, np.float32(scale))
+        logits, deltas, found = program()(*around, given, size, np.float32(scale))
         _assert_recorded(logits[:count], f"{name}/cls_logits_mean")
         _assert_recorded(deltas.reshape(ROIS, -1)[:count], f"{name}/deltas_mean")
         found = without_detections(found) if not frame["detections"] else found

@@ -166,20 +166,43 @@ class MaskTrackRCNN(CalibratedSystem):
         query = tuple(x[self.reference_window][None] for x in window.pyramid)
         calibrated, weights = self.calibrate_window(query, window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
+        return self.detect_among(
+            proposals, query, calibrated, weights, window.image_size, window.scale
+        )
+
+    def detect_among(
+        self,
+        proposals: Proposals,
+        query: Sequence[jax.Array],
+        calibrated: Sequence[jax.Array],
+        weights: jax.Array,
+        image_size: jax.Array,
+        scale: jax.Array,
+    ) -> Detections:
+        """Detections of a frame among its proposals.
+
+        Args:
+          proposals: [P, ...].
+          query: levels [1, h, w, C], for the embeddings.
+          calibrated: levels [F, h, w, C], one for each reference.
+          weights: [F], of the references in all averages.
+          image_size: [2], (height, width) of the resized frame without padding.
+          scale: [], resized pixels per original pixel.
+        """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
         boxes, scores, labels, valid, overflow = box_head.decode_detections(
             weighted_mean(logits, weights),
             weighted_mean(deltas, weights),
             proposals,
-            window.image_size,
-            window.scale,
+            image_size,
+            scale,
             score_threshold=self.box.score_threshold,
             candidates=self.capacity.candidates,
             capacity=self.capacity.detections,
             inclusive=self.inclusive_boxes,
         )
-        rois = jnp.where(valid[:, None], boxes * window.scale, 0)
+        rois = jnp.where(valid[:, None], boxes * scale, 0)
         masks = self.segment(calibrated, self._repeat(rois, weights))
         return Detections(
             boxes=boxes,
