@@ -8,6 +8,7 @@ from ovis_jax.ops.deform_conv import deform_conv
 
 NORMS = ("none", "group", "frozen_batch")
 GROUP_CHANNELS = 8
+MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
 DEFORM_KERNEL = 3
 
@@ -74,7 +75,11 @@ class ConvNorm(nn.Module):
         )(x)
         if self.norm == "group":
             return nn.GroupNorm(
-                num_groups=None, group_size=GROUP_CHANNELS, dtype=self.dtype, name="norm"
+                num_groups=None,
+                group_size=GROUP_CHANNELS,
+                reduction_axes=MAP_AXES,
+                dtype=self.dtype,
+                name="norm",
             )(x)
         if self.norm == "frozen_batch":
             return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
@@ -89,6 +94,7 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
     return nn.GroupNorm(
         num_groups=None,
         group_size=GROUP_CHANNELS,
+        reduction_axes=MAP_AXES,
         epsilon=PYTORCH_EPSILON,
         use_fast_variance=False,
         dtype=dtype,

@@ -6,6 +6,7 @@ from typing import ClassVar
 import flax
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
@@ -21,6 +22,7 @@ STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
 BOX_SIZE = 7
 MASK_SIZE = 14
+MASK_GROUP = 16  # detections whose masks are computed together
 
 
 @flax.struct.dataclass
@@ -203,17 +205,45 @@ class MaskTrackRCNN(CalibratedSystem):
             inclusive=self.inclusive_boxes,
         )
         rois = jnp.where(valid[:, None], boxes * scale, 0)
-        masks = self.segment(calibrated, self._repeat(rois, weights))
         return Detections(
             boxes=boxes,
             scores=scores,
             labels=labels,
             embeddings=self.embed(query, rois[None])[0],
-            mask_logits=mask_head.select_class(weighted_mean(masks, weights), labels + 1),
+            mask_logits=self._masks(calibrated, rois, labels + 1, weights, valid.sum()),
             mask_boxes=boxes,
             valid=valid,
             overflow=overflow,
         )
+
+    def _masks(self, calibrated, rois, classes, weights, count) -> jax.Array:
+        """Mask logits [D, 28, 28] of the first `count` RoIs [D, 4]; zeros for the others.
+
+        Group by group, as masks are half of all work and few frames have as many objects as fit.
+        """
+        size = min(MASK_GROUP, len(rois))
+        padding = -len(rois) % size
+        rois, classes = jnp.pad(rois, ((0, padding), (0, 0))), jnp.pad(classes, (0, padding))
+
+        def segment_group(system, state):
+            number, masks = state
+            own = jax.lax.dynamic_slice_in_dim(rois, number * size, size)
+            logits = weighted_mean(
+                system.segment(calibrated, system._repeat(own, weights)), weights
+            )
+            own_classes = jax.lax.dynamic_slice_in_dim(classes, number * size, size)
+            found = mask_head.select_class(logits, own_classes)
+            masks = jax.lax.dynamic_update_slice_in_dim(masks, found, number * size, axis=0)
+            return number + 1, masks
+
+        side = 2 * MASK_SIZE
+        _, masks = nn.while_loop(
+            lambda system, state: state[0] * size < count,
+            segment_group,
+            self,
+            (jnp.int32(0), jnp.zeros((len(rois), side, side))),
+        )
+        return masks[: len(masks) - padding]
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
