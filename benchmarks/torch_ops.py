@@ -77,5 +77,6 @@ def time_operation(
 
     times = best(forward), best(both)
     results = [np.moveaxis(x.detach().cpu().numpy(), 1, -1) for x in both()]
-    own = "torchvision" if torch_model.vision is not None else "own code"
+    vision = operation is torch_model.deform_conv and torch_model.vision is not None
+    own = "torchvision" if vision else "own code"
     return f"PyTorch {torch.__version__} ({own})", times, results
