@@ -19,6 +19,7 @@ from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.frame_names import files_in_order
 from ovis_jax.formats.results import write_results
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.models.build import build_model
@@ -49,10 +50,11 @@ class ImageSource:
 
 
 def open_images(path: pathlib.Path) -> ImageSource:
-    """Opens a video file or a folder of frames, which are sorted by name.
+    """Opens a video file, or a folder of frames in the order of the numbers in their names.
 
     Raises:
-      InputError: there is nothing, or nothing that can be read as images.
+      InputError: there is nothing, nothing that can be read as images, or frames whose order is in
+        doubt.
     """
     if not path.exists():
         raise InputError(f"{path}: does not exist, expected a video file or a folder of frames")
@@ -66,7 +68,7 @@ def open_images(path: pathlib.Path) -> ImageSource:
 
 
 def _open_folder(folder: pathlib.Path) -> ImageSource:
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+    paths = files_in_order(folder, _SUFFIXES)
     if not paths:
         raise InputError(f"{folder}: no frames, expected files ending in {', '.join(_SUFFIXES)}")
     first = cv2.imread(str(paths[0]), cv2.IMREAD_COLOR)

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from ovis_jax.formats.annotations import Annotations, Category, Video
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.frame_names import files_in_order, natural_key
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -54,11 +55,15 @@ class Sources:
         return [found[stem] for stem in stems]
 
     def frames_of(self, video: str) -> list[str]:
-        """File names of all images of a video, sorted."""
-        if not (self.images / video).is_dir():
-            raise InputError(f"{self.images / video}: no such folder, expected images of a video")
-        files = sorted((self.images / video).iterdir())
-        return [f"{video}/{file.name}" for file in files if file.suffix.lower() in _IMAGES]
+        """File names of all images of a video, in the order of `natural_order`.
+
+        Raises:
+          InputError: there is no such folder, or the order of its images is in doubt.
+        """
+        folder = self.images / video
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder, expected images of a video")
+        return [f"{video}/{file.name}" for file in files_in_order(folder, _IMAGES)]
 
 
 class Clip:
@@ -164,15 +169,23 @@ def video_names(videos: Sequence[Video]) -> list[str]:
 
 
 def subfolders(path: pathlib.Path, suffix: str) -> list[tuple[str, list[pathlib.Path]]]:
-    """Name and sorted files of every video: of the folder itself, or of each folder in it.
+    """Name and files of every video: of the folder itself, or of each folder in it.
+
+    Args:
+      path: the folder.
+      suffix: of the files, in small letters.
+
+    Returns:
+      The files in the order of `natural_order`, videos likewise.
 
     Raises:
-      InputError: there is no file with this suffix.
+      InputError: there is no file with this suffix, or the order of files is in doubt.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    folders = [path, *sorted(folder for folder in path.iterdir() if folder.is_dir())]
-    found = [(folder.name, sorted(folder.glob(f"*{suffix}"))) for folder in folders]
+    inner = [folder for folder in path.iterdir() if folder.is_dir()]
+    folders = [path, *sorted(inner, key=lambda folder: (natural_key(folder.name), folder.name))]
+    found = [(folder.name, files_in_order(folder, (suffix,))) for folder in folders]
     videos = [(name, files) for name, files in found if files]
     if not videos:
         raise InputError(f"{path}: no {suffix} file, here or in a folder for each video")
