@@ -1,11 +1,11 @@
-"""Tracks the objects of a video file or a folder of frames.
+"""Tracks the objects of a video file, a folder of frames or an image.
 
 Writes `results.json`, `overlay.mp4` and the contact sheet `overlay.png` to the output folder.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from ovis_jax import command_line
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.image_size import image_size
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import files_in_order
@@ -24,7 +25,7 @@ from ovis_jax.formats.results import write_results
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import check_categories, predict_images, report
-from ovis_jax.visualization.movie import movie_rate, read_movie
+from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1
@@ -39,45 +40,61 @@ class ImageSource:
     Attributes:
       width: of every image.
       height: of every image.
-      rate: images per second.
+      seconds: how long each image is shown.
       read: starts from the first image; [height, width, 3] uint8 RGB each.
     """
 
     width: int
     height: int
-    rate: float
+    seconds: Sequence[float]
     read: Callable[[], Iterator[np.ndarray]]
 
 
 def open_images(path: pathlib.Path) -> ImageSource:
-    """Opens a video file, or a folder of frames in the order of the numbers in their names.
+    """Opens a video file, an image, or a folder of frames in the order of their numbers.
+
+    A video is looked through once; of the images in a folder only the sizes are.
 
     Raises:
-      InputError: there is nothing, nothing that can be read as images, or frames whose order is in
-        doubt.
+      InputError: there is nothing, nothing that can be read as images, images of several sizes, or
+        frames whose order is in doubt.
     """
     if not path.exists():
         raise InputError(f"{path}: does not exist, expected a video file or a folder of frames")
     if path.is_dir():
-        return _open_folder(path)
-    first = next(read_movie(path), None)
-    if first is None:
-        raise InputError(f"{path}: a video without frames")
-    height, width = first.shape[:2]
-    return ImageSource(width, height, movie_rate(path), lambda: read_movie(path))
+        paths = files_in_order(path, _SUFFIXES)
+        if not paths:
+            raise InputError(f"{path}: no frames, expected files ending in {', '.join(_SUFFIXES)}")
+        return _open_stills(paths)
+    if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
+        return _open_stills([path])
+    facts = survey_movie(path)
+    return ImageSource(facts.width, facts.height, facts.seconds, lambda: read_movie(path))
 
 
-def _open_folder(folder: pathlib.Path) -> ImageSource:
-    paths = files_in_order(folder, _SUFFIXES)
-    if not paths:
-        raise InputError(f"{folder}: no frames, expected files ending in {', '.join(_SUFFIXES)}")
-    first = cv2.imread(str(paths[0]), cv2.IMREAD_COLOR)
-    if first is None:
-        raise InputError(f"{paths[0]}: not an image that can be decoded")
-    height, width = first.shape[:2]
+def _open_stills(paths: Sequence[pathlib.Path]) -> ImageSource:
+    width, height = size = image_size(paths[0])
+    for path in paths:
+        if (own := image_size(path)) != size:
+            raise InputError(
+                f"{path}: {own[0]}x{own[1]} pixels, but {paths[0].name} has {width}x{height}; "
+                "expected frames of one size"
+            )
+    seconds = [1 / _FOLDER_RATE] * len(paths)
     return ImageSource(
-        width, height, _FOLDER_RATE, lambda: (read_frame(p, width, height) for p in paths)
+        width, height, seconds, lambda: (read_frame(p, width, height) for p in paths)
     )
+
+
+def check_output(folder: pathlib.Path) -> None:
+    """Looks that a folder is there or can be made.
+
+    Raises:
+      InputError: it, or what it would be in, is a file.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder}: {there} is a file, expected a folder")
 
 
 def category_names(annotations: str | None, config: ConfigDict) -> dict[int, str]:
@@ -124,7 +141,7 @@ def predict_video(
     drawn = predicted_tracks(records, names, min_score)
     pictures = overlay_frames(images.read(), None, drawn)
     movie, sheet = output / "overlay.mp4", output / "overlay.png"
-    write_pictures(movie, sheet, pictures, tracks.length, images.rate)
+    write_pictures(movie, sheet, pictures, tracks.length, images.seconds)
     report(tracks.length, len(records), tracks.overflow)
     return records
 
@@ -149,7 +166,7 @@ def define_flags() -> None:
     """Defines the flags that `main` reads."""
     config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
     flags.DEFINE_string("checkpoint", None, "Folder of checkpoints, or work directory of a run.")
-    flags.DEFINE_string("input", None, "Video file, or folder of JPEG or PNG frames.")
+    flags.DEFINE_string("input", None, "Video file, image, or folder of JPEG or PNG frames.")
     flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
     flags.DEFINE_string("annotations", None, "Annotation file that names the model's categories.")
     flags.DEFINE_float("min_score", 0.3, "Tracks below it are not drawn.")
@@ -162,6 +179,7 @@ def main() -> None:
     keep_freed_memory()
     values = flags.FLAGS
     multiply_with(values.config.matmul_precision)
+    check_output(pathlib.Path(values.output))
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)
     system, variables = restore(pathlib.Path(values.checkpoint), values.config)

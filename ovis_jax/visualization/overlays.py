@@ -11,7 +11,7 @@ from ovis_jax.formats.annotations import Annotations, Video
 from ovis_jax.visualization.contact_sheet import sheet_frames, write_sheet
 from ovis_jax.visualization.drawing import DrawnTrack, add_title, draw_tracks
 from ovis_jax.visualization.identities import shared_identities
-from ovis_jax.visualization.movie import write_movie
+from ovis_jax.visualization.movie import write_timed_movie
 
 _SHEET_ROWS = 6
 _GAP = 4  # pixels between panels
@@ -66,9 +66,17 @@ def write_pictures(
     sheet: pathlib.Path,
     pictures: Iterable[np.ndarray],
     length: int,
-    frames_per_second: float = FRAMES_PER_SECOND,
+    seconds: Sequence[float] | None = None,
 ) -> None:
-    """Writes `length` pictures, made one by one, to a movie and some of them to a contact sheet."""
+    """Writes pictures, made one by one, to a movie and some of them to a contact sheet.
+
+    Args:
+      movie: path of the movie.
+      sheet: path of the contact sheet.
+      pictures: [H, W, 3] uint8 RGB each, all of one size.
+      length: number of pictures.
+      seconds: how long the movie shows each; None: all of them at FRAMES_PER_SECOND.
+    """
     wanted, rows = set(sheet_frames(length, _SHEET_ROWS)), []
 
     def passing() -> Iterator[np.ndarray]:
@@ -77,7 +85,8 @@ def write_pictures(
                 rows.append(picture)
             yield picture
 
-    write_movie(movie, passing(), frames_per_second)
+    shown = [1 / FRAMES_PER_SECOND] * length if seconds is None else seconds
+    write_timed_movie(movie, zip(passing(), shown, strict=True))
     write_sheet(sheet, rows)
 
 

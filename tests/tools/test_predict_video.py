@@ -7,12 +7,19 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from tiny_movies import corner_frames, write_file
 from toy_system import ToySystem, toy_variables
 
 from configs import common
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.predict_video import category_names, open_images, predict_video
-from ovis_jax.visualization.movie import read_movie, write_movie
+from ovis_jax.tools.predict_video import (
+    category_names,
+    check_output,
+    open_images,
+    predict_video,
+)
+from ovis_jax.visualization.movie import write_movie
+from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
 
@@ -50,7 +57,8 @@ def test_a_folder_of_frames_becomes_results_and_an_overlay(tmp_path):
 def test_a_video_file_gives_as_many_frames_as_it_holds(tmp_path):
     write_movie(tmp_path / "clip.mp4", FRAMES, 5.0)
     images = open_images(tmp_path / "clip.mp4")
-    assert (images.width, images.height, images.rate) == (80, 48, 5.0)
+    assert (images.width, images.height) == (80, 48)
+    assert images.seconds == pytest.approx([0.2] * 7)
     records = predicted(tmp_path / "clip.mp4", tmp_path)
     assert records and all(len(record["segmentations"]) == 7 for record in records)
 
@@ -76,3 +84,80 @@ def test_the_command_ends_with_one_line_and_exit_code_2(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and not (tmp_path / "out").exists()
     assert len(done.stderr.splitlines()) == 1 and "a.mp4: does not exist" in done.stderr
+
+
+def results_of(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_video_held_upright_gives_the_results_of_one_stored_upright(tmp_path):
+    frames = corner_frames(5, 80, 48)
+    write_file(tmp_path / "plain.mkv", frames, "ffv1", "bgr0")
+    sideways = np.ascontiguousarray(np.rot90(frames, 1, (1, 2)))
+    write_file(tmp_path / "clip.mkv", sideways, "ffv1", "bgr0", tags={"rotate": "90"})
+    for name in ("plain", "clip"):
+        predicted(tmp_path / f"{name}.mkv", tmp_path / name)
+    assert results_of(tmp_path / "clip") == results_of(tmp_path / "plain")
+    assert results_of(tmp_path / "clip")[0]["segmentations"][0]["size"] == [48, 80]
+    overlays = [read_movie(tmp_path / name / "overlay.mp4") for name in ("plain", "clip")]
+    for one, other in zip(*overlays, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_overlay_plays_at_the_pace_of_the_video(tmp_path):
+    times = [0, 33, 66, 99, 799, 1499]
+    write_file(tmp_path / "idle.webm", corner_frames(6), "libvpx", times=times)
+    predicted(tmp_path / "idle.webm", tmp_path / "out")
+    shown = survey_movie(tmp_path / "out" / "overlay.mp4").seconds
+    assert shown == pytest.approx(survey_movie(tmp_path / "idle.webm").seconds, abs=1e-3)
+    assert shown[:5] == pytest.approx([0.033, 0.033, 0.033, 0.7, 0.7], abs=1e-3)
+
+
+def test_sizes_that_differ_are_one_line_before_any_work(tmp_path):
+    write_folder(tmp_path / "frames")
+    cv2.imwrite(str(tmp_path / "frames" / "004.png"), np.zeros((24, 40, 3), np.uint8))
+    for name, frames in (("one.ts", corner_frames(4)), ("other.ts", corner_frames(3, 32, 32))):
+        write_file(tmp_path / name, frames)
+    both = b"".join((tmp_path / name).read_bytes() for name in ("one.ts", "other.ts"))
+    (tmp_path / "both.ts").write_bytes(both)
+    for name, message in (("frames", "004.png: 40x24 pixels, but 000.png has 80x48"),
+                          ("both.ts", "frame 4 has 32x32")):  # fmt: skip
+        with pytest.raises(InputError, match=message) as raised:
+            predicted(tmp_path / name, tmp_path / "out")
+        assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def test_hidden_files_are_passed_over_and_suffixes_may_be_capitals(tmp_path):
+    write_folder(tmp_path / "plain")
+    write_folder(tmp_path / "copied")
+    for path in list((tmp_path / "copied").iterdir()):
+        path.rename(path.with_suffix(".PNG"))
+        (path.parent / f"._{path.stem}.png").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    images = [open_images(tmp_path / name).read() for name in ("plain", "copied")]
+    for one, other in zip(*images, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.bmp", "a.webp"])
+def test_a_single_image_is_a_video_of_one_frame(tmp_path, name):
+    cv2.imwrite(str(tmp_path / name), FRAMES[3])
+    images = open_images(tmp_path / name)
+    assert (images.width, images.height, len(images.seconds)) == (80, 48, 1)
+    (image,) = images.read()
+    assert abs(image.mean() - FRAMES[3].mean()) < 2
+
+
+def test_an_image_of_odd_sides_has_results_and_an_overlay(tmp_path):
+    cv2.imwrite(str(tmp_path / "odd.png"), np.full((49, 65, 3), 90, np.uint8))
+    predicted(tmp_path / "odd.png", tmp_path / "out")
+    assert len(list(read_movie(tmp_path / "out" / "overlay.mp4"))) == 1
+    assert all(len(record["segmentations"]) == 1 for record in results_of(tmp_path / "out"))
+
+
+def test_an_output_that_cannot_be_a_folder_is_said_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match="file is a file, expected a folder"):
+            check_output(output)
+    check_output(tmp_path / "new" / "folder")
+    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "new").exists()

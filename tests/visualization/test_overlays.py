@@ -12,7 +12,8 @@ from ovis_jax.visualization.colors import identity_color, text_color
 from ovis_jax.visualization.contact_sheet import sheet_frames
 from ovis_jax.visualization.drawing import DrawnTrack, draw_tracks, panel_size
 from ovis_jax.visualization.identities import shared_identities
-from ovis_jax.visualization.movie import movie_rate, read_movie, write_movie
+from ovis_jax.visualization.movie import write_movie
+from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 from ovis_jax.visualization.overlays import chosen_videos, write_overlays
 
 WIDTH, HEIGHT, LENGTH = 64, 40, 5
@@ -146,7 +147,7 @@ def test_a_movie_is_read_as_it_was_written(tmp_path):
     write_movie(tmp_path / "a.mp4", frames, 12.5)
     got = list(read_movie(tmp_path / "a.mp4"))
     assert [f.shape for f in got] == [(32, 46, 3)] * 7
-    assert movie_rate(tmp_path / "a.mp4") == 12.5
+    assert survey_movie(tmp_path / "a.mp4").seconds == pytest.approx([1 / 12.5] * 7)
     for number, frame in enumerate(got, start=1):
         assert abs(frame.mean() - 30 * number) < 4
 
@@ -156,7 +157,7 @@ def test_what_is_no_video_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="a.mp4"):
         list(read_movie(tmp_path / "a.mp4"))
     with pytest.raises(InputError, match="b.mp4"):
-        movie_rate(tmp_path / "b.mp4")
+        survey_movie(tmp_path / "b.mp4")
 
 
 def test_sheets_and_overlays_choose_evenly():
