@@ -52,6 +52,7 @@ class Instance:
       boxes: [T, 4] float64 (x, y, width, height) in pixels of the frame, NaN where there is none.
       areas: [T] float64, the file's pixels of the object; 0 where there is none.
       occlusion: for each frame one of OCCLUSION_LEVELS or None; None if the file has none at all.
+      score: how sure a prediction is, higher is surer; None if the object was annotated.
     """
 
     id: int | str
@@ -62,6 +63,7 @@ class Instance:
     boxes: np.ndarray
     areas: np.ndarray
     occlusion: tuple[str | None, ...] | None
+    score: float | None = None
 
     def rle(self, frame: int) -> dict | None:
         """Compressed mask of a frame, or None."""

@@ -1,10 +1,12 @@
 """Command line that converts annotations between OVIS format and others.
 
     python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
-        [--images DIR] [--categories A.json]
+        [--images DIR] [--categories A.json] [--annotations A.json] [--first-frame N]
+        [--crowds-are-objects]
 
-KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
-input, cvat may be a file). What was left out or guessed while reading is printed, and what the
+KIND is ovis, coco, davis, mots, mots-txt, labelme or cvat; the first two are files, the others
+folders (as input, cvat and mots-txt may be files). Results (results.json, with the annotation file
+whose videos they are of) can be read as results, and written as coco or coco-results. What was left out or guessed while reading is printed, and what the
 other format has no place for. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
 """
 
@@ -15,8 +17,17 @@ import sys
 from collections.abc import Callable
 
 from ovis_jax.formats.annotations import Annotations, load_header
+from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
+from ovis_jax.tools.converters import (
+    coco_tracks,
+    cvat_video,
+    id_pngs,
+    labelme,
+    mots_text,
+    ovis,
+    tracking_results,
+)
 from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.tool import ToolParser, run_tool
 
@@ -25,18 +36,23 @@ _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "coco": coco_tracks.read,
     "davis": id_pngs.read_davis,
     "mots": id_pngs.read_mots,
+    "mots-txt": mots_text.read,
     "labelme": labelme.read,
     "cvat": cvat_video.read,
+    "results": tracking_results.read,
 }
 _WRITERS: dict[str, Callable[[pathlib.Path, Annotations], list[str]]] = {
     "ovis": ovis.write,
     "coco": coco_tracks.write,
+    "coco-results": coco_tracks.write_results,
     "davis": id_pngs.write_davis,
     "mots": id_pngs.write_mots,
+    "mots-txt": mots_text.write,
     "labelme": labelme.write,
     "cvat": cvat_video.write,
 }
-_FILES = ("ovis", "coco")
+_FILES = ("ovis", "coco", "coco-results")
+_WITH_SCORES = ("coco", "coco-results")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,9 +70,22 @@ def run(options: argparse.Namespace) -> list[str]:
     if options.target not in _FILES and output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: expected a new or an empty folder")
     categories = options.categories and load_header(options.categories).categories
-    sources = Sources(images=options.images, categories=categories)
+    sources = Sources(
+        options.images,
+        categories,
+        options.crowds_are_objects,
+        options.annotations,
+        options.first_frame,
+    )
     annotations = _READERS[options.source](options.input, sources)
+    if options.crowds_are_objects:
+        annotations = crowds_as_objects(annotations)
+    elif crowds := many_crowds(annotations, "--crowds-are-objects"):
+        sources.note(crowds)
     notes = [*sources.notes, *_write(output, options.target, annotations)]
+    scored = any(instance.score is not None for instance in annotations.instances)
+    if scored and options.target not in _WITH_SCORES:
+        notes.append("scores are not kept")
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in notes)]
 
@@ -87,6 +116,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", **path, help="frames, where the input does not name them")
     parser.add_argument(
         "--categories", **path, help="annotation file whose ids and names of categories are used"
+    )
+    parser.add_argument(
+        "--annotations", **path, help="annotation file whose videos results are of (results)"
+    )
+    parser.add_argument(
+        "--first-frame",
+        type=int,
+        choices=(0, 1),
+        help="number of the first frame (mots-txt): 0 in KITTI MOTS, 1 in MOTSChallenge",
+    )
+    parser.add_argument(
+        "--crowds-are-objects",
+        action="store_true",
+        help="take objects marked as crowds (iscrowd 1) as objects like all others",
     )
     return parser
 

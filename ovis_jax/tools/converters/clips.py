@@ -21,11 +21,17 @@ class Sources:
     Attributes:
       images: folder with a folder of frames for each video, named like the video; or None.
       categories: that shall be used; or None to take those of the foreign file.
+      crowds_are_objects: marks of crowds mean nothing, so that those of a track may differ.
+      annotations: file that names the videos and categories of results; or None.
+      first_frame: number of the first frame, where formats differ; or None to find out.
       notes: what readers met that the user should know; filled by `note`.
     """
 
     images: pathlib.Path | None = None
     categories: Sequence[Category] | None = None
+    crowds_are_objects: bool = False
+    annotations: pathlib.Path | None = None
+    first_frame: int | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def note(self, text: str) -> None:
