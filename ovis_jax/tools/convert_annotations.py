@@ -5,9 +5,10 @@
         [--crowds-are-objects]
 
 KIND is ovis, coco, davis, mots, mots-txt, labelme or cvat; the first two are files, the others
-folders (as input, cvat and mots-txt may be files). Results (results.json, with the annotation file
-whose videos they are of) can be read as results, and written as coco or coco-results. What was left out or guessed while reading is printed, and what the
-other format has no place for. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
+folders (as input, cvat and mots-txt may be files). `--from results` reads a results.json, with the
+annotation file of its videos; coco and coco-results keep the scores. What was left out or guessed
+while reading is printed, and what the other format has no place for. Exit codes: 0 done, 2 bad
+input (a line on stderr for each problem).
 """
 
 import argparse

@@ -33,6 +33,19 @@ def masks(path):
     }
 
 
+def test_files_of_crowds_alone_are_said_and_may_be_taken_as_objects(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    for record in document["annotations"]:
+        record["iscrowd"] = 1
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "coco", tiny, tmp_path / "c.json") == 0
+    assert "--crowds-are-objects" in capsys.readouterr().out
+    back = tmp_path / "back.json"
+    assert convert("coco", "ovis", tmp_path / "c.json", back, "--crowds-are-objects") == 0
+    assert "crowds" not in capsys.readouterr().out
+    assert not any(instance.iscrowd for instance in load_annotations(back).instances)
+
+
 @pytest.mark.parametrize("kind", ["coco", "mots", "labelme", "cvat"])
 def test_a_data_set_comes_back_from_a_foreign_format(tiny, tmp_path, kind):
     assert convert("ovis", kind, tiny, tmp_path / "there") == 0
@@ -89,7 +102,7 @@ def test_a_folder_with_contents_is_kept(tiny, tmp_path, capsys):
 
 
 def test_missing_input_is_one_line_and_unknown_kinds_exit_with_2(tmp_path, capsys):
-    for kind in ("ovis", "coco", "davis", "mots", "labelme", "cvat"):
+    for kind in ("ovis", "coco", "davis", "mots", "mots-txt", "labelme", "cvat", "results"):
         assert convert(kind, "ovis", tmp_path / "nowhere", tmp_path / "out.json") == 2
         error = capsys.readouterr().err.strip()
         assert "nowhere" in error and "\n" not in error

@@ -1,8 +1,8 @@
 """The videos of a COCO-style file: which images are its frames, and in which order.
 
 Tools say it in different ways. Videos: `video_id`, or nothing, as the exports of annotation tools
-(CVAT, datumaro); then images of one folder are one video. Order: `frame_id`, `frame_index` (TAO), or
-nothing; then it is that of the numbers in the file names.
+(CVAT, datumaro); then images of one folder are one video. Order: `frame_id`, `frame_index` (TAO),
+or nothing; then it is that of the numbers in the file names.
 """
 
 from __future__ import annotations
@@ -135,5 +135,5 @@ def _check_size(image: dict, first: dict, where: str) -> None:
     for side in ("width", "height"):
         if required(image, side, where) != required(first, side, where):
             raise InputError(
-                f"{where}: {side}: {image[side]}, not that of the video's first frame, {first[side]}"
+                f"{where}: {side}: {image[side]}, but {first[side]} in the video's first frame"
             )

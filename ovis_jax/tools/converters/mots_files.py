@@ -137,7 +137,8 @@ def _name(file: pathlib.Path) -> str:
 def _mask(fields: list[str], where: str) -> MotsMask:
     if len(fields) != len(_FIELDS) + 1:
         raise InputError(
-            f"{where}: {len(fields)} fields, expected frame, object_id, class_id, height, width, rle"
+            f"{where}: {len(fields)} fields, expected frame, object_id, class_id, height, width "
+            "and rle"
         )
     for field, text in zip(_FIELDS, fields, strict=False):
         if not _WHOLE.fullmatch(text):

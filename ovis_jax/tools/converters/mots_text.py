@@ -83,7 +83,7 @@ def _clip(file: MotsFile, first: int, sources: Sources) -> Clip:
         known = categories.setdefault(mask.object_id, mask.class_id)
         if known != mask.class_id:
             raise InputError(
-                f"{mask.where}: object {mask.object_id} has class {mask.class_id}, before it {known}"
+                f"{mask.where}: object {mask.object_id} is of class {mask.class_id}, before {known}"
             )
         if clip.has(mask.object_id, mask.frame - first):
             raise InputError(f"{mask.where}: object {mask.object_id} is twice in this frame")

@@ -77,3 +77,114 @@ def test_a_coco_file_needs_all_its_parts(tmp_path, part):
     del document[part]
     with pytest.raises(InputError, match=f"coco.txt.*{part}"):
         coco_tracks.read(write_coco(tmp_path, document), Sources())
+
+
+def plain_document(names, **fields):
+    """One object in every image, without anything that says which video an image is of."""
+    flat = [value for point in SQUARE for value in point]
+    images = [
+        dict(id=k, file_name=name, width=WIDTH, height=HEIGHT) for k, name in enumerate(names)
+    ]
+    annotations = [
+        dict(id=k, image_id=k, category_id=2, segmentation=[flat], **fields)
+        for k in range(len(names))
+    ]
+    return dict(images=images, annotations=annotations, categories=[dict(id=2, name="car")])
+
+
+@pytest.mark.parametrize("field", ["track_id", "instance_id"])
+def test_tracks_under_attributes_and_frames_without_numbers_are_read(tmp_path, field):
+    names = [f"frame_{number}.PNG" for number in (10, 9, 2)]
+    attributes = {"occluded": False, "keyframe": True, field: 0}
+    sources = Sources()
+    document = plain_document(names, attributes=attributes)
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    assert [video.file_names for video in read.videos] == [tuple(reversed(names))]
+    assert [instance.areas.tolist() for instance in read.instances] == [[12, 12, 12]]
+    assert read.instances[0].occlusion is None
+    assert len(sources.notes) == 1 and "without video_id: all of them are one" in sources.notes[0]
+
+
+def test_folders_are_videos_where_no_ids_say_so_and_tracks_stay_within_them(tmp_path):
+    names = ["take 10/1.jpg", "take 9/2.jpg", "take 9/1.jpg"]
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, plain_document(names, track_id=1)), sources)
+    assert [video.file_names for video in read.videos] == [
+        ("take 9/1.jpg", "take 9/2.jpg"), ("take 10/1.jpg",)]  # fmt: skip
+    lengths = {instance.video_id: len(instance.segmentations) for instance in read.instances}
+    assert len(read.instances) == 2 and lengths == {1: 2, 2: 1}
+    assert "each of the 2 folders" in sources.notes[0]
+
+
+def test_frames_of_tao_are_ordered_by_their_index(tmp_path):
+    document = plain_document(["v/frame0031.jpg", "v/frame0001.jpg"], track_id=7)
+    document["videos"] = [dict(id=3, name="train/v", width=WIDTH, height=HEIGHT)]
+    document["tracks"] = [dict(id=7, category_id=2, video_id=3)]
+    for image, index in zip(document["images"], (30, 0), strict=True):
+        image |= dict(video_id=3, frame_index=index, video="train/v")
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    assert read.videos[0].id == 3 and not sources.notes
+    assert read.videos[0].file_names == ("v/frame0001.jpg", "v/frame0031.jpg")
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["a/1.jpg", "b/1.jpg"], "video 5: images .* order is in doubt"),
+        (["1.jpg", "01.jpg"], "which frame comes first, 01.jpg or 1.jpg"),
+        (["1.jpg", "1.jpg"], "same file_name"),
+    ],
+)
+def test_an_order_that_is_in_doubt_is_refused(tmp_path, names, message):
+    document = plain_document(names, track_id=1)
+    for image in document["images"]:
+        image["video_id"] = 5
+    with pytest.raises(InputError, match=message):
+        coco_tracks.read(write_coco(tmp_path, document), Sources())
+
+
+@pytest.mark.parametrize(
+    "number, change, message",
+    [
+        (1, dict(video_id=2), r"images\[0\]: video_id: missing"),
+        (1, dict(frame_id=2), r"images\[0\]: frame_id: missing"),
+        (0, dict(file_name=None), r"images\[0\]: file_name: expected a string"),
+    ],
+)
+def test_what_some_images_say_all_must(tmp_path, number, change, message):
+    document = plain_document(["1.jpg", "2.jpg"], track_id=1)
+    document["images"][number].update(change)
+    with pytest.raises(InputError, match=message):
+        coco_tracks.read(write_coco(tmp_path, document), Sources())
+
+
+def test_a_category_that_changes_within_a_track_is_named_with_the_other(tmp_path):
+    document = plain_document(["1.jpg", "2.jpg"], track_id=1)
+    document["annotations"][1]["category_id"] = 3
+    with pytest.raises(InputError, match=r"annotations\[1\]: category_id: 3, .* track 2"):
+        coco_tracks.read(write_coco(tmp_path, document), Sources())
+
+
+@pytest.mark.parametrize("flags", [(1, 0), (0, 1), (None, 1)])
+def test_crowds_of_some_frames_alone_are_refused_unless_crowds_are_objects(tmp_path, flags):
+    document = plain_document(["1.jpg", "2.jpg"], track_id=1)
+    for annotation, flag in zip(document["annotations"], flags, strict=True):
+        annotation["iscrowd"] = flag
+    path = write_coco(tmp_path, document)
+    with pytest.raises(InputError, match=r"annotations\[1\]: iscrowd: .*--crowds-are-objects"):
+        coco_tracks.read(path, Sources())
+    assert len(coco_tracks.read(path, Sources(crowds_are_objects=True)).instances) == 1
+
+
+def test_levels_of_occlusion_may_stand_under_attributes(tmp_path):
+    attributes = dict(track_id=4, occlusion="slight_occlusion")
+    document = plain_document(["1.jpg"], attributes=attributes)
+    read = coco_tracks.read(write_coco(tmp_path, document), Sources())
+    assert read.instances[0].occlusion == ("slight_occlusion",)
+
+
+def test_an_object_without_a_number_is_named(tmp_path):
+    path = write_coco(tmp_path, plain_document(["1.jpg"], attributes=dict(occluded=True)))
+    with pytest.raises(InputError, match=r"annotations\[0\]: track_id: missing.*attributes"):
+        coco_tracks.read(path, Sources())
