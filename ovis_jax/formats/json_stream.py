@@ -47,7 +47,7 @@ def _expanded(file: IO[bytes], path: pathlib.Path | str) -> IO[bytes]:
     if magic != b"PK\x03\x04":
         return file
     archive = zipfile.ZipFile(file)
-    names = [name for name in archive.namelist() if name.endswith(".json")]
+    names = [name for name in archive.namelist() if name.lower().endswith(".json")]
     names = [name for name in names if not name.startswith("__MACOSX/")]
     if len(names) != 1:
         raise InputError(f"{path}: {len(names)} JSON files in the archive, expected one")

@@ -102,7 +102,7 @@ def write_results(path: pathlib.Path, annotations: Annotations) -> list[str]:
                 f"{annotations.path}: annotations (id {instance.id}): no score, expected results"
             )
         for entry in track:
-            del entry["id"], entry["area"], entry["iscrowd"]
+            del entry["id"], entry["area"], entry["iscrowd"], entry["attributes"]
             entries.append(entry | {"video_id": instance.video_id})
     write_json(path, entries)
     return []
@@ -134,6 +134,7 @@ def track_entries(
                 "bbox": instance.boxes[frame].tolist(),
                 "area": float(instance.areas[frame]),
                 "iscrowd": int(instance.iscrowd),
+                "attributes": {"track_id": track_id},  # where CVAT and datumaro look for it
             }
             if instance.occlusion is not None and instance.occlusion[frame] is not None:
                 entry["occlusion"] = instance.occlusion[frame]
