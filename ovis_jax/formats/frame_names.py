@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from ovis_jax.formats.errors import InputError
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # of frames, in small letters
+
 _NUMBER = re.compile(r"([0-9]+)")
 # Two numbers with nothing but a point between them, which may be one decimal number; three, as in a
 # date or a version, are not.

@@ -9,7 +9,12 @@ from collections.abc import Hashable, Sequence
 from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.frame_names import files_in_order, is_passed_over, natural_key
+from ovis_jax.formats.frame_names import (
+    IMAGE_SUFFIXES,
+    files_in_order,
+    is_passed_over,
+    natural_key,
+)
 from ovis_jax.tools.converters.written_names import video_names
 
 __all__ = [
@@ -20,8 +25,6 @@ __all__ = [
     "subfolders",
     "video_names",
 ]
-
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Sources:
         folder = self.images / video
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder, expected images of a video")
-        names = [file.name for file in files_in_order(folder, _IMAGES)]
+        names = [file.name for file in files_in_order(folder, IMAGE_SUFFIXES)]
         return [str(pathlib.PurePosixPath(video, name)) for name in names]
 
     def _image_of(self, video: str, stem: str, found: dict[str, str]) -> str:

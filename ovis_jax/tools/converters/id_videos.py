@@ -98,12 +98,12 @@ def write_videos(
     for place in tqdm(written, unit="video", disable=None, leave=False):
         (path / place.folder).mkdir(parents=True)
         drawn = [i for i in annotations.instances_of(place.video.id) if i.id in numbers]
+        told = place.told_by([f"{place.folder}/{stem}.jpg" for stem in place.stems])
         for frame, name in enumerate(place.video.file_names):
             pixels, overlap = _draw(place.video, drawn, numbers, frame, dtype)
             shared += overlap
-            own = f"{place.folder}/{place.stems[frame]}.jpg"  # what a reader guesses
             file = path / place.folder / f"{place.stems[frame]}.png"
-            write_numbers(file, pixels, None if own == name and not place.numbered else name)
+            write_numbers(file, pixels, None if told else name)
     notes = []
     if any(instance.iscrowd for instance in annotations.instances):
         notes.append("crowds are not kept")

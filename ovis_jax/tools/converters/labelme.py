@@ -62,13 +62,14 @@ def write(path: pathlib.Path, annotations: Annotations) -> list[str]:
     written = written_videos(annotations)
     for place in tqdm(written, unit="video", disable=None, leave=False):
         objects = [i for i in annotations.instances_of(place.video.id) if not i.iscrowd]
+        image_fields = _image_fields(place)
         for frame, stem in enumerate(place.stems):
             shapes = [
                 shape
                 for group, instance in enumerate(objects, start=1)
                 for shape in _shapes(instance, frame, names[instance.category_id], group)
             ]
-            document = _document(place.video, shapes) | _names(place, frame)
+            document = _document(place.video, shapes) | image_fields[frame]
             write_json(path / place.folder / f"{stem}.json", document)
     crowds = any(instance.iscrowd for instance in annotations.instances)
     return ["crowds are not kept"] * crowds + numbering_note(written, ".json")
@@ -86,15 +87,19 @@ def _document(video: Video, shapes: list[dict]) -> dict:
     }
 
 
-def _names(place: WrittenVideo, frame: int) -> dict:
-    """The path of the image, from the folder of the file; and its name where that is not enough."""
-    name = place.video.file_names[frame]
-    image = posixpath.basename(name)
-    if image and name == f"{place.folder}/{image}" and not place.numbered:
-        return {"imagePath": image}
-    if not posixpath.isabs(name):
-        image = posixpath.relpath(name, place.folder)
-    return {"imagePath": image, FILE_NAME: name}
+def _image_fields(place: WrittenVideo) -> list[dict]:
+    """Path of each image, from the folder of the file; and the name where that is not enough."""
+    names = place.video.file_names
+    bare = [posixpath.basename(name) for name in names]
+    if place.told_by([f"{place.folder}/{image}" for image in bare]):
+        return [{"imagePath": image} for image in bare]
+    return [
+        {
+            "imagePath": name if posixpath.isabs(name) else posixpath.relpath(name, place.folder),
+            FILE_NAME: name,
+        }
+        for name in names
+    ]
 
 
 def _shapes(instance: Instance, frame: int, label: str, group: int) -> list[dict]:

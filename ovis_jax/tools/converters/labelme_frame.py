@@ -11,6 +11,7 @@ from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, list_of, required, shown, whole_number
+from ovis_jax.formats.frame_names import IMAGE_SUFFIXES
 from ovis_jax.formats.json_stream import open_json
 from ovis_jax.tools.converters.image_sizes import size_of_base64, size_of_file
 from ovis_jax.tools.converters.labelme_shapes import NO_AREA, Part, kind_of, part_of, united
@@ -18,7 +19,6 @@ from ovis_jax.tools.converters.labelme_shapes import NO_AREA, Part, kind_of, par
 FILE_NAME = "ovis_file_name"  # a field of this repository, which labelme keeps
 _FIELDS = ("shapes", "imagePath", "imageHeight", "imageWidth", "imageData", FILE_NAME)
 _SIDES = ("imageWidth", "imageHeight")
-_SUFFIXES = (".jpg", ".png", ".jpeg", ".bmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _image_size(
         candidates = [file.parent / image.as_posix()]
         candidates += [images / image.name] if images else []
     if images is not None:
-        endings = [ending for suffix in _SUFFIXES for ending in (suffix, suffix.upper())]
+        endings = [ending for suffix in IMAGE_SUFFIXES for ending in (suffix, suffix.upper())]
         candidates += [images / f"{file.stem}{ending}" for ending in endings]
         if isinstance(fields.get(FILE_NAME), str):
             candidates.append(images.parent / fields[FILE_NAME])

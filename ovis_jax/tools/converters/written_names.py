@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ovis_jax.formats.annotations import Annotations, Video
-from ovis_jax.formats.frame_names import distinct_in_order, is_passed_over
+from ovis_jax.formats.frame_names import IMAGE_SUFFIXES, distinct_in_order, is_passed_over
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # of Windows
@@ -35,6 +35,17 @@ class WrittenVideo:
     folder: str
     stems: Sequence[str]
     numbered: bool
+
+    def told_by(self, names: Sequence[str]) -> bool:
+        """Whether readers know the names of all frames if they take them for `names`, [T].
+
+        With a folder of images they look for the stem of the file, among images alone.
+        """
+        return (
+            not self.numbered
+            and tuple(names) == self.video.file_names
+            and all(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
+        )
 
 
 def written_videos(annotations: Annotations) -> list[WrittenVideo]:
