@@ -55,7 +55,7 @@ def videos_of(annotations):
 
 @pytest.mark.parametrize("with_images", [False, True])
 @pytest.mark.parametrize("kind", ["davis", "mots", "labelme"])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(SEEDS)
 def test_frames_come_back_in_order_whatever_their_names_are(kind, with_images, seed):
     read, write, _ = FORMATS[kind]
