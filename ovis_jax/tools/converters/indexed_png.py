@@ -50,8 +50,11 @@ def decode_numbers(content: bytes, where: str, size: tuple[int, int] | None = No
     """
     try:
         chunks = list(png_chunks.split(content))
-        width, height, bits, color_type = struct.unpack_from(_HEADER, chunks[0][1])
-    except (struct.error, IndexError, ValueError):
+        (kind, header), *_ = chunks
+        width, height, bits, color_type = struct.unpack_from(_HEADER, header)
+        if kind != b"IHDR":
+            raise ValueError("the header is not the first chunk")
+    except (struct.error, ValueError):
         raise InputError(f"{where}: not a PNG file that can be read") from None
     if color_type not in (_GREY, _INDEXED, _GREY_ALPHA):
         raise InputError(f"{where}: pixels have colours, expected a palette or grey numbers")
