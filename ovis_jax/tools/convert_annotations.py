@@ -72,11 +72,11 @@ def run(options: argparse.Namespace) -> list[str]:
         raise InputError(f"{output}: expected a new or an empty folder")
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(
-        options.images,
-        categories,
-        options.crowds_are_objects,
-        options.annotations,
-        options.first_frame,
+        images=options.images,
+        categories=categories,
+        crowds_are_objects=options.crowds_are_objects,
+        annotations=options.annotations,
+        first_frame=options.first_frame,
     )
     annotations = _READERS[options.source](options.input, sources)
     if options.crowds_are_objects:

@@ -34,6 +34,10 @@ def test_several_numbers_of_a_name_count_from_left_to_right():
         ["01.jpg", "02.jpg", "cover.jpg"],
         ["00b.jpg", "0a1.jpg", "1f0.jpg", "c3d.jpg"],  # hexadecimal, all equally long
         ["t1.50.jpg", "t2.25.jpg", "t10.00.jpg"],  # decimal numbers with one order
+        ["2024.9.30.jpg", "2024.10.1.jpg"],  # dates
+        ["frame.jpg", "frame-1.jpg"],
+        ["9_left.jpg", "10_right.jpg"],
+        ["clip03_9_jpg.rf.c0ffee.jpg", "clip03_10_jpg.rf.1dea.jpg", "clip03_11_jpg.rf.f00.jpg"],
         ["0" * 5000 + "1.jpg", "9" * 5000 + ".jpg"],
     ],
 )
@@ -50,6 +54,10 @@ def test_names_with_one_order_are_sorted(names):
         ["9.png", "a.png", "10.png"],
         ["1.jpg", "2.jpg", "10.jpg", "cover.jpg"],
         ["-1.jpg", "0.jpg", "1.jpg"],
+        ["9a.jpg", "10b.jpg", "1c.jpg"],  # may be hexadecimal
+        ["9_a_1.jpg", "9_b_2.jpg", "10_a_3.jpg"],
+        ["1_01.jpg", "01_1.jpg", "1-01.jpg"],
+        ["2024.10.1 1.5.jpg", "2024.10.1 1.25.jpg"],
     ],
 )
 def test_an_order_in_doubt_is_an_error_that_names_two_files(names):
@@ -64,6 +72,12 @@ def test_files_are_found_by_their_suffix_in_capitals_too_and_hidden_ones_are_pas
         (tmp_path / name).touch()
     (tmp_path / "3.jpg").mkdir()
     assert [path.name for path in files_in_order(tmp_path, (".jpg",))] == ["2.JPG", "10.jpg"]
+
+
+def test_a_link_to_a_file_that_is_gone_is_still_a_frame(tmp_path):
+    (tmp_path / "1.jpg").touch()
+    (tmp_path / "2.jpg").symlink_to(tmp_path / "gone.jpg")
+    assert [path.name for path in files_in_order(tmp_path, (".jpg",))] == ["1.jpg", "2.jpg"]
 
 
 def test_a_writer_can_ask_whether_its_names_would_be_read_in_order():

@@ -6,12 +6,25 @@ import dataclasses
 import pathlib
 from collections.abc import Hashable, Sequence
 
-from ovis_jax.formats.annotations import Annotations, Category, Video
+from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.frame_names import files_in_order, natural_key
+from ovis_jax.formats.frame_names import (
+    IMAGE_SUFFIXES,
+    files_in_order,
+    is_passed_over,
+    natural_key,
+)
+from ovis_jax.tools.converters.written_names import video_names
 
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
+__all__ = [
+    "Clip",
+    "Sources",
+    "annotations_of",
+    "numbered",
+    "subfolders",
+    "video_names",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,19 +70,27 @@ class Sources:
                 raise InputError(f"{path}: label {name!r} is none of the given categories")
         return ids
 
-    def frame_names(self, video: str, stems: Sequence[str]) -> list[str]:
+    def frame_names(
+        self, video: str, stems: Sequence[str], recorded: Sequence[str | None] = ()
+    ) -> list[str]:
         """File names of frames whose stems are known, relative to the folder of all frames.
+
+        Args:
+          video: name of the folder of its frames.
+          stems: of the frames' files.
+          recorded: for each frame the name that the foreign files have of it, or None; or nothing.
 
         Raises:
           InputError: the folder of images lacks one.
         """
-        if self.images is None:
-            return [f"{video}/{stem}.jpg" for stem in stems]
-        found = {pathlib.Path(name).stem: name for name in self.frames_of(video)}
-        for stem in stems:
-            if stem not in found:
-                raise InputError(f"{self.images / video}: no image is named {stem}")
-        return [found[stem] for stem in stems]
+        recorded = recorded or [None] * len(stems)
+        found = {}
+        if self.images is not None and None in recorded:
+            found = {pathlib.Path(name).stem: name for name in self.frames_of(video)}
+        return [
+            self._image(name) if name is not None else self._image_of(video, stem, found)
+            for stem, name in zip(stems, recorded, strict=True)
+        ]
 
     def frames_of(self, video: str) -> list[str]:
         """File names of all images of a video, in the order of `natural_order`.
@@ -80,7 +101,26 @@ class Sources:
         folder = self.images / video
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder, expected images of a video")
-        return [f"{video}/{file.name}" for file in files_in_order(folder, _IMAGES)]
+        names = [file.name for file in files_in_order(folder, IMAGE_SUFFIXES)]
+        return [str(pathlib.PurePosixPath(video, name)) for name in names]
+
+    def _image_of(self, video: str, stem: str, found: dict[str, str]) -> str:
+        """The name of a frame of which the stem is known."""
+        if self.images is None:
+            return f"{video}/{stem}.jpg"
+        if stem not in found:
+            raise InputError(f"{self.images / video}: no image is named {stem}")
+        return found[stem]
+
+    def _image(self, name: str) -> str:
+        """The name of a frame that had this one, whose suffix may have changed since."""
+        if self.images is None or (self.images / name).is_file():
+            return name
+        path = pathlib.PurePosixPath(name)
+        for image in self.frames_of(str(path.parent)):
+            if pathlib.PurePosixPath(image).stem == path.stem:
+                return image
+        raise InputError(f"{self.images / path.parent}: no image is named {path.stem}")
 
 
 class Clip:
@@ -170,21 +210,6 @@ def numbered(ids: dict[str, int]) -> list[Category]:
     return [Category(number, name) for name, number in ids.items()]
 
 
-def video_names(videos: Sequence[Video]) -> list[str]:
-    """A name for each video that can be that of a folder: the folder of its frames.
-
-    Where two videos share one, or a frame is not in just one folder, `video_<id>`.
-    """
-    folders = []
-    for video in videos:
-        parents = {pathlib.PurePosixPath(name).parent for name in video.file_names}
-        whole = len(parents) == 1 and len(next(iter(parents)).parts) == 1
-        folders.append(str(parents.pop()) if whole else "")
-    plain = [folder not in ("", "..", "/") and folders.count(folder) == 1 for folder in folders]
-    named = zip(videos, folders, plain, strict=True)
-    return [folder if ok else f"video_{video.id}" for video, folder, ok in named]
-
-
 def subfolders(path: pathlib.Path, suffix: str) -> list[tuple[str, list[pathlib.Path]]]:
     """Name and files of every video: of the folder itself, or of each folder in it.
 
@@ -193,17 +218,23 @@ def subfolders(path: pathlib.Path, suffix: str) -> list[tuple[str, list[pathlib.
       suffix: of the files, in small letters.
 
     Returns:
-      The files in the order of `natural_order`, videos likewise.
+      The files in the order of `natural_order`, videos likewise. Hidden folders, and those in which
+      systems keep things of their own, are passed over.
 
     Raises:
       InputError: there is no file with this suffix, or the order of files is in doubt.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    inner = [folder for folder in path.iterdir() if folder.is_dir()]
+    inner = [f for f in path.iterdir() if f.is_dir() and not is_passed_over(f.name)]
     folders = [path, *sorted(inner, key=lambda folder: (natural_key(folder.name), folder.name))]
-    found = [(folder.name, files_in_order(folder, (suffix,))) for folder in folders]
+    found = [(_name_of(folder), files_in_order(folder, (suffix,))) for folder in folders]
     videos = [(name, files) for name, files in found if files]
     if not videos:
         raise InputError(f"{path}: no {suffix} file, here or in a folder for each video")
     return videos
+
+
+def _name_of(folder: pathlib.Path) -> str:
+    """The last part of a path, also of `.` and of one that ends in `..`."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name

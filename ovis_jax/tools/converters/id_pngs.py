@@ -2,30 +2,23 @@
 
 DAVIS: the pixels of object k are k, 0 is background and 255 void; there are no categories. MOTS:
 1000 * category + number in 16 bits, 0 is background and 10000 a region to ignore. A pixel belongs
-to one object; occlusion levels have no place.
+to one object; occlusion levels have no place. Names of frames that are not those of the files are
+kept as a text in the files.
 """
 
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
-from ovis_jax.formats import rle
-from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
+from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    subfolders,
-    video_names,
-)
-from ovis_jax.tools.converters.indexed_png import read_numbers, write_numbers
+from ovis_jax.tools.converters.clips import Sources, annotations_of
+from ovis_jax.tools.converters.davis_numbers import DavisNumbers
+from ovis_jax.tools.converters.id_videos import read_videos, write_videos
 
-_VOID = 255
+_MOST_OBJECTS = 254  # of a DAVIS video; 255 is void
 _PER_CATEGORY, _IGNORED = 1000, 10000
 _MAX_CATEGORY = 64  # of 16 bits
 
@@ -33,13 +26,21 @@ _MAX_CATEGORY = 64  # of 16 bits
 def read_davis(path: pathlib.Path, sources: Sources) -> Annotations:
     """Reads a folder of DAVIS PNGs; all objects get the one category given, or `object`.
 
+    `DavisNumbers` says what void is.
+
     Raises:
       InputError: a file cannot be used, or several categories are given.
     """
     categories = sources.categories or [Category(1, "object")]
     if len(categories) != 1:
         raise InputError(f"{path}: DAVIS has no categories; give one for all objects, not several")
-    clips = _read_clips(path, sources, lambda number: categories[0].id, _VOID)
+    numbers = DavisNumbers()
+    clips = [
+        video.clip(dict.fromkeys(numbers.of_objects(video), categories[0].id))
+        for video in read_videos(path, sources)
+    ]
+    for line in numbers.notes():
+        sources.note(line)
     return annotations_of(clips, categories, path)
 
 
@@ -52,9 +53,8 @@ def write_davis(path: pathlib.Path, annotations: Annotations) -> list[str]:
     Raises:
       InputError: a video has more than 254 objects.
     """
-    numbers = _numbers_in_video(annotations, _VOID - 1)
-    lost = _write_clips(path, annotations, numbers, np.uint8)
-    return ["categories are not kept", *lost]
+    numbers = _numbers_in_video(annotations, _MOST_OBJECTS)
+    return ["categories are not kept", *write_videos(path, annotations, numbers, np.uint8)]
 
 
 def read_mots(path: pathlib.Path, sources: Sources) -> Annotations:
@@ -64,12 +64,11 @@ def read_mots(path: pathlib.Path, sources: Sources) -> Annotations:
       InputError: a file cannot be used, or a category is none of those given.
     """
     found: set[int] = set()
-
-    def category_of(number: int) -> int:
-        found.add(number // _PER_CATEGORY)
-        return number // _PER_CATEGORY
-
-    clips = _read_clips(path, sources, category_of, _IGNORED)
+    clips = []
+    for video in read_videos(path, sources, _check_mots):
+        ids = {number: number // _PER_CATEGORY for number in video.masks if number != _IGNORED}
+        found |= set(ids.values())
+        clips.append(video.clip(ids))
     categories = sources.categories
     if categories is None:
         categories = [Category(number, f"category {number}") for number in sorted(found) or [1]]
@@ -99,8 +98,19 @@ def write_mots(path: pathlib.Path, annotations: Annotations) -> list[str]:
             numbers[instance.id] = _IGNORED
         else:
             numbers[instance.id] += _PER_CATEGORY * instance.category_id
-    lost = _write_clips(path, annotations, numbers, np.uint16)
-    return ["names of categories are not kept", *lost]
+    return [
+        "names of categories are not kept",
+        *write_videos(path, annotations, numbers, np.uint16),
+    ]
+
+
+def _check_mots(file: pathlib.Path, numbers: list[int]) -> None:
+    """Raises InputError if a number has no category."""
+    if numbers and min(numbers) < _PER_CATEGORY:
+        raise InputError(
+            f"{file}: {min(numbers)} in the pixels, expected 1000 * category + number; values "
+            "below 1000 are object numbers, use --from davis"
+        )
 
 
 def _numbers_in_video(annotations: Annotations, most: int) -> dict[int | str, int]:
@@ -115,66 +125,3 @@ def _numbers_in_video(annotations: Annotations, most: int) -> dict[int | str, in
             )
         numbers |= {instance.id: k for k, instance in enumerate(objects, start=1)}
     return numbers
-
-
-def _read_clips(
-    path: pathlib.Path, sources: Sources, category_of: Callable[[int], int], ignored: int
-) -> list[Clip]:
-    """All videos; `category_of` gives the category id of a number in the pixels."""
-    clips = []
-    for name, files in tqdm(subfolders(path, ".png"), unit="video", disable=None, leave=False):
-        clip = None
-        for frame, file in enumerate(files):
-            pixels = read_numbers(file)
-            height, width = pixels.shape
-            if clip is None:
-                names = sources.frame_names(name, [file.stem for file in files])
-                clip = Clip(names, width, height)
-            if (width, height) != (clip.width, clip.height):
-                size = f"{clip.width}x{clip.height}"
-                raise InputError(f"{file}: {width}x{height} pixels, the first frame has {size}")
-            for number in np.unique(pixels).tolist():
-                if number not in (0, ignored):
-                    mask = rle.encode(pixels == number)
-                    clip.add(number, category_of(number), frame, mask)
-        clips.append(clip)
-    return clips
-
-
-def _write_clips(
-    path: pathlib.Path, annotations: Annotations, numbers: dict[int | str, int], dtype: type
-) -> list[str]:
-    """Writes `path`/video/frame.png; what was lost. Objects without a number are left out."""
-    shared = 0
-    names = video_names(annotations.videos)
-    for video, name in zip(
-        tqdm(annotations.videos, unit="video", disable=None, leave=False), names, strict=True
-    ):
-        (path / name).mkdir(parents=True, exist_ok=True)
-        drawn = [i for i in annotations.instances_of(video.id) if i.id in numbers]
-        for frame, file_name in enumerate(video.file_names):
-            pixels, overlap = _draw(video, drawn, numbers, frame, dtype)
-            shared += overlap
-            write_numbers(path / name / f"{pathlib.PurePath(file_name).stem}.png", pixels)
-    lost = []
-    if any(instance.iscrowd for instance in annotations.instances):
-        lost.append("crowds are not kept")
-    if any(instance.occlusion for instance in annotations.instances):
-        lost.append("occlusion levels are not kept")
-    if shared:
-        lost.append(f"{shared} pixels of several objects are kept for the last of them")
-    return lost
-
-
-def _draw(
-    video: Video, drawn: list[Instance], numbers: dict[int | str, int], frame: int, dtype: type
-) -> tuple[np.ndarray, int]:
-    """The numbers of a frame, and how many pixels belong to several objects."""
-    pixels, overlap = np.zeros((video.height, video.width), dtype), 0
-    for instance in drawn:
-        mask = instance.mask(frame)
-        if mask is not None:
-            inside = mask.astype(bool)
-            overlap += np.count_nonzero(pixels[inside])
-            pixels[inside] = numbers[instance.id]
-    return pixels, overlap

@@ -1,6 +1,7 @@
-"""PNG files whose pixels are numbers: 8 bits with a palette, 8 or 16 bits of grey.
+"""PNG files whose pixels are numbers: with a palette or grey, of 1 to 16 bits.
 
-OpenCV turns palettes into colours; here the palette is replaced by one whose colours are the
+What counts are the samples as they stand in the file. OpenCV turns palettes into colours and
+stretches grey of 1, 2 and 4 bits to 0…255; so all of them get a palette whose colours are the
 numbers themselves before OpenCV sees the file.
 """
 
@@ -8,18 +9,19 @@ from __future__ import annotations
 
 import pathlib
 import struct
-import zlib
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.converters import png_chunks
 from ovis_jax.visualization.colors import identity_color
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _INDEXED = 0, 3  # colour types
+_GREY, _INDEXED, _GREY_ALPHA = 0, 3, 4  # colour types
 _COLOR_TYPE = 9  # its place in the header chunk
+_HEADER = ">IIBB"  # width, height, bits, colour type
+_MOST_PACKED = 1032  # bytes that one byte of a zlib stream can stand for, at most
+_IDENTITY = bytes(value for number in range(256) for value in (number, number, number))
 
 
 def read_numbers(path: pathlib.Path) -> np.ndarray:
@@ -32,64 +34,88 @@ def read_numbers(path: pathlib.Path) -> np.ndarray:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return decode_numbers(content, str(path))
+
+
+def decode_numbers(content: bytes, where: str, size: tuple[int, int] | None = None) -> np.ndarray:
+    """The number of every pixel of a PNG file, [h, w] uint8 or uint16.
+
+    Args:
+      content: of the file.
+      where: names it in messages.
+      size: (width, height) that it must have; or None.
+
+    Raises:
+      InputError: it is damaged, has colours instead of numbers, or another size.
+    """
     try:
-        chunks = list(_chunks(content))
-        color_type = chunks[0][1][_COLOR_TYPE]
-    except (struct.error, IndexError, ValueError):
-        raise InputError(f"{path}: not a PNG file that can be read") from None
-    if color_type not in (_GREY, _INDEXED):
-        raise InputError(f"{path}: pixels have colours, expected a palette or grey numbers")
-    if color_type == _INDEXED:
-        plain = bytes(i for number in range(256) for i in (number, number, number))
-        content = _file(
-            [(kind, plain[: len(data)] if kind == b"PLTE" else data) for kind, data in chunks]
+        chunks = list(png_chunks.split(content))
+        (kind, header), *_ = chunks
+        width, height, bits, color_type = struct.unpack_from(_HEADER, header)
+        if kind != b"IHDR":
+            raise ValueError("the header is not the first chunk")
+    except (struct.error, ValueError):
+        raise InputError(f"{where}: not a PNG file that can be read") from None
+    if color_type not in (_GREY, _INDEXED, _GREY_ALPHA):
+        raise InputError(f"{where}: pixels have colours, expected a palette or grey numbers")
+    if size not in (None, (width, height)):
+        raise InputError(
+            f"{where}: the PNG has {width}x{height} pixels, expected {size[0]}x{size[1]}"
         )
+    packed = sum(len(data) for kind, data in chunks if kind == b"IDAT")
+    if width * height * bits > 8 * _MOST_PACKED * packed:
+        raise InputError(f"{where}: not a PNG file that can be read")
     try:
+        content = png_chunks.join(_plain(chunks, bits, color_type))
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # too large
         image = None
     if image is None:
-        raise InputError(f"{path}: not a PNG file that can be read")
-    return image if image.ndim == 2 else image[..., 0]
+        raise InputError(f"{where}: not a PNG file that can be read")
+    numbers = image if image.ndim == 2 else image[..., 0]
+    if color_type == _GREY_ALPHA and numbers[image[..., -1] != np.iinfo(image.dtype).max].any():
+        raise InputError(f"{where}: pixels with numbers are transparent")
+    return numbers
 
 
-def write_numbers(path: pathlib.Path, numbers: np.ndarray) -> None:
+def recorded_name(path: pathlib.Path) -> str | None:
+    """The name of the frame that `write_numbers` kept in a file, if it did; never an error."""
+    try:
+        return png_chunks.file_name_of(png_chunks.split(path.read_bytes()))
+    except (OSError, ValueError, struct.error):
+        return None
+
+
+def write_numbers(path: pathlib.Path, numbers: np.ndarray, file_name: str | None = None) -> None:
     """Writes [h, w] numbers: uint8 with a palette of identity colours, uint16 as grey.
 
     Number 0 is black.
+
+    Args:
+      path: of the file.
+      numbers: of the pixels.
+      file_name: of the frame, kept as a text in the file if it is given.
     """
     _, content = cv2.imencode(".png", numbers)
-    content = content.tobytes()
+    header, *rest = png_chunks.split(content.tobytes())
     if numbers.dtype == np.uint8:
-        (kind, header), *rest = _chunks(content)
-        header = header[:_COLOR_TYPE] + bytes([_INDEXED]) + header[_COLOR_TYPE + 1 :]
         colors = [(0, 0, 0), *map(identity_color, range(255))]
         palette = (b"PLTE", bytes(value for color in colors for value in color))
-        content = _file([(kind, header), palette, *rest])
-    path.write_bytes(content)
+        header, rest = (header[0], _of_type(header[1], _INDEXED)), [palette, *rest]
+    if file_name is not None:
+        rest = [*rest[:-1], *png_chunks.file_name_chunk(file_name), rest[-1]]
+    path.write_bytes(png_chunks.join([header, *rest]))
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and data of every chunk of a PNG file; the first is its header."""
-    if not content.startswith(_SIGNATURE):
-        raise ValueError("no PNG file")
-    place, kind = len(_SIGNATURE), b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", content, place)
-        data = content[place + 8 : place + 8 + length]
-        checksum = content[place + 8 + length : place + 12 + length]
-        if checksum != _checksum(kind, data):
-            raise ValueError("a chunk is damaged or cut off")
-        yield kind, data
-        place += length + 12
+def _plain(chunks: list[png_chunks.Chunk], bits: int, color_type: int) -> list[png_chunks.Chunk]:
+    """The chunks without which there is no image, with a palette of numbers instead of greys."""
+    (kind, header), *rest = chunks
+    pixels = [chunk for chunk in rest if chunk[0] in (b"IDAT", b"IEND")]
+    if color_type == _GREY_ALPHA or bits > 8:
+        return [(kind, header), *pixels]
+    palette = (b"PLTE", _IDENTITY[: 3 << bits])
+    return [(kind, _of_type(header, _INDEXED)), palette, *pixels]
 
 
-def _file(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    parts = [_SIGNATURE]
-    for kind, data in chunks:
-        parts.append(struct.pack(">I", len(data)) + kind + data + _checksum(kind, data))
-    return b"".join(parts)
-
-
-def _checksum(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", zlib.crc32(kind + data))
+def _of_type(header: bytes, color_type: int) -> bytes:
+    return header[:_COLOR_TYPE] + bytes([color_type]) + header[_COLOR_TYPE + 1 :]

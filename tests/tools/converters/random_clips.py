@@ -10,15 +10,55 @@ from ovis_jax.formats.documents import from_document
 CATEGORIES = [{"id": 3, "name": "a dog"}, {"id": 8, "name": 'Üe <&> "b"'}]
 
 
-def random_annotations(seed: int) -> Annotations:
-    """One to three videos of up to four frames and objects; an object has a mask in some frame."""
+_FOLDERS = ("{v}/", "{v}/", "left/", "Left/", "deep/{v}/", "", "../", "/abs/", "b:{v}/", "..")
+_STEMS = (
+    "{t}",
+    "{t:02d}",
+    "f{r}",
+    "{h}",
+    "A",
+    "a",
+    "frame{t}.5",
+    "{r}\u00e4",
+    "x:{t}",
+    ".{t}",
+    "nul",
+)
+_SUFFIXES = (".jpg", ".jpg", ".PNG", "", ".tar.gz")
+
+
+def random_names(rng: np.random.Generator, video_id: int, length: int) -> list[str]:
+    """Names of frames: orderly ones, and all that annotation files may hold."""
+    folders = rng.choice(_FOLDERS, rng.integers(1, 3))
+    stems = rng.choice(_STEMS, 1 if rng.random() < 0.7 else 3)
+    suffixes = rng.choice(_SUFFIXES, rng.integers(1, 3))
+    first, step = rng.integers(0, 3), rng.choice([1, 1, 7, -1])
+    return [
+        (rng.choice(folders) + rng.choice(stems) + rng.choice(suffixes)).format(
+            v=video_id, t=int(first + step * t) % 100, r=rng.integers(0, 20), h=rng.bytes(2).hex()
+        )
+        for t in range(length)
+    ]
+
+
+def random_annotations(seed: int, names=None, most_frames: int = 4) -> Annotations:
+    """One to three videos of up to four frames and objects; an object has a mask in some frame.
+
+    `names` makes the names of the frames, as `random_names`.
+    """
     rng = np.random.default_rng(seed)
     videos, records = [], []
     for video_id in rng.permutation(9)[: rng.integers(1, 4)] + 1:
-        width, height, length = rng.integers(1, 16), rng.integers(1, 14), rng.integers(1, 5)
-        names = [f"clip {video_id}/{frame:03d}.jpg" for frame in range(length)]
+        width, height, length = (
+            rng.integers(1, 16),
+            rng.integers(1, 14),
+            rng.integers(1, most_frames + 1),
+        )
+        file_names = [f"clip {video_id}/{frame:03d}.jpg" for frame in range(length)]
+        if names is not None:
+            file_names = names(rng, int(video_id), int(length))
         size = dict(width=int(width), height=int(height), length=int(length))
-        videos.append(dict(id=int(video_id), file_names=names, **size))
+        videos.append(dict(id=int(video_id), file_names=file_names, **size))
         owners = rng.integers(-1, rng.integers(1, 5), (length, height, width))
         if rng.random() < 0.5:  # larger parts
             owners = np.repeat(np.repeat(owners, 3, axis=1), 3, axis=2)[:, :height, :width]

@@ -1,9 +1,9 @@
-import struct
-import zlib
+import pathlib
 
 import cv2
 import numpy as np
 import pytest
+from tools.converters.png_files import INDEXED, png_file
 
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
@@ -12,29 +12,12 @@ from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.indexed_png import read_numbers, write_numbers
 
 
-def indexed_png(pixels, bits, palette):
-    """A PNG file with a palette and 1, 2, 4 or 8 bits a pixel, put together by hand."""
-    height, width = pixels.shape
-    per_byte = 8 // bits
-    padded = np.pad(pixels, ((0, 0), (0, -width % per_byte)))
-    shifts = np.arange(per_byte)[::-1] * bits
-    packed = (padded.reshape(height, -1, per_byte) << shifts).sum(axis=2).astype(np.uint8)
-    rows = b"".join(b"\0" + row.tobytes() for row in packed)
-    header = struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"PLTE", bytes(palette)), (b"tRNS", b"\0\x80"),
-              (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]  # fmt: skip
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in chunks:
-        checksum = struct.pack(">I", zlib.crc32(kind + data))
-        content += struct.pack(">I", len(data)) + kind + data + checksum
-    return content
-
-
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_numbers_of_a_palette_are_read_even_if_its_colours_are_all_the_same(tmp_path, bits):
     pixels = np.random.default_rng(0).integers(0, 2**bits, (9, 13))
     path = tmp_path / "a.png"
-    path.write_bytes(indexed_png(pixels, bits, [7, 7, 7] * 2**bits))
+    chunks = [(b"PLTE", bytes([7, 7, 7] * 2**bits)), (b"tRNS", b"\0\x80")]
+    path.write_bytes(png_file(pixels, bits, INDEXED, chunks=chunks))
     np.testing.assert_array_equal(read_numbers(path), pixels)
 
 
@@ -101,6 +84,103 @@ def test_what_is_wrong_with_a_png_is_said_with_its_name(tmp_path):
     write_numbers(clip / "1.png", np.uint8([[0, 1, 0]]))
     with pytest.raises(InputError, match="1.png: 3x1 pixels, the first frame has 2x1"):
         id_pngs.read_davis(clip, Sources())
+
+
+def read_video(folder, read, frames, bits=8):
+    """Reads frames given as rows of numbers; objects by areas, notes."""
+    (folder / "clip").mkdir()
+    for number, row in enumerate(frames):
+        (folder / f"clip/{number}.png").write_bytes(png_file(np.array([row]), bits))
+    sources = Sources()
+    read_back = read(folder, sources)
+    return [i.areas.tolist() for i in read_back.instances], sources.notes
+
+
+@pytest.mark.parametrize("bits, white", [(8, 255), (16, 255), (16, 65535)])
+def test_black_and_white_masks_are_one_object_and_that_is_noted(tmp_path, bits, white):
+    frames = [[0, white, white], [0, 0, 0], [0, 0, white]]
+    areas, notes = read_video(tmp_path, id_pngs.read_davis, frames, bits)
+    assert areas == [[2, 0, 1]]
+    assert notes == [f"video clip: {white} is the only number besides 0 and taken as one object, "
+                     "not as void"]  # fmt: skip
+
+
+def test_white_is_void_in_every_frame_of_a_video_that_has_other_numbers(tmp_path):
+    areas, notes = read_video(tmp_path, id_pngs.read_davis, [[0, 0, 255], [3, 3, 255]])
+    assert areas == [[0, 2]] and notes == []
+
+
+def test_void_that_is_larger_than_all_objects_is_noted(tmp_path):
+    areas, notes = read_video(tmp_path, id_pngs.read_davis, [[0, 255, 255], [3, 255, 255]])
+    assert areas == [[0, 1]] and "void has more pixels than all objects" in notes[0]
+
+
+def test_numbers_beyond_255_make_255_an_object_and_65535_void(tmp_path):
+    frames = [[254, 255, 300, 65535], [300, 300, 255, 0]]
+    areas, notes = read_video(tmp_path, id_pngs.read_davis, frames, 16)
+    assert areas == [[1, 0], [1, 1], [1, 2]]
+    assert notes == ["video clip: 255 is an object, not void, since there are numbers above it"]
+
+
+def test_numbers_of_mots_given_as_davis_are_noted(tmp_path):
+    areas, notes = read_video(tmp_path, id_pngs.read_davis, [[1001, 2001, 0]], 16)
+    assert len(areas) == 2 and "--from mots" in notes[0]
+
+
+def test_videos_with_one_note_share_a_line(tmp_path):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(png_file(np.array([[0, 255]]), 8))
+    sources = Sources()
+    id_pngs.read_davis(tmp_path, sources)
+    (note,) = sources.notes
+    assert note.startswith("video a and 2 more: 255 is the only number")
+
+
+@pytest.mark.parametrize("frames", [[[0, 1], [0, 2]], [[1001, 0], [1001, 255]], [[0, 999]]])
+def test_object_numbers_given_as_mots_are_refused(tmp_path, frames):
+    with pytest.raises(InputError, match=r"\.png: \d+ in the pixels, .*use --from davis"):
+        read_video(tmp_path, id_pngs.read_mots, frames, 16)
+
+
+def test_a_photograph_is_no_mask(tmp_path):
+    with pytest.raises(InputError, match="0.png: 6000 different numbers"):
+        read_video(tmp_path, id_pngs.read_davis, [np.arange(6001)], 16)
+
+
+def test_frames_come_in_the_order_of_their_numbers_and_hidden_files_are_passed_over(tmp_path):
+    (tmp_path / "ids/clip").mkdir(parents=True)
+    for number in (1, 2, 9, 10, 11):
+        suffix = ".PNG" if number == 2 else ".png"
+        pixels = np.uint8([[1] * number + [0] * (11 - number)])
+        write_numbers(tmp_path / f"ids/clip/{number}{suffix}", pixels)
+        (tmp_path / f"ids/clip/._{number}.png").write_bytes(b"Mac OS X")
+    for folder in (".ipynb_checkpoints", "__MACOSX", "@eaDir"):
+        (tmp_path / "ids" / folder).mkdir()
+        (tmp_path / "ids" / folder / "1.png").touch()
+    (tmp_path / "ids/clip/Thumbs.db").touch()
+    read = id_pngs.read_davis(tmp_path / "ids", Sources())
+    assert [name[5:] for name in read.videos[0].file_names] == [
+        f"{number}.jpg" for number in (1, 2, 9, 10, 11)
+    ]
+    assert read.instances[0].areas.tolist() == [1, 2, 9, 10, 11]
+
+
+def test_two_images_of_one_frame_are_an_error(tmp_path):
+    for name in ("ids/clip/7.png", "images/clip/7.jpg", "images/clip/7.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_numbers(tmp_path / name, np.uint8([[0, 1]]))
+    with pytest.raises(InputError, match="7.jpg or 7.png"):
+        id_pngs.read_davis(tmp_path / "ids", Sources(images=tmp_path / "images"))
+
+
+def test_a_folder_can_be_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "clip").mkdir()
+    write_numbers(tmp_path / "clip/0.png", np.uint8([[0, 1]]))
+    monkeypatch.chdir(tmp_path / "clip")
+    for path in (".", "../clip", "../clip/..", "../clip/../clip/."):
+        read = id_pngs.read_davis(pathlib.Path(path), Sources())
+        assert read.videos[0].file_names == ("clip/0.jpg",)
 
 
 def test_davis_has_one_category(tmp_path):

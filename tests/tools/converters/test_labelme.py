@@ -1,10 +1,13 @@
+import base64
 import json
 
+import cv2
 import numpy as np
 import pytest
 from tools.converters.squares import HEIGHT, SQUARE, WIDTH, square_mask
 
 from ovis_jax.formats.annotations import Category
+from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import labelme
 from ovis_jax.tools.converters.clips import Sources
@@ -71,3 +74,71 @@ def test_labels_that_are_no_given_category_are_named(tmp_path):
     (tmp_path / "7.json").write_text(labelme_file([{}]))
     with pytest.raises(InputError, match="label 'truck'"):
         labelme.read(tmp_path, Sources(categories=[Category(1, "cat")]))
+
+
+def test_points_and_lines_are_left_out_with_a_note_and_need_no_group(tmp_path):
+    lines = [
+        dict(shape_type=kind, label="eye", points=[[1, 1], [2, 2]])
+        for kind in ("point", "line", "linestrip", "points", "point")
+    ]
+    (tmp_path / "7.json").write_text(labelme_file([{}, *lines]))
+    sources = Sources()
+    read = labelme.read(tmp_path, sources)
+    assert len(read.instances) == 1 and [c.name for c in read.categories] == ["truck"]
+    assert sources.notes == [
+        "shapes that are no areas are left out: 1 line, 1 linestrip, 2 point, 1 points"
+    ]
+
+
+@pytest.mark.parametrize("sides", [dict(imageHeight=None), dict(imageHeight=None, imageWidth=None)])
+@pytest.mark.parametrize("where", ["imageData", "frames/7.jpg", "images/clip/7.JPG"])
+def test_a_size_that_is_missing_is_that_of_the_image(tmp_path, where, sides):
+    content = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()
+    data = None
+    if where == "imageData":
+        data = base64.b64encode(content).decode()
+    else:
+        (tmp_path / where).parent.mkdir(parents=True)
+        (tmp_path / where).write_bytes(content)
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip/7.json").write_text(labelme_file([{}], imageData=data, **sides))
+    images = tmp_path / "images" if where.startswith("images") else None
+    read = labelme.read(tmp_path / "clip", Sources(images=images))
+    assert (read.videos[0].width, read.videos[0].height) == (WIDTH, HEIGHT)
+
+
+def test_a_size_that_nothing_tells_is_an_error(tmp_path):
+    (tmp_path / "7.json").write_text(labelme_file([{}], imageHeight=None))
+    with pytest.raises(InputError, match="7.json: imageHeight: missing, and there is no image"):
+        labelme.read(tmp_path, Sources(images=tmp_path))
+
+
+def test_frames_come_in_the_order_of_their_numbers_whatever_their_suffix(tmp_path):
+    for number in (1, 2, 9, 10, 11):
+        square = [[x + number, y] for x, y in [[0, 0], [1, 0], [1, 1], [0, 1]]]
+        suffix = ".JSON" if number == 9 else ".json"
+        shape = dict(points=square, shape_type="polygon")
+        content = labelme_file([shape], imagePath=f"frame{number}.png")
+        (tmp_path / f"frame{number}{suffix}").write_text(content)
+    (tmp_path / "._frame1.json").write_bytes(b"\0Mac OS X")
+    read = labelme.read(tmp_path, Sources())
+    assert read.instances[0].boxes[:, 0].tolist() == [1, 2, 9, 10, 11]
+    assert read.videos[0].file_names[-1] == f"{tmp_path.name}/frame11.png"
+
+
+def test_images_of_one_name_in_several_folders_are_told_apart(tmp_path):
+    for number, side in enumerate(("left", "right")):
+        content = labelme_file([{}], imagePath=f"../{side}/7.jpg")
+        (tmp_path / f"{number}.json").write_text(content)
+    read = labelme.read(tmp_path, Sources())
+    assert read.videos[0].file_names == ("left/7.jpg", "right/7.jpg")
+
+
+def test_written_files_name_their_images_from_where_they_lie(tmp_path):
+    names = ["a/left/0.jpg", "a/right/0.jpg"]
+    video = dict(id=4, width=2, height=2, length=2, file_names=names)
+    document = dict(videos=[video], categories=[dict(id=1, name="x")], annotations=[])
+    notes = labelme.write(tmp_path, from_document(document, "two folders"))
+    written = [json.loads((tmp_path / f"video_4/0000{t}.json").read_text()) for t in (0, 1)]
+    assert [w["imagePath"] for w in written] == ["../a/left/0.jpg", "../a/right/0.jpg"]
+    assert "are written under numbers (video_4/00000.json is 'a/left/0.jpg'" in notes[0]

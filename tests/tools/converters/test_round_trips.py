@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.converters.random_clips import CATEGORIES, random_annotations, tracks
+from tools.converters.random_clips import CATEGORIES, random_annotations, random_names, tracks
 
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
@@ -39,6 +39,40 @@ def test_what_a_format_has_a_place_for_comes_back(kind, seed):
         back = read(path, Sources(categories=categories))
     assert tracks(back, **lost) == tracks(annotations, **lost)
     assert bool(lost) == any("not kept" in note for note in notes) or not annotations.instances
+
+
+def videos_of(annotations):
+    """Frames in their order and masks of every video, in any order of videos and objects."""
+    found = []
+    for video in annotations.videos:
+        objects = [
+            str([instance.rle(frame) for frame in range(video.length)])
+            for instance in annotations.instances_of(video.id)
+        ]
+        found.append((video.file_names, sorted(objects)))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("with_images", [False, True])
+@pytest.mark.parametrize("kind", ["davis", "mots", "labelme"])
+@settings(deadline=None, max_examples=10)
+@given(SEEDS)
+def test_frames_come_back_in_order_whatever_their_names_are(kind, with_images, seed):
+    read, write, _ = FORMATS[kind]
+    annotations = random_annotations(seed, random_names, most_frames=13)
+    names = {name for video in annotations.videos for name in video.file_names}
+    with tempfile.TemporaryDirectory() as folder:
+        path, images = pathlib.Path(folder) / "written", pathlib.Path(folder) / "a/b/images"
+        images.mkdir(parents=True)
+        with_images = with_images and not any(name.startswith(("/", "..")) for name in names)
+        for name in names if with_images else ():
+            (images / name).parent.mkdir(parents=True, exist_ok=True)
+            (images / name).touch()
+        write(path, annotations)
+        written = [file for file in path.rglob("*") if file.is_file()]
+        assert len({str(file).casefold() for file in written}) == len(written)
+        back = read(path, Sources(images=images if with_images else None))
+    assert videos_of(back) == videos_of(annotations)
 
 
 @settings(deadline=None, max_examples=25)
