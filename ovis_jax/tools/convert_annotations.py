@@ -4,8 +4,8 @@
         [--images DIR] [--categories A.json]
 
 KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
-input, cvat may be a file). What the other format has no place for is printed. Exit codes: 0 done, 2
-bad input (a line on stderr for each problem).
+input, cvat may be a file). What was left out or guessed while reading, and what the other format has
+no place for, is printed. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
 """
 
 import argparse
@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> list[str]:
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(images=options.images, categories=categories)
     annotations = _READERS[options.source](options.input, sources)
-    lost = _write(output, options.target, annotations)
+    notes = [*sources.notes, *_write(output, options.target, annotations)]
     videos, objects = len(annotations.videos), len(annotations.instances)
-    return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in lost)]
+    return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in notes)]
 
 
 def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:

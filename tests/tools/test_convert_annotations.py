@@ -6,6 +6,7 @@ from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.tools.convert_annotations import main
+from ovis_jax.tools.converters.clips import Sources
 
 
 @pytest.fixture
@@ -95,3 +96,10 @@ def test_missing_input_is_one_line_and_unknown_kinds_exit_with_2(tmp_path, capsy
     with pytest.raises(SystemExit) as stopped:
         convert("voc", "ovis", tmp_path, tmp_path / "out.json")
     assert stopped.value.code == 2
+
+
+def test_notes_of_readers_are_kept_once_each_in_their_order():
+    sources, others = Sources(), Sources()
+    for text in ("2 points are left out", "no sizes", "2 points are left out"):
+        sources.note(text)
+    assert sources.notes == ["2 points are left out", "no sizes"] and others.notes == []

@@ -21,10 +21,21 @@ class Sources:
     Attributes:
       images: folder with a folder of frames for each video, named like the video; or None.
       categories: that shall be used; or None to take those of the foreign file.
+      notes: what readers met that the user should know; filled by `note`.
     """
 
     images: pathlib.Path | None = None
     categories: Sequence[Category] | None = None
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keeps what a reader left out, guessed or took in another way than one may expect.
+
+        Args:
+          text: one line; the same line is kept once.
+        """
+        if text not in self.notes:
+            self.notes.append(text)
 
     def category_ids(self, names: Sequence[str], path: pathlib.Path | str) -> dict[str, int]:
         """Category id of each name; names are numbered from 1 where no categories are given.
