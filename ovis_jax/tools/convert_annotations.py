@@ -1,7 +1,7 @@
 """Command line that converts annotations between OVIS format and others.
 
     python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
-        [--images DIR] [--categories A.json]
+        [--images DIR] [--categories A.json] [--skip-shapes]
 
 KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
 input, cvat may be a file). What was left out or guessed while reading is printed, and what the
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> list[str]:
     if options.target not in _FILES and output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: expected a new or an empty folder")
     categories = options.categories and load_header(options.categories).categories
-    sources = Sources(images=options.images, categories=categories)
+    sources = Sources(images=options.images, categories=categories, skip_shapes=options.skip_shapes)
     annotations = _READERS[options.source](options.input, sources)
     notes = [*sources.notes, *_write(output, options.target, annotations)]
     videos, objects = len(annotations.videos), len(annotations.instances)
@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", **path, help="frames, where the input does not name them")
     parser.add_argument(
         "--categories", **path, help="annotation file whose ids and names of categories are used"
+    )
+    parser.add_argument(
+        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat)"
     )
     return parser
 

@@ -21,11 +21,13 @@ class Sources:
     Attributes:
       images: folder with a folder of frames for each video, named like the video; or None.
       categories: that shall be used; or None to take those of the foreign file.
+      skip_shapes: pass over shapes that are no masks.
       notes: what readers met that the user should know; filled by `note`.
     """
 
     images: pathlib.Path | None = None
     categories: Sequence[Category] | None = None
+    skip_shapes: bool = False
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def note(self, text: str) -> None:

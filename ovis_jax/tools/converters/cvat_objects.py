@@ -1,0 +1,85 @@
+"""From tracks of CVAT to objects of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
+from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.converters.clips import Clip, Sources
+from ovis_jax.tools.converters.cvat_shapes import USABLE, joined_segmentations, segmentation
+from ovis_jax.tools.converters.cvat_tracks import Entry, Track
+from ovis_jax.tools.converters.cvat_writing import OCCLUSION_ATTRIBUTE
+
+
+def objects_of(tracks: Iterable[Track]) -> list[list[Track]]:
+    """The tracks of each object: those of one label and group, or one alone."""
+    objects: dict[Hashable, list[Track]] = {}
+    for number, track in enumerate(tracks):
+        key = number if track.group == "0" else (track.label, track.group)
+        objects.setdefault(key, []).append(track)
+    return list(objects.values())
+
+
+def note_groups(objects: Sequence[Sequence[Track]], sources: Sources, where: str) -> None:
+    """Notes how many tracks were joined; `where` names file and video."""
+    joined = [parts for parts in objects if len(parts) > 1]
+    if joined:
+        num_tracks = sum(map(len, joined))
+        sources.note(
+            f"{where}: {num_tracks} tracks are taken as {len(joined)} objects, since they share "
+            f"label and group_id"
+        )
+
+
+def add_object(
+    clip: Clip, category_id: int, tracks: Sequence[Track], indices: Sequence[int]
+) -> None:
+    """Adds an object to a video.
+
+    Args:
+      clip: gets it.
+      category_id: of the object.
+      tracks: its parts, whose entries have indices of frames of the task.
+      indices: of the task's frames that the clip has, in order.
+
+    Raises:
+      InputError: a mask makes no sense, or is in a frame that the clip lacks.
+    """
+    places = {index: place for place, index in enumerate(indices)}
+    frames: dict[int, list[tuple[Track, Entry]]] = {}
+    for track in tracks:
+        for entry in track.entries:
+            if entry.visible and entry.shape.tag in USABLE:
+                if entry.frame not in places:
+                    number = entry.shape.get("frame")
+                    raise InputError(f"{track.where}, frame {number}: there is no image of it")
+                frames.setdefault(places[entry.frame], []).append((track, entry))
+    for place in sorted(frames):
+        parts = [
+            segmentation(
+                entry.shape,
+                clip.height,
+                clip.width,
+                f"{track.where}, frame {entry.shape.get('frame')}",
+            )
+            for track, entry in frames[place]
+        ]
+        levels = [_level(track, entry) for track, entry in frames[place]]
+        clip.add(
+            tracks[0].where,
+            category_id,
+            place,
+            joined_segmentations(parts, clip.height, clip.width),
+            occlusion=next(filter(None, levels), None),
+        )
+
+
+def _level(track: Track, entry: Entry) -> str | None:
+    """Of the entry, or of the whole track."""
+    for element in (entry.shape, track.element):
+        for attribute in element.iterfind("attribute"):
+            text = (attribute.text or "").strip()
+            if attribute.get("name") == OCCLUSION_ATTRIBUTE and text in OCCLUSION_LEVELS:
+                return text
+    return None
