@@ -10,14 +10,16 @@ import dataclasses
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_key
+from ovis_jax.tools.converters.clips import IMAGE_SUFFIXES
+from ovis_jax.tools.converters.image_header import header_size
 from ovis_jax.tools.converters.safe_xml import parse_xml, read_xml
 
-_ANNOTATIONS = "annotations.xml"
+_ANNOTATIONS, _IMAGES = "annotations.xml", "images/"
 _MAX_BYTES = 1 << 30  # of an XML file in an archive
 _SMALL_BYTES, _MAX_RATIO = 1 << 25, 200  # a larger one that was packed tighter is no annotation
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
@@ -31,11 +33,15 @@ class CvatFile:
       name: of its video, unless the file names several.
       where: the file, for messages.
       root: element.
+      path: of the file or the archive.
+      images: names of the images in an archive, below its folder `images`.
     """
 
     name: str
     where: str
     root: Element
+    path: pathlib.Path
+    images: Sequence[str] = ()
 
 
 def read_files(path: pathlib.Path) -> list[CvatFile]:
@@ -77,12 +83,15 @@ def _read(name: str, path: pathlib.Path) -> CvatFile:
     if not packed and path.suffix.lower() == ".zip":
         raise InputError(f"{path}: not a ZIP archive, or an empty one")
     if not packed:
-        return CvatFile(name, str(path), read_xml(path))
+        return CvatFile(name, str(path), read_xml(path), path)
     with _archive(path) as archive:
         member = _member(archive, path)
         where = f"{path}/{member.filename}"
         with archive.open(member) as file:
-            return CvatFile(name, where, parse_xml(file, where))
+            root = parse_xml(file, where)
+        names = [info.filename for info in archive.infolist()]
+    images = [name.removeprefix(_IMAGES) for name in names if name.startswith(_IMAGES)]
+    return CvatFile(name, where, root, path, [i for i in images if _is_image(i)])
 
 
 @contextlib.contextmanager
@@ -125,6 +134,22 @@ def _member(archive: zipfile.ZipFile, path: pathlib.Path) -> zipfile.ZipInfo:
             f"not read from an archive; unpack it"
         )
     return info
+
+
+def archived_size(file: CvatFile, image: str) -> tuple[int, int]:
+    """Width and height of one of the images of an archive, from its header.
+
+    Raises:
+      InputError: it is no image that can be read.
+    """
+    with _archive(file.path) as archive, archive.open(_IMAGES + image) as stream:
+        return header_size(stream, f"{file.path}/{_IMAGES}{image}")
+
+
+def _is_image(name: str) -> bool:
+    """Whether it is one, and not in a folder."""
+    path = pathlib.PurePosixPath(name)
+    return path.name == name and path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Frames of a video of CVAT: from numbers in the file to indices, and from those to file names."""
+"""Frames of a video of CVAT: the names and the size of their images."""
 
 from __future__ import annotations
 
@@ -8,81 +8,29 @@ import re
 from collections.abc import Callable, Sequence
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.frame_names import natural_order
 from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.cvat_files import CvatFile, archived_size
 from ovis_jax.tools.converters.cvat_meta import Task
-from ovis_jax.tools.converters.cvat_tracks import Track
+from ovis_jax.tools.converters.cvat_numbering import Numbering
 from ovis_jax.tools.converters.image_header import image_size
 
 _NAME = re.compile("frame_([0-9]{1,15})", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Numbering:
-    """Numbers of the frames of a video.
+class Images:
+    """Images of a video.
 
     Attributes:
-      first: number of the first frame.
-      step: to the next frame's number.
-      length: number of frames.
+      where: they are, for messages.
+      names: relative to the folder of all frames, in order.
+      size: width and height of the image with a name.
     """
 
-    first: int
-    step: int
-    length: int
-
-    @property
-    def numbers(self) -> range:
-        """Of all frames."""
-        return range(self.first, self.first + self.step * self.length, self.step)
-
-    def fits(self, tracks: Sequence[Track]) -> bool:
-        """Whether all tracks are visible in frames of the video alone."""
-        return all(e.frame in self.numbers for t in tracks for e in t.entries if e.visible)
-
-    def placed(self, track: Track) -> Track:
-        """The track with indices of frames; entries that close it outside the video are dropped.
-
-        Raises:
-          InputError: the track is visible where there is no frame.
-        """
-        entries = []
-        for entry in track.entries:
-            if entry.frame in self.numbers:
-                index = (entry.frame - self.first) // self.step
-                entries.append(dataclasses.replace(entry, frame=index))
-            elif entry.visible:
-                raise InputError(
-                    f"{track.where}, frame {entry.frame}: frame: expected {self._shown()}"
-                )
-        return dataclasses.replace(track, entries=entries)
-
-    def _shown(self) -> str:
-        between = "to" if self.step == 1 else f"in steps of {self.step} to"
-        return f"{self.first} {between} {self.numbers[-1]}"
-
-
-def numberings(tasks: Sequence[Task], tracks: Sequence[Sequence[Track]]) -> list[Numbering]:
-    """How the frames of each task are numbered: as CVAT does it, or else as others do.
-
-    Others count from the start of the task, or from 0 without steps. All tasks of a file are
-    numbered in the same way.
-
-    Args:
-      tasks: of a file.
-      tracks: of each task.
-    """
-    ways: list[Callable[[Task], Numbering]] = [
-        lambda task: Numbering(task.start + task.offset, task.step, task.length),
-        lambda task: Numbering(task.start, task.step, task.length),
-        lambda task: Numbering(task.start + task.job_start, task.step, task.length),
-        lambda task: Numbering(0, task.step, task.length),
-        lambda task: Numbering(0, 1, task.length),
-    ]
-    for way in ways:
-        found = [way(task) for task in tasks]
-        if all(n.fits(inside) for n, inside in zip(found, tracks, strict=True)):
-            return found
-    return [ways[0](task) for task in tasks]
+    where: str
+    names: Sequence[str]
+    size: Callable[[str], tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +46,30 @@ class Frames:
     indices: Sequence[int]
 
 
+def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
+    """The images that the user gives, or those in the archive, or None.
+
+    Raises:
+      InputError: there is no folder of them, or their order is in doubt.
+    """
+    if sources.images is not None:
+        root = sources.images
+        folder = next((name for name in task.names if (root / name).is_dir()), task.names[0])
+        names = sources.frames_of(folder)
+        return Images(str(root / folder), names, lambda name: image_size(root / name))
+    if not file.images or file.root.find("meta/project") is not None:  # those are in subsets
+        return None
+    where, folder = f"{file.path}/images", task.names[0]
+    names = [f"{folder}/{name}" for name in natural_order(file.images, where)]
+    return Images(where, names, lambda name: archived_size(file, name.removeprefix(f"{folder}/")))
+
+
 def frames_of(
-    task: Task, numbering: Numbering, deleted: Sequence[int], sources: Sources, where: str
+    task: Task,
+    numbering: Numbering,
+    deleted: Sequence[int],
+    images: Images | None,
+    note: Callable[[str], None],
 ) -> Frames:
     """Names of frames: those of the images, or of CVAT's own exports if there are none.
 
@@ -110,42 +80,40 @@ def frames_of(
       task: whose video it is.
       numbering: of its frames.
       deleted: indices of frames without any track.
-      sources: may have the images.
-      where: names the file.
+      images: of the video.
+      note: takes what the user should know.
 
     Raises:
       InputError: the number of images is another than that of frames.
     """
     everything = range(task.length)
-    if sources.images is None:
+    if images is None:
         name = task.names[0]
         return Frames([f"{name}/frame_{n:06d}.jpg" for n in numbering.numbers], everything)
-    folder = next((n for n in task.names if (sources.images / n).is_dir()), task.names[0])
-    images = sources.frames_of(folder)
-    if len(images) == task.length:
-        return Frames(images, everything)
-    where_images = sources.images / folder
-    by_number = _by_number(images, numbering)
+    num_images = len(images.names)
+    if num_images == task.length:
+        return Frames(images.names, everything)
+    by_number = _by_number(images.names, numbering)
     if by_number:
-        left_out = task.length - len(by_number)
-        if left_out:
-            sources.note(f"{where_images}: frames of {left_out} missing images are left out")
+        if len(by_number) < task.length:
+            missing = task.length - len(by_number)
+            note(f"{images.where}: there are no images of {missing} frames, which are left out")
         return Frames(list(by_number.values()), list(by_number))
     kept = sorted(set(everything) - set(deleted))
-    if len(images) == len(kept):
-        sources.note(f"{where_images}: {len(deleted)} deleted frames have no images, left out")
-        return Frames(images, kept)
+    if num_images == len(kept):
+        note(f"{images.where}: there are no images of {len(deleted)} deleted frames; left out")
+        return Frames(images.names, kept)
     is_part = task.is_job or numbering.first > 0 or numbering.step > 1
-    if is_part and len(images) > numbering.numbers[-1]:
-        sources.note(
-            f"{where_images}: of {len(images)} images those are taken whose place, from 0, "
-            f"is a frame number of {where}"
+    if is_part and num_images > numbering.numbers[-1]:
+        note(
+            f"{images.where}: of {num_images} images the {task.length} are taken whose places, "
+            f"from 0, are the frame numbers of the task"
         )
-        return Frames([images[number] for number in numbering.numbers], everything)
-    raise InputError(f"{where_images}: {len(images)} images, {where} has {task.length} frames")
+        return Frames([images.names[number] for number in numbering.numbers], everything)
+    raise InputError(f"{images.where}: {num_images} images, the task has {task.length} frames")
 
 
-def frame_size(task: Task, frames: Frames, sources: Sources, where: str) -> tuple[int, int]:
+def frame_size(task: Task, frames: Frames, images: Images | None, where: str) -> tuple[int, int]:
     """Width and height: those of the task, or of the images where it has none.
 
     Raises:
@@ -153,17 +121,17 @@ def frame_size(task: Task, frames: Frames, sources: Sources, where: str) -> tupl
     """
     if task.size:
         return task.size
-    if sources.images is None:
+    if images is None:
         raise InputError(
             f"{where}: original_size: missing, as in tasks made of images; give their folder with "
-            f"--images, frames in {task.names[0]} inside it"
+            f"--images, with the frames in its folder {task.names[0]}"
         )
-    first = image_size(sources.images / frames.names[0])
+    first = images.size(frames.names[0])
     for name in frames.names[1:]:
-        size = image_size(sources.images / name)
+        size = images.size(name)
         if size != first:
             raise InputError(
-                f"{sources.images / name}: {size[0]}x{size[1]} pixels, the first frame of the "
+                f"{images.where}: {name}: {size[0]}x{size[1]} pixels, the first frame of the "
                 f"video has {first[0]}x{first[1]}"
             )
     return first

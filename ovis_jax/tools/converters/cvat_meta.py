@@ -79,7 +79,8 @@ def labels_of(file: CvatFile) -> dict[str, str]:
     ]
     names = {label.findtext("name"): label.findtext("name") for label in labels}
     numbers = {label.findtext("id"): label.findtext("name") for label in labels}
-    return {key: name for key, name in (numbers | names).items() if key and name}
+    both = names | {key: name for key, name in numbers.items() if key not in names}
+    return {key: name for key, name in both.items() if key and name}
 
 
 def _in_project(elements: list[Element], file: CvatFile) -> list[Task]:
@@ -125,10 +126,10 @@ def _task(element: Element, where: str, meta: Element | None) -> Task:
     if element.tag == "job" and not element.findtext("start_frame"):
         start = segment * step
     name = (element.findtext("name") or "").strip()
-    names = dict.fromkeys((name, pathlib.PurePath(name).stem))
+    names = dict.fromkeys((name, pathlib.PurePath(name).stem)) if _is_folder_name(name) else ()
     return Task(
         id=(element.findtext("id") or "").strip() or None,
-        names=tuple(name for name in names if _is_folder_name(name)),
+        names=tuple(names),
         length=_length(element, where, start, step),
         size=_size(element, where) or (_size(meta, where) if meta is not None else None),
         start=start,

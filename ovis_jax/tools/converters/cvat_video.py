@@ -18,8 +18,13 @@ from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters.clips import Clip, Sources, annotations_of, numbered
 from ovis_jax.tools.converters.cvat_files import CvatFile, read_files
-from ovis_jax.tools.converters.cvat_frames import Numbering, frame_size, frames_of, numberings
+from ovis_jax.tools.converters.cvat_frames import (
+    frame_size,
+    frames_of,
+    images_of,
+)
 from ovis_jax.tools.converters.cvat_meta import Task, labels_of, tasks_of
+from ovis_jax.tools.converters.cvat_numbering import Numbering, numberings
 from ovis_jax.tools.converters.cvat_objects import add_object, note_groups, objects_of
 from ovis_jax.tools.converters.cvat_shapes import unusable
 from ovis_jax.tools.converters.cvat_tracks import (
@@ -100,8 +105,7 @@ def _clips(
     inside = [tracks_in(task, tasks, tracks) for task in tasks]
     clips = []
     for task, numbering, own in zip(tasks, numberings(tasks, inside), inside, strict=True):
-        where = file.where if len(tasks) == 1 else f"{file.where}: {task.names[0]}"
-        clips.append((task.names[0], _clip(task, numbering, own, sources, ids, where)))
+        clips.append((task.names[0], _clip(task, numbering, own, file, sources, ids)))
     return clips
 
 
@@ -109,15 +113,17 @@ def _clip(
     task: Task,
     numbering: Numbering,
     tracks: Sequence[Track],
+    file: CvatFile,
     sources: Sources,
     ids: dict[str, int],
-    where: str,
 ) -> Clip:
-    """A video with its objects; `where` names file and video."""
+    """A video with its objects."""
+    where = f"{file.where}: {task.names[0]}" if task.names[0] != file.name else file.where
     placed = [numbering.placed(track) for track in tracks]
     deleted = deleted_frames(placed)
-    frames = frames_of(task, numbering, deleted, sources, where)
-    clip = Clip(frames.names, *frame_size(task, frames, sources, where))
+    images = images_of(task, file, sources)
+    frames = frames_of(task, numbering, deleted, images, sources.note)
+    clip = Clip(frames.names, *frame_size(task, frames, images, where))
     objects = objects_of(placed)
     for parts in objects:
         add_object(clip, ids[parts[0].label], parts, frames.indices)

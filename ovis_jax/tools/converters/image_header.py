@@ -28,13 +28,23 @@ def image_size(path: pathlib.Path) -> tuple[int, int]:
     """
     try:
         with open(path, "rb") as file:
-            width, height = _size(file)
+            return header_size(file, str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def header_size(file: IO[bytes], where: str) -> tuple[int, int]:
+    """Width and height of an image in an open file, which `where` names.
+
+    Raises:
+      InputError: it is no image of these kinds; errors of reading pass through.
+    """
+    try:
+        width, height = _size(file)
     except (struct.error, ValueError):
-        raise InputError(f"{path}: not a JPEG, PNG or BMP file that can be read") from None
+        raise InputError(f"{where}: not a JPEG, PNG or BMP file that can be read") from None
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise InputError(f"{path}: width or height is not from 1 to {MAX_SIZE}")
+        raise InputError(f"{where}: width or height is not from 1 to {MAX_SIZE}")
     return width, height
 
 
