@@ -4,8 +4,9 @@
         [--images DIR] [--categories A.json] [--skip-shapes]
 
 KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
-input, cvat may be a file or an archive). What was left out or guessed while reading is printed, and what the
-other format has no place for. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
+input, cvat may be a file or an archive). What was left out or guessed while reading is printed, and
+what the other format has no place for. Exit codes: 0 done, 2 bad input (a line on stderr for each
+problem).
 """
 
 import argparse
