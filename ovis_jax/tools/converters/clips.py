@@ -11,7 +11,7 @@ from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import files_in_order, natural_key
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Sources:
         folder = self.images / video
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder, expected images of a video")
-        return [f"{video}/{file.name}" for file in files_in_order(folder, IMAGE_SUFFIXES)]
+        return [f"{video}/{file.name}" for file in files_in_order(folder, _IMAGES)]
 
 
 class Clip:

@@ -15,8 +15,7 @@ from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_key
-from ovis_jax.tools.converters.clips import IMAGE_SUFFIXES
-from ovis_jax.tools.converters.image_header import header_size
+from ovis_jax.tools.converters.image_header import SUFFIXES, header_size
 from ovis_jax.tools.converters.safe_xml import parse_xml, read_xml
 
 _ANNOTATIONS, _IMAGES = "annotations.xml", "images/"
@@ -149,7 +148,7 @@ def archived_size(file: CvatFile, image: str) -> tuple[int, int]:
 def _is_image(name: str) -> bool:
     """Whether it is one, and not in a folder."""
     path = pathlib.PurePosixPath(name)
-    return path.name == name and path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
+    return path.name == name and path.suffix.lower() in SUFFIXES and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

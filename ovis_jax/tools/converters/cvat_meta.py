@@ -95,22 +95,20 @@ def _in_project(elements: list[Element], file: CvatFile) -> list[Task]:
     ids = [task.id for task in tasks]
     if len(set(ids)) < len(ids) or (len(ids) > 1 and None in ids):
         raise InputError(f"{where}: expected another id for every task")
-    plain = _folder_names(task.names[0] if task.names else "" for task in tasks)
+    plain = _unique(task.names[0] if task.names else "" for task in tasks)
+    stems = _unique(task.names[-1] if task.names else "" for task in tasks)
     numbered = [f"task_{task.id}" if task.id else file.name for task in tasks]
     return [
-        dataclasses.replace(task, names=(*filter(None, [name]), number))
-        for task, name, number in zip(tasks, plain, numbered, strict=True)
+        dataclasses.replace(task, names=tuple(dict.fromkeys(filter(None, names))))
+        for task, *names in zip(tasks, plain, numbered, stems, strict=True)
     ]
 
 
-def _folder_names(names: Iterable[str]) -> list[str]:
-    """Names that can be those of folders, "" instead of others and of those that come twice."""
+def _unique(names: Iterable[str]) -> list[str]:
+    """The names; "" instead of those that come twice, in capitals or not."""
     names = list(names)
     folded = [name.casefold() for name in names]
-    return [
-        name if folded.count(name.casefold()) == 1 and _is_folder_name(name) else ""
-        for name in names
-    ]
+    return [name if folded.count(name.casefold()) == 1 else "" for name in names]
 
 
 def _is_folder_name(name: str) -> bool:

@@ -135,17 +135,25 @@ def _track(element: Element, where: str, declared: dict[str, str]) -> Track:
     label = text_field(element, "label", where)
     shapes = [shape for shape in element if shape.tag != "attribute"]
     entries = sorted((_entry(s, where) for s in shapes), key=lambda entry: entry.frame)
-    for one, other in zip(entries, entries[1:], strict=False):
-        if one.frame == other.frame:
-            raise InputError(f"{where}, frame {one.frame}: two entries, expected one")
     return Track(
         where=where,
         task_id=element.get("task_id"),
         label=declared.get(label, label),
         group=element.get("group_id", "0").strip() or "0",
         element=element,
-        entries=entries,
+        entries=_one_for_each_frame(entries, where),
     )
+
+
+def _one_for_each_frame(entries: Sequence[Entry], where: str) -> list[Entry]:
+    """The entries without those that close a track again, which CVAT has written."""
+    kept = list(entries[:1])
+    for entry in entries[1:]:
+        if entry.frame != kept[-1].frame:
+            kept.append(entry)
+        elif entry.visible or kept[-1].visible:
+            raise InputError(f"{where}, frame {entry.frame}: two entries, expected one")
+    return kept
 
 
 def _entry(shape: Element, where: str) -> Entry:

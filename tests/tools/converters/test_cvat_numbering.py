@@ -120,6 +120,17 @@ def test_tasks_of_one_name_are_called_by_their_ids(tmp_path):
     assert [v.file_names[0].split("/")[0] for v in videos] == ["task_4", "task_7"]
 
 
+def test_the_images_of_a_project_are_in_a_folder_for_each_task(tmp_path):
+    for folder in ("one.mp4", "two", "task_9"):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        (tmp_path / "images" / folder / "0.png").touch()
+    tasks = [in_project(n, 1, name=name) for n, name in ((4, "one.mp4"), (7, "two.mp4"), (9, ""))]
+    content = document(project(*tasks))
+    read = read_cvat(tmp_path, content, images=tmp_path / "images")
+    names = [video.file_names[0] for video in read.videos]
+    assert names == ["one.mp4/0.png", "two/0.png", "task_9/0.png"]
+
+
 @pytest.mark.parametrize(
     "tasks, fields, message",
     [

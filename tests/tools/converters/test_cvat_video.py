@@ -90,6 +90,12 @@ def test_an_entry_that_closes_a_track_may_be_past_the_end(tmp_path, frame):
     assert areas(read.instances[0]) == [0, 0, 12] and not notes
 
 
+def test_a_track_may_be_closed_twice(tmp_path):
+    closing = entry(1, outside=1)
+    read = read_cvat(tmp_path, cvat_file(entry(0), closing, closing))
+    assert areas(read.instances[0]) == [12, 0, 0]
+
+
 def test_entries_count_by_their_frame_not_by_their_place(tmp_path):
     read = read_cvat(tmp_path, cvat_file(entry(2, outside=1), entry(1), entry(0)))
     assert areas(read.instances[0]) == [12, 12, 0]
@@ -161,6 +167,7 @@ def test_two_files_of_one_video_are_refused(tmp_path):
         (cvat_file(entry("x")), "track 0: frame: expected a whole number, is 'x'"),
         (cvat_file(entry(0), entry(2)), "frame 2: expected an entry for frame 1.*export it again"),
         (cvat_file(entry(1), entry(1)), "frame 1: two entries"),
+        (cvat_file(entry(1), entry(1, outside=1)), "frame 1: two entries"),
         (cvat_file(entry(2, tag="box", xtl=1)), "frame 2: expected a polygon.*box: 1"),
         (cvat_file(entry(2, points="1,2;3")), "frame 2: points"),
         (cvat_file(entry(2, points="1,2;3,4;x,1")), "frame 2: points: expected x,y;x,y;"),
