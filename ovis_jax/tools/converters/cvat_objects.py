@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters.clips import Clip, Sources
 from ovis_jax.tools.converters.cvat_shapes import USABLE, joined_segmentations, segmentation
-from ovis_jax.tools.converters.cvat_tracks import Entry, Track
+from ovis_jax.tools.converters.cvat_tracks import Track
 from ovis_jax.tools.converters.cvat_writing import OCCLUSION_ATTRIBUTE
 
 
@@ -47,39 +48,27 @@ def add_object(
       InputError: a mask makes no sense, or is in a frame that the clip lacks.
     """
     places = {index: place for place, index in enumerate(indices)}
-    frames: dict[int, list[tuple[Track, Entry]]] = {}
+    frames: dict[int, list[tuple[dict | list, str | None]]] = {}
     for track in tracks:
+        level = _level(track.element)
         for entry in track.entries:
             if entry.visible and entry.shape.tag in USABLE:
+                where = f"{track.where}, frame {entry.shape.get('frame')}"
                 if entry.frame not in places:
-                    number = entry.shape.get("frame")
-                    raise InputError(f"{track.where}, frame {number}: there is no image of it")
-                frames.setdefault(places[entry.frame], []).append((track, entry))
-    for place in sorted(frames):
-        parts = [
-            segmentation(
-                entry.shape,
-                clip.height,
-                clip.width,
-                f"{track.where}, frame {entry.shape.get('frame')}",
-            )
-            for track, entry in frames[place]
-        ]
-        levels = [_level(track, entry) for track, entry in frames[place]]
-        clip.add(
-            tracks[0].where,
-            category_id,
-            place,
-            joined_segmentations(parts, clip.height, clip.width),
-            occlusion=next(filter(None, levels), None),
-        )
+                    raise InputError(f"{where}: there is no image of it")
+                mask = segmentation(entry.shape, clip.height, clip.width, where)
+                part = mask, _level(entry.shape) or level
+                frames.setdefault(places[entry.frame], []).append(part)
+    for place, parts in sorted(frames.items()):
+        mask = joined_segmentations([mask for mask, _ in parts], clip.height, clip.width)
+        level = next((level for _, level in parts if level), None)
+        clip.add(tracks[0].where, category_id, place, mask, occlusion=level)
 
 
-def _level(track: Track, entry: Entry) -> str | None:
-    """Of the entry, or of the whole track."""
-    for element in (entry.shape, track.element):
-        for attribute in element.iterfind("attribute"):
-            text = (attribute.text or "").strip()
-            if attribute.get("name") == OCCLUSION_ATTRIBUTE and text in OCCLUSION_LEVELS:
-                return text
+def _level(element: Element) -> str | None:
+    """The occlusion level of a track, or of a shape."""
+    for attribute in element.iterfind("attribute"):
+        text = (attribute.text or "").strip()
+        if attribute.get("name") == OCCLUSION_ATTRIBUTE and text in OCCLUSION_LEVELS:
+            return text
     return None

@@ -78,20 +78,22 @@ def test_a_frame_between_the_steps_is_an_error(tmp_path):
 def test_a_project_has_a_video_for_each_task(tmp_path):
     small = SIZE.replace(f">{WIDTH}<", ">11<")
     meta = project(
-        in_project(4, 3, "a"), in_project(7, 2, "a", small, start_frame=2), in_project(9, 2, "b")
+        in_project(4, 3, "a", start_frame=1),
+        in_project(7, 2, "a", small, start_frame=2),
+        in_project(9, 2, "b"),
     )
     one, two = entry(0), entry(1, outside=1)
     content = document(
         meta,
-        track(one, two, task_id=4, subset="a", group_id=1),
-        track(entry(5), entry(6), task_id=7, subset="a", group_id=1),
+        track(entry(1), entry(2, outside=1), task_id=4, subset="a", group_id=1),
+        track(entry(6), entry(7), task_id=7, subset="a", group_id=1),
         track(one, two, task_id=9, subset="b", label="dog"),
     )
     notes = []
     read = read_cvat(tmp_path, content, notes=notes)
     assert [(v.width, v.length) for v in read.videos] == [(WIDTH, 3), (11, 2), (WIDTH, 2)]
     names = [v.file_names[0].removesuffix(".jpg") for v in read.videos]
-    assert names == ["clip 4/frame_000000", "clip 7/frame_000005", "clip 9/frame_000000"]
+    assert names == ["clip 4/frame_000001", "clip 7/frame_000006", "clip 9/frame_000000"]
     assert [areas(i) for i in read.instances] == [[12, 0, 0], [12, 12], [12, 0]]
     assert [(i.video_id, i.category_id) for i in read.instances] == [(1, 2), (2, 2), (3, 1)]
     assert not notes

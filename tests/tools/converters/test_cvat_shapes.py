@@ -40,6 +40,13 @@ def test_masks_are_those_that_were_written(tmp_path, seed):
     np.testing.assert_array_equal(mask, want)
 
 
+def test_masks_reach_every_corner_of_the_frame(tmp_path):
+    for left, top, columns, rows in ((0, 0, WIDTH, HEIGHT), (WIDTH - 2, HEIGHT - 1, 2, 1)):
+        runs = dict(rle=f"0, {rows * columns}", width=columns, height=rows)
+        mask = read_mask(tmp_path, tag="mask", left=left, top=top, **runs)
+        assert mask[top:, left:].all() and mask.sum() == rows * columns
+
+
 @pytest.mark.parametrize("rotation", [None, 0, 30, 90, 200])
 def test_ellipses_are_filled(tmp_path, rotation):
     fields = ELLIPSE if rotation is None else ELLIPSE | dict(rotation=rotation)
