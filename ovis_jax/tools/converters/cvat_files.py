@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_key
-from ovis_jax.tools.converters.image_header import SUFFIXES, header_size
+from ovis_jax.tools.converters.image_header import SUFFIXES, header_size, image_size
 from ovis_jax.tools.converters.safe_xml import parse_xml, read_xml
 
 _ANNOTATIONS, _IMAGES = "annotations.xml", "images/"
@@ -33,7 +33,9 @@ class CvatFile:
       where: the file, for messages.
       root: element.
       path: of the file or the archive.
-      images: names of the images in an archive, below its folder `images`.
+      images: names of the images in an archive, below its folder `images`; or in the folder
+        `images` beside annotations.xml, as an archive has it that was unpacked.
+      packed: it is an archive.
     """
 
     name: str
@@ -41,6 +43,7 @@ class CvatFile:
     root: Element
     path: pathlib.Path
     images: Sequence[str] = ()
+    packed: bool = False
 
 
 def read_files(path: pathlib.Path) -> list[CvatFile]:
@@ -67,7 +70,9 @@ def _in_folder(folder: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
     found = [
         (file.stem, file)
         for file in folder.iterdir()
-        if file.suffix.lower() in (".xml", ".zip") and not file.name.startswith(".")
+        if file.suffix.lower() in (".xml", ".zip")
+        and not file.name.startswith(".")
+        and file.is_file()
     ]
     found = found or [(file.parent.name, file) for file in folder.glob(f"*/{_ANNOTATIONS}")]
     return sorted(found, key=lambda item: (natural_key(item[0]), item[1]))
@@ -82,7 +87,7 @@ def _read(name: str, path: pathlib.Path) -> CvatFile:
     if not packed and path.suffix.lower() == ".zip":
         raise InputError(f"{path}: not a ZIP archive, or an empty one")
     if not packed:
-        return CvatFile(name, str(path), read_xml(path), path)
+        return CvatFile(name, str(path), read_xml(path), path, _images_beside(path))
     with _archive(path) as archive:
         member = _member(archive, path)
         where = f"{path}/{member.filename}"
@@ -90,7 +95,14 @@ def _read(name: str, path: pathlib.Path) -> CvatFile:
             root = parse_xml(file, where)
         names = [info.filename for info in archive.infolist()]
     images = [name.removeprefix(_IMAGES) for name in names if name.startswith(_IMAGES)]
-    return CvatFile(name, where, root, path, [i for i in images if _is_image(i)])
+    return CvatFile(name, where, root, path, [i for i in images if _is_image(i)], packed=True)
+
+
+def _images_beside(path: pathlib.Path) -> list[str]:
+    folder = path.parent / _IMAGES
+    if path.name != _ANNOTATIONS or not folder.is_dir():
+        return []
+    return [file.name for file in folder.iterdir() if _is_image(file.name) and file.is_file()]
 
 
 @contextlib.contextmanager
@@ -135,12 +147,14 @@ def _member(archive: zipfile.ZipFile, path: pathlib.Path) -> zipfile.ZipInfo:
     return info
 
 
-def archived_size(file: CvatFile, image: str) -> tuple[int, int]:
-    """Width and height of one of the images of an archive, from its header.
+def size_in_file(file: CvatFile, image: str) -> tuple[int, int]:
+    """Width and height of one of the `images` of a file, from its header.
 
     Raises:
       InputError: it is no image that can be read.
     """
+    if not file.packed:
+        return image_size(file.path.parent / _IMAGES / image)
     with _archive(file.path) as archive, archive.open(_IMAGES + image) as stream:
         return header_size(stream, f"{file.path}/{_IMAGES}{image}")
 

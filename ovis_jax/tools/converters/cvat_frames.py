@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_order
 from ovis_jax.tools.converters.clips import Sources
-from ovis_jax.tools.converters.cvat_files import CvatFile, archived_size
+from ovis_jax.tools.converters.cvat_files import CvatFile, size_in_file
 from ovis_jax.tools.converters.cvat_meta import Task
 from ovis_jax.tools.converters.cvat_numbering import Numbering
 from ovis_jax.tools.converters.image_header import image_size
@@ -49,6 +49,8 @@ class Frames:
 def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
     """The images that the user gives, or those in the archive, or None.
 
+    Those of an archive that was unpacked count only where the size is not known without them.
+
     Raises:
       InputError: there is no folder of them, or their order is in doubt.
     """
@@ -57,11 +59,12 @@ def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
         folder = next((name for name in task.names if (root / name).is_dir()), task.names[0])
         names = sources.frames_of(folder)
         return Images(str(root / folder), names, lambda name: image_size(root / name))
-    if not file.images or file.root.find("meta/project") is not None:  # those are in subsets
+    in_subsets = file.root.find("meta/project") is not None
+    if not file.images or in_subsets or (task.size and not file.packed):
         return None
-    where, folder = f"{file.path}/images", task.names[0]
+    where, folder = str(file.path if file.packed else file.path.parent / "images"), task.names[0]
     names = [f"{folder}/{name}" for name in natural_order(file.images, where)]
-    return Images(where, names, lambda name: archived_size(file, name.removeprefix(f"{folder}/")))
+    return Images(where, names, lambda name: size_in_file(file, name.removeprefix(f"{folder}/")))
 
 
 def frames_of(

@@ -1,6 +1,6 @@
 """What a file of CVAT says of its videos: tasks, a job, or the tasks of a project; and labels.
 
-CVAT's frame numbers (`bindings.py` of its dataset manager, 1.1 to 2.15) are those of the original
+CVAT's frame numbers (`bindings.py` of its dataset manager, 1.0 to 2.15) are those of the original
 video: `start_frame + step * index`, where `frame_filter` holds `step=5` and index 0 is the first
 frame of the task. `start_frame` of a job is the number of the job's first frame. In a project the
 numbers of a task begin behind those of the tasks before it in its subset, that is after the sum of

@@ -23,14 +23,26 @@ def objects_of(tracks: Iterable[Track]) -> list[list[Track]]:
 
 
 def note_groups(objects: Sequence[Sequence[Track]], sources: Sources, where: str) -> None:
-    """Notes how many tracks were joined; `where` names file and video."""
+    """Notes what groups did, or would have done; `where` names file and video."""
     joined = [parts for parts in objects if len(parts) > 1]
+    alone = [parts[0] for parts in objects if len(parts) == 1]
     if joined:
         num_tracks = sum(map(len, joined))
         sources.note(
             f"{where}: {num_tracks} tracks are taken as {len(joined)} objects, since they share "
             f"label and group_id"
         )
+    lone_masks = [track for track in alone if _is_lone_mask(track)]
+    if len({entry.frame for track in lone_masks for entry in track.entries if entry.visible}) > 1:
+        sources.note(
+            f"{where}: {len(lone_masks)} masks without group_id are taken as objects of one frame "
+            f"each; group the masks of an object in CVAT to keep its identity"
+        )
+
+
+def _is_lone_mask(track: Track) -> bool:
+    visible = [entry.shape.tag for entry in track.entries if entry.visible]
+    return visible == ["mask"]
 
 
 def add_object(

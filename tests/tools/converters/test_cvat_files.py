@@ -140,6 +140,18 @@ def test_images_in_the_archive_give_a_task_of_images_its_size_and_names(tmp_path
         read_path(write_zip(tmp_path / "a.zip", annotations_xml=content, **images))
 
 
+def test_images_beside_unpacked_annotations_do_the_same(tmp_path):
+    (tmp_path / "a/images").mkdir(parents=True)
+    for number in (9, 10, 11):
+        (tmp_path / f"a/images/{number}.png").write_bytes(png(12, 8))
+    content = document(task(3, original=""), track(entry(1), entry(2)))
+    (tmp_path / "a/annotations.xml").write_text(content)
+    video = read_path(tmp_path).videos[0]
+    assert (video.width, video.height, video.file_names[0]) == (12, 8, "a/9.png")
+    (tmp_path / "a/annotations.xml").write_text(cvat_file(entry(1), entry(2), size=4))
+    assert read_path(tmp_path).videos[0].length == 4  # the size is known without images
+
+
 def test_an_empty_archive_is_refused(tmp_path):
     zipfile.ZipFile(tmp_path / "a.zip", "w").close()
     with pytest.raises(InputError, match="a.zip: not a ZIP archive, or an empty one"):

@@ -73,6 +73,18 @@ def test_tracks_of_one_label_and_group_are_one_object(tmp_path):
     assert "clip.xml: 4 tracks are taken as 1 objects, since they share label and group_id" in note
 
 
+def test_masks_without_a_group_are_objects_of_one_frame_with_a_note(tmp_path):
+    brush = dict(tag="mask", rle="0,4", width=2, height=2, top=0, left=0)
+    first, second = (track(entry(n, **brush), entry(n + 1, outside=1, **brush)) for n in (0, 1))
+    notes = []
+    read = read_cvat(tmp_path, document(task(), first, second), notes=notes)
+    assert [areas(instance) for instance in read.instances] == [[4, 0, 0], [0, 4, 0]]
+    assert "2 masks without group_id are taken as objects of one frame each" in notes[0]
+    notes = []
+    read_cvat(tmp_path, document(task(), first, first, track(entry(0), entry(1))), notes=notes)
+    assert not any("group_id" in note for note in notes)
+
+
 def test_a_track_that_ends_without_an_outside_entry_is_visible_as_it_stands(tmp_path):
     notes = []
     content = document(task(6), track(entry(0)), track(entry(1), entry(2)), track(entry(4)))
