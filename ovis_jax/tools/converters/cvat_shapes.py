@@ -24,8 +24,8 @@ _MAX_PIXELS = 1 << 26  # of the rectangle around a mask; twice a frame of 8K
 _FLAT = 0.05  # pixels between an ellipse and its polygon
 
 
-def unusable(tracks: Iterable[Track]) -> str:
-    """Where the first visible shape is that is no mask, and how many there are; "" if none."""
+def unusable(tracks: Iterable[Track]) -> tuple[str, str] | None:
+    """Where the first visible shape is that is no mask, and how many of each kind there are."""
     shapes = [
         (track, entry)
         for track in tracks
@@ -33,14 +33,11 @@ def unusable(tracks: Iterable[Track]) -> str:
         if entry.visible and entry.shape.tag not in USABLE
     ]
     if not shapes:
-        return ""
+        return None
     counts = collections.Counter(entry.shape.tag[:40] for _, entry in shapes)
     kinds = ", ".join(f"{kind}: {count}" for kind, count in counts.most_common())
     track, entry = shapes[0]
-    return (
-        f"{track.where}, frame {entry.frame}: expected a polygon, a mask or an ellipse; this is "
-        f"the first of {len(shapes)} shapes that are no masks ({kinds})"
-    )
+    return f"{track.where}, frame {entry.frame}", f"{len(shapes)} shapes that are no masks ({kinds})"
 
 
 def segmentation(shape: Element, height: int, width: int, where: str) -> dict | list:

@@ -78,13 +78,16 @@ def _check_kind(file: CvatFile) -> None:
 
 def _check_shapes(tracks: Sequence[Track], sources: Sources) -> None:
     """Raises InputError if there are shapes that are no masks, or notes that they are skipped."""
-    problem = unusable(tracks)
-    if problem and not sources.skip_shapes:
+    found = unusable(tracks)
+    if found is None:
+        return
+    where, counted = found
+    if not sources.skip_shapes:
         raise InputError(
-            f"{problem}; draw polygons or masks instead, or pass them over with --skip-shapes"
+            f"{where}: expected a polygon, a mask or an ellipse, the first of {counted}; draw "
+            f"polygons or masks instead, or pass them over with --skip-shapes"
         )
-    if problem:
-        sources.note(f"{problem}; passed over")
+    sources.note(f"{where}: the first of {counted}, which are passed over")
 
 
 def _labels(files: Sequence[CvatFile], tracks: Sequence[Sequence[Track]]) -> list[str]:
