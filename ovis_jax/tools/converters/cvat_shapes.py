@@ -37,7 +37,8 @@ def unusable(tracks: Iterable[Track]) -> tuple[str, str] | None:
     counts = collections.Counter(entry.shape.tag[:40] for _, entry in shapes)
     kinds = ", ".join(f"{kind}: {count}" for kind, count in counts.most_common())
     track, entry = shapes[0]
-    return f"{track.where}, frame {entry.frame}", f"{len(shapes)} shapes that are no masks ({kinds})"
+    counted = f"{len(shapes)} shapes that are no masks ({kinds})"
+    return f"{track.where}, frame {entry.frame}", counted
 
 
 def segmentation(shape: Element, height: int, width: int, where: str) -> dict | list:
