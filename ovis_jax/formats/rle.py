@@ -17,7 +17,7 @@ from pycocotools import mask as coco
 from ovis_jax.formats.rle_runs import counts_problem, joined_runs
 
 _MAX_LIST = 255  # mask.area of pycocotools 2.0.11 fails on longer lists
-_FAR = 1e5  # pixels; the C code allocates memory for every pixel of an outline
+FAR = 1e5  # pixels; the C code allocates memory for every pixel of an outline
 
 
 def encode(mask: np.ndarray) -> dict:
@@ -93,7 +93,7 @@ def check_polygons(polygons: object) -> str | None:
     for number, polygon in enumerate(polygons):
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             return f"polygon {number} is not a list of three or more x, y pairs"
-        if not all(type(v) in (int, float) and abs(v) <= _FAR for v in polygon):
+        if not all(type(v) in (int, float) and abs(v) <= FAR for v in polygon):
             return f"polygon {number} has a coordinate that is not a number near the frame"
     return None
 

@@ -2,13 +2,13 @@
 
     python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
         [--images DIR] [--categories A.json] [--annotations A.json] [--first-frame N]
-        [--crowds-are-objects]
+        [--crowds-are-objects] [--skip-shapes]
 
 KIND is ovis, coco, davis, mots, mots-txt, labelme or cvat; the first two are files, the others
-folders (as input, cvat and mots-txt may be files). `--from results` reads a results.json, with the
-annotation file of its videos; coco and coco-results keep the scores. What was left out or guessed
-while reading is printed, and what the other format has no place for. Exit codes: 0 done, 2 bad
-input (a line on stderr for each problem).
+folders (as input, cvat may be a file or an archive, mots-txt a file). `--from results` reads a
+results.json, with the annotation file of its videos; coco and coco-results keep the scores. What
+was left out or guessed while reading is printed, and what the other format has no place for. Exit
+codes: 0 done, 2 bad input (a line on stderr for each problem).
 """
 
 import argparse
@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> list[str]:
         crowds_are_objects=options.crowds_are_objects,
         annotations=options.annotations,
         first_frame=options.first_frame,
+        skip_shapes=options.skip_shapes,
     )
     annotations = _READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
@@ -131,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         "--crowds-are-objects",
         action="store_true",
         help="take objects marked as crowds (iscrowd 1) as objects like all others",
+    )
+    parser.add_argument(
+        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat)"
     )
     return parser
 

@@ -37,6 +37,7 @@ class Sources:
       crowds_are_objects: marks of crowds mean nothing, so that those of a track may differ.
       annotations: file that names the videos and categories of results; or None.
       first_frame: number of the first frame, where formats differ; or None to find out.
+      skip_shapes: pass over shapes that are no masks.
       notes: what readers met that the user should know; filled by `note`.
     """
 
@@ -45,6 +46,7 @@ class Sources:
     crowds_are_objects: bool = False
     annotations: pathlib.Path | None = None
     first_frame: int | None = None
+    skip_shapes: bool = False
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def note(self, text: str) -> None:
