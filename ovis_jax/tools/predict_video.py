@@ -17,10 +17,10 @@ from ovis_jax import command_line
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.image_size import image_size
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import files_in_order
+from ovis_jax.formats.image_size import image_size
 from ovis_jax.formats.results import write_results
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.models.build import build_model

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.frame_names import natural_key
-from ovis_jax.tools.converters.image_header import SUFFIXES, header_size, image_size
+from ovis_jax.formats.frame_names import IMAGE_SUFFIXES, natural_key
+from ovis_jax.formats.image_size import header_size, image_size
 from ovis_jax.tools.converters.safe_xml import parse_xml, read_xml
 
 _ANNOTATIONS, _IMAGES = "annotations.xml", "images/"
@@ -156,13 +156,16 @@ def size_in_file(file: CvatFile, image: str) -> tuple[int, int]:
     if not file.packed:
         return image_size(file.path.parent / _IMAGES / image)
     with _archive(file.path) as archive, archive.open(_IMAGES + image) as stream:
-        return header_size(stream, f"{file.path}/{_IMAGES}{image}")
+        size = header_size(stream)
+    if size is None:
+        raise InputError(f"{file.path}: {_IMAGES}{image}: no JPEG, PNG or BMP header with a size")
+    return size
 
 
 def _is_image(name: str) -> bool:
     """Whether it is one, and not in a folder."""
     path = pathlib.PurePosixPath(name)
-    return path.name == name and path.suffix.lower() in SUFFIXES and not _hidden(name)
+    return path.name == name and path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

@@ -12,8 +12,8 @@ from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, list_of, required, shown, whole_number
 from ovis_jax.formats.frame_names import IMAGE_SUFFIXES
+from ovis_jax.formats.image_size import base64_size, image_size
 from ovis_jax.formats.json_stream import open_json
-from ovis_jax.tools.converters.image_sizes import size_of_base64, size_of_file
 from ovis_jax.tools.converters.labelme_shapes import NO_AREA, Part, kind_of, part_of, united
 
 FILE_NAME = "ovis_file_name"  # a field of this repository, which labelme keeps
@@ -119,7 +119,7 @@ def _image_size(
 ) -> tuple[int, int] | None:
     size = None
     if isinstance(fields.get("imageData"), str):
-        size = size_of_base64(fields["imageData"])
+        size = base64_size(fields["imageData"])
     candidates = []
     if image is not None:
         candidates = [file.parent / image.as_posix()]
@@ -129,9 +129,8 @@ def _image_size(
         candidates += [images / f"{file.stem}{ending}" for ending in endings]
         if isinstance(fields.get(FILE_NAME), str):
             candidates.append(images.parent / fields[FILE_NAME])
-    for candidate in candidates:
-        size = size or size_of_file(candidate)
-    return size
+    existing = (candidate for candidate in candidates if candidate.is_file())
+    return size or next(map(image_size, existing), None)
 
 
 def _key(shape: dict, known: Mapping, where: str) -> tuple[str, int | None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import configparser
 
-from ovis_jax.data.image_size import image_size
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.image_size import image_size
 from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.mots_files import MotsFile
 

@@ -1,42 +1,58 @@
-"""The size of an image without decoding it, where its header tells."""
+"""The size of an image as one sees it, from its header where that tells.
+
+Images that a camera marked as lying on their side (EXIF) have the size that they are shown in, as
+OpenCV reads them and annotation tools show them.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 import pathlib
 import struct
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 
+from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8"
+_PNG, _JPEG, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"BM"
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}  # JPEG markers that stand alone
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _APP1, _START_OF_SCAN = 0xE1, 0xDA
 _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112  # tag of EXIF
 _SWAPPED = range(5, 9)  # orientations that make rows columns
+_FIRST = 1 << 16  # bytes of a base64 text that are looked at first; more if the size comes later
 
 
 def image_size(path: pathlib.Path | str) -> tuple[int, int]:
-    """(width, height) of an image as `read_frame` gives it, turned as its EXIF data ask for.
+    """(width, height) of an image file as `read_frame` gives it.
+
+    Where the header does not tell, the image is decoded.
 
     Raises:
-      InputError: the file is missing or no image.
+      InputError: the file is missing, no image, or too large.
     """
     try:
         with open(path, "rb") as file:
-            size = _header_size(file)
+            size = header_size(file)
+        size = size or _decoded_size(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return size or _decoded_size(path)
+    if not 0 < min(size) <= max(size) <= MAX_SIZE:
+        raise InputError(f"{path}: {size[0]}x{size[1]} pixels, expected sides of 1 to {MAX_SIZE}")
+    return size
 
 
-def _header_size(file: BinaryIO) -> tuple[int, int] | None:
-    """What the header says; None where it takes more to know."""
+def header_size(file: BinaryIO) -> tuple[int, int] | None:
+    """(width, height) that the header of a JPEG, PNG or BMP file states; None where it takes more.
+
+    Args:
+      file: at its start; is read as far as needed.
+    """
     start = file.read(8)
     try:
         if start == _PNG:
@@ -44,12 +60,32 @@ def _header_size(file: BinaryIO) -> tuple[int, int] | None:
         if start.startswith(_JPEG):
             file.seek(len(_JPEG))
             return _jpeg_size(file)
+        if start.startswith(_BMP):
+            file.seek(18)
+            width, height = struct.unpack("<ii", file.read(8))
+            return width, abs(height)  # a negative one says that rows begin at the top
     except (struct.error, IndexError, ValueError):  # cut off or damaged
         pass
     return None
 
 
+def base64_size(text: str) -> tuple[int, int] | None:
+    """`header_size` of a file written as base64; None also where it is no base64."""
+    length = _FIRST
+    while True:
+        try:
+            content = base64.b64decode(text[: -(-length // 3) * 4])
+        except (binascii.Error, ValueError):
+            return None
+        size = header_size(io.BytesIO(content))
+        if size is not None or len(content) < length:
+            return size
+        length *= 8
+
+
 def _decoded_size(path: pathlib.Path | str) -> tuple[int, int]:
+    import cv2  # not part of the base install, which reads no images
+
     content = np.fromfile(path, np.uint8)
     try:
         image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None

@@ -1,3 +1,4 @@
+import base64
 import struct
 
 import cv2
@@ -7,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.image_size import image_size
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.image_size import base64_size, image_size
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
 
@@ -72,3 +73,30 @@ def test_damaged_images_have_a_size_or_are_refused_by_name(tmp_path_factory, dat
 def test_a_missing_image_is_named(tmp_path):
     with pytest.raises(InputError, match="a.jpg: cannot be read"):
         image_size(tmp_path / "a.jpg")
+
+
+def test_files_that_are_no_images_are_refused_by_name(tmp_path):
+    zero = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 0, 4)
+    for content in (b"", b"text", jpeg()[:40], b"\xff\xd8" + b"\xff" * 9, b"BM", zero):
+        (tmp_path / "a.jpg").write_bytes(content)
+        with pytest.raises(InputError, match="a.jpg: "):
+            image_size(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match="cannot be read"):
+        image_size(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+def test_the_header_of_an_image_in_base64_tells_its_size(suffix):
+    content = cv2.imencode(suffix, IMAGE)[1].tobytes()
+    assert base64_size(base64.b64encode(content).decode()) == (30, 20)
+    assert base64_size(base64.b64encode(content[:18]).decode()) is None
+    assert base64_size("é") is None and base64_size("a") is None and base64_size("") is None
+
+
+def test_long_segments_before_the_size_are_stepped_over(tmp_path):
+    content = jpeg()
+    for _ in range(12):  # a colour profile, previews
+        content = content[:2] + b"\xff\xe2" + struct.pack(">H", 65002) + bytes(65000) + content[2:]
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert image_size(tmp_path / "a.jpg") == (30, 20)
+    assert base64_size(base64.b64encode(content).decode()) == (30, 20)
