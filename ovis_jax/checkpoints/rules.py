@@ -78,11 +78,13 @@ class Conversion:
       values: float32 arrays by path of the variable.
       unused: names of tensors by the pattern that names them.
       fresh: paths of the variables that the state dict does not fill, by part of the model.
+      notes: lines that say what was chosen or removed to find the state dict.
     """
 
     values: dict[str, np.ndarray]
     unused: dict[str, list[str]]
     fresh: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
 
     def complete(self, variables: dict) -> dict:
         """The variables given, with the converted ones in their places."""
@@ -108,30 +110,27 @@ def convert_state(
     wanted = traverse_util.flatten_dict(template, sep="/")
     state = _renamed(state, name_map, source)
     unknown, missing = name_differences(state, name_map)
+    fresh, empty = _fresh(wanted, name_map)
     values, misfits = {}, []
     for name in sorted(set(state) & set(name_map.rules)):
         rule = name_map.rules[name]
-        problem = _misfit(state[name], rule, wanted)
-        if problem:
-            misfits.append(f"{source}: {name}: {problem}")
+        if problem := _misfit(state[name], rule, wanted):
+            misfits.append(f"{name}: {problem}")
         else:
             values[rule.target] = np.asarray(rule.convert(np.asarray(state[name])), np.float32)
-    fresh, empty = _fresh(wanted, name_map)
-    problems = Problems()
-    for lines, what in (
-        ([f"{source}: {n}: unknown tensor of shape {state[n].shape}" for n in unknown], "unknown"),
-        (
-            [f"{source}: {n}: is missing, expected for {name_map.rules[n].target}" for n in missing],
-            "missing",
-        ),
-        (misfits, "that do not fit"),
-        (
-            [f"{source}: nothing fills {p} {tuple(wanted[p].shape)} of the model" for p in empty],
-            "variables that nothing fills",
-        ),
-    ):
-        _add_some(problems, lines, source, what)
-    problems.finish()
+    _raise_problems(
+        source,
+        {
+            "unknown tensors": [f"{n}: unknown tensor of shape {state[n].shape}" for n in unknown],
+            "missing tensors": [
+                f"{n}: is missing, expected for {name_map.rules[n].target}" for n in missing
+            ],
+            "tensors that do not fit": misfits,
+            "variables that nothing fills": [
+                f"nothing fills {p} {tuple(wanted[p].shape)} of the model" for p in empty
+            ],
+        },
+    )
     return Conversion(values, _unused(state, name_map), fresh)
 
 
@@ -200,13 +199,16 @@ def _renamed(
     return found
 
 
-def _add_some(problems: Problems, lines: list[str], source: str, what: str) -> None:
-    """Adds problems of one kind, the first ones alone if they are many."""
-    shown = lines if len(lines) <= _LISTED + 1 else lines[:_LISTED]
-    for line in shown:
-        problems.add(line)
-    if len(lines) > len(shown):
-        problems.add(f"{source}: and {len(lines) - len(shown)} more {what}")
+def _raise_problems(source: str, problems: Mapping[str, list[str]]) -> None:
+    """Raises InputError with a line for each problem, or for the first ones of many of a kind."""
+    found = Problems()
+    for kind, lines in problems.items():
+        shown = lines if len(lines) <= _LISTED + 1 else lines[:_LISTED]
+        for line in shown:
+            found.add(f"{source}: {line}")
+        if len(lines) > len(shown):
+            found.add(f"{source}: and {len(lines) - len(shown)} more {kind}")
+    found.finish()
 
 
 def _unused(state: Mapping[str, np.ndarray], name_map: NameMap) -> dict[str, list[str]]:
