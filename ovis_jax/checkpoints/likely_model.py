@@ -33,9 +33,7 @@ _FOREIGN = (
         "in the box head)",
         (_V2, "roi_heads.mask_predictor.*"),
     ),
-    _Foreign(
-        "torchvision's fasterrcnn_resnet50_fpn_v2", (_V2, "roi_heads.box_predictor.*")
-    ),
+    _Foreign("torchvision's fasterrcnn_resnet50_fpn_v2", (_V2, "roi_heads.box_predictor.*")),
     _Foreign("torchvision's keypointrcnn_resnet50_fpn", ("roi_heads.keypoint_head.*",)),
     _Foreign(
         "torchvision's Faster R-CNN, without a mask head",
@@ -69,31 +67,47 @@ _FOREIGN = (
     ),
     _Foreign("an ImageNet ResNet of Caffe2 (detectron2's MSRA files)", ("res2_0_branch2a_w",)),
     _Foreign("a ResNet with a stem of several convolutions", ("conv1.0.weight", "layer1.*")),
+    _Foreign("a Swin transformer", ("*relative_position_bias_table",)),
     _Foreign("a vision transformer", ("*blocks.0.attn.*",)),
+    _Foreign("a vision transformer", ("class_token", "encoder.layers.*")),
+    _Foreign("a ConvNeXt", ("stages.0.blocks.0.conv_dw.*",)),
     _Foreign("a DETR", ("*transformer.encoder.*",)),
 )
 
 
-def check_model(names: Collection[str], model: str, depth: int, source: str) -> None:
-    """Compares the names of a file with those of the model that it is said to be.
+def check_named(names: Collection[str], model: str, depth: int, source: str) -> None:
+    """Compares the names of a file with those of all models that can be read.
 
     Args:
       names: of its tensors.
-      model: a key of `NAME_MAPS`.
+      model: a key of `NAME_MAPS`: what the file is said to be.
       depth: of the ResNet.
       source: what the names were read from, for the error.
 
     Raises:
-      InputError: they are those of another model that is known; one line says which.
+      InputError: they are those of another model, or of another depth; one line says which.
+    """
+    if any(name_differences(names, NAME_MAPS[model](depth))) and (named := _named(names, model)):
+        raise InputError(f"{source}: {named}, expected {model} with a ResNet of depth {depth}")
+
+
+def check_foreign(names: Collection[str], model: str, depth: int, source: str) -> None:
+    """Compares the names of a file with those of models that cannot be read.
+
+    Args:
+      names: as for `check_named`.
+      model: as for `check_named`.
+      depth: as for `check_named`.
+      source: as for `check_named`.
+
+    Raises:
+      InputError: they are not those of `model`, and tell what the file is; in one line.
     """
     if not any(name_differences(names, NAME_MAPS[model](depth))):
         return
-    if named := _named(names, model):
-        raise InputError(f"{source}: {named}, expected {model} with a ResNet of depth {depth}")
     for foreign in _FOREIGN:
-        if all(_has(names, p) for p in foreign.present) and not any(
-            _has(names, p) for p in foreign.absent
-        ):
+        present = all(_has(names, pattern) for pattern in foreign.present)
+        if present and not any(_has(names, pattern) for pattern in foreign.absent):
             raise InputError(f"{source}: looks like {foreign.what}, expected {model}")
 
 

@@ -14,10 +14,10 @@ from ovis_jax.formats.errors import InputError
 
 _NEWEST_PROTOCOL = 5
 # Opcodes whose argument is the value.
-_VALUES = (
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-    *("BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+_VALUES = frozenset(
+    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING "
+    "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE "
+    "BINUNICODE8".split()
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": lambda: StandIn("builtins.set")}
@@ -175,7 +175,9 @@ class _Machine:
 
     def _named(self, module: str, name: str) -> Constructor | StandIn:
         full = f"{module}.{name}"
-        return Constructor(full, self._functions[full]) if full in self._functions else StandIn(full)
+        return (
+            Constructor(full, self._functions[full]) if full in self._functions else StandIn(full)
+        )
 
     def _reduce(self, _) -> None:
         self._stack.append(_made(*self._top(2)))

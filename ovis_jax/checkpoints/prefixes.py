@@ -43,7 +43,7 @@ def remove_prefix(
         options = " or ".join(f"--prefix={option}" for option in fitting)
         raise InputError(
             f"{source}: {len(inside)} names begin with {shared!r}, {len(strangers)} do not: "
-            f"{_some(strangers)}; {options} reads the tensors of the model alone"
+            f"{_some(strangers)}; {options} leaves those out"
         )
     notes = [f"removed: {shared} before {len(inside)} names"]
     notes += [f"left out: {name} (of an averaged model)" for name in counters]

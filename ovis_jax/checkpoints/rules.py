@@ -134,9 +134,7 @@ def convert_state(
     return Conversion(values, _unused(state, name_map), fresh)
 
 
-def name_differences(
-    names: Collection[str], name_map: NameMap
-) -> tuple[list[str], list[str]]:
+def name_differences(names: Collection[str], name_map: NameMap) -> tuple[list[str], list[str]]:
     """Names of tensors that a map has no place for, and those that it lacks."""
     ours = {renamed(name, name_map) for name in names}
     unknown = [

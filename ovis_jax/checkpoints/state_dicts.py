@@ -1,7 +1,6 @@
 """Where a training program put the state dict among everything else that it saved."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -25,9 +24,11 @@ _ENTRIES = (
     "state_dict_ema",  # timm
     "params_ema",
     "ema",
+    "current_model_state",  # beside Lightning's averaged weights
 )
 _DEEPEST = 8  # entries within entries
 _LONGEST_NAME = 80  # characters of a name in an error
+_LONGEST_LIST = 300  # characters of several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,31 +83,37 @@ def _nested(tree: object) -> list[str]:
     if not isinstance(tree, dict):
         return []
     known = [name for name in _ENTRIES if isinstance(tree.get(name), dict | StandIn)]
-    return [name for name in known if _holds_tensors(tree[name])] or (
-        known[:1] if not _holds_tensors(tree) else []
-    )
+    holding = [name for name in known if _holds_tensors(tree[name])]
+    if holding or any(is_tensor(value) for value in tree.values()):
+        return holding
+    return known[:1]
 
 
-def _holds_tensors(tree: object, depth: int = 0) -> bool:
+def _holds_tensors(tree: object) -> bool:
     """Whether a mapping is a state dict, or has one in a known entry."""
-    if not isinstance(tree, dict) or depth > _DEEPEST:
-        return False
-    if any(is_tensor(value) for value in tree.values()):
-        return True
-    return any(_holds_tensors(tree.get(name), depth + 1) for name in _ENTRIES)
+    seen: set[int] = set()
+    left = [tree]
+    while left:
+        tree = left.pop()
+        if not isinstance(tree, dict) or id(tree) in seen:
+            continue
+        if any(is_tensor(value) for value in tree.values()):
+            return True
+        seen.add(id(tree))
+        left += [tree.get(name) for name in _ENTRIES]
+    return False
 
 
 def _entry(tree: object, path: str) -> object:
     for name in path.split("/"):
-        if not isinstance(tree, dict) or name not in tree:
-            known = [ascii(n)[1:-1] for n in tree if isinstance(n, str)] if _is_dict(tree) else []
-            raise InputError(f"no entry {path!r}, expected one of {', '.join(known[:20]) or 'none'}")
-        tree = tree[name]
+        entries = tree if isinstance(tree, dict) else {}
+        if name not in entries:
+            known = ", ".join(ascii(n[:_LONGEST_NAME]) for n in entries if isinstance(n, str))
+            raise InputError(
+                f"no entry {path!r}, expected one of {known[:_LONGEST_LIST] or 'none'}"
+            )
+        tree = entries[name]
     return tree
-
-
-def _is_dict(tree: object) -> bool:
-    return isinstance(tree, dict)
 
 
 def _arrays(tree: object, entry: str) -> dict[str, np.ndarray]:
@@ -124,7 +131,9 @@ def _array(name: str, value: object) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
     if not is_tensor(value):
-        raise InputError(f"{name[:_LONGEST_NAME]}: expected a tensor, found {described(value)}")
+        hint = f"; --entry={name} reads the tensors in it" if _holds_tensors(value) else ""
+        name = name[:_LONGEST_NAME]
+        raise InputError(f"{name}: expected a tensor, found {described(value)}{hint}")
     try:
         return value.array()
     except InputError as error:

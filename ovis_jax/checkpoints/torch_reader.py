@@ -18,12 +18,13 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _PICKLE = "data.pkl"
 _LENGTH_BYTES = 8  # before each storage of the older kind
+_FRAME_BYTES = 9  # before what a pickle of protocol 4 or newer holds
 
 
 def is_stream(data: bytes) -> bool:
     """Whether a file is of the older kind."""
-    magic = b"\x8a\x0a" + _MAGIC.to_bytes(10, "little") + b"."
-    return data[:1] == b"\x80" and data[2 : 2 + len(magic)] == magic
+    magic = b"\x8a\x0a" + _MAGIC.to_bytes(10, "little")
+    return data[:1] == b"\x80" and magic in data[2 : 2 + _FRAME_BYTES + len(magic)]
 
 
 def is_archive(archive: zipfile.ZipFile) -> bool:
@@ -82,12 +83,11 @@ def _place_stored(file: io.BytesIO, storage: Storage) -> None:
     expected = storage.length.to_bytes(_LENGTH_BYTES, "little")
     if file.read(_LENGTH_BYTES) != expected:
         raise InputError(f"storage {storage.key!r}: expected {storage.length} numbers")
-    start = file.tell()
-    end = start + storage.num_bytes
-    data = file.getbuffer()
-    if end > len(data):
+    start, data = file.tell(), file.getbuffer()
+    end, rest = start + storage.num_bytes, len(data) - start
+    if storage.num_bytes > rest:
         raise InputError(
-            f"storage {storage.key!r}: expected {storage.num_bytes} bytes, found {len(data) - start}"
+            f"storage {storage.key!r}: expected {storage.num_bytes} bytes, found {rest}"
         )
     storage.place(lambda: data[start:end].toreadonly())
     file.seek(end)

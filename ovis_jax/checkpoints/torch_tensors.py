@@ -74,9 +74,8 @@ class StoredTensor:
         name = self._dtype.name if isinstance(self._dtype, StandIn) else None
         if name not in _UNTYPED or numbers.dtype != np.uint8:
             raise InputError(f"a tensor of the unknown type {ascii(name)}")
-        return numbers[: len(numbers) // _UNTYPED[name].itemsize * _UNTYPED[name].itemsize].view(
-            _UNTYPED[name]
-        )
+        dtype = _UNTYPED[name]
+        return numbers[: len(numbers) // dtype.itemsize * dtype.itemsize].view(dtype)
 
     def _is_negative(self) -> bool:
         """Whether the storage has the numbers with the other sign, as PyTorch's negative bit says.
@@ -116,9 +115,7 @@ def _rebuild_tensor_v2(storage, offset, size, stride, _requires_grad, _hooks, me
     return StoredTensor(storage, offset, size, stride, metadata=metadata)
 
 
-def _rebuild_tensor_v3(
-    storage, offset, size, stride, _requires_grad, _hooks, dtype, metadata=None
-):
+def _rebuild_tensor_v3(storage, offset, size, stride, _requires_grad, _hooks, dtype, metadata=None):
     return StoredTensor(storage, offset, size, stride, dtype=dtype, metadata=metadata)
 
 

@@ -23,10 +23,10 @@ from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
 from ovis_jax.checkpoints.class_rows import check_categories, copy_class_rows, new_categories
-from ovis_jax.checkpoints.likely_model import check_model
+from ovis_jax.checkpoints.likely_model import check_foreign, check_named
 from ovis_jax.checkpoints.name_maps import NAME_MAPS
 from ovis_jax.checkpoints.prefixes import remove_prefix
-from ovis_jax.checkpoints.rules import Conversion, NameMap, convert_state
+from ovis_jax.checkpoints.rules import Conversion, convert_state
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.checkpoints.weight_files import read_weights
 from ovis_jax.checkpoints.wrappers import Unwrapped, unwrap
@@ -87,9 +87,8 @@ def import_weights(
             raise InputError(f"--categories: {model} has no class layers of COCO to start from")
         check_categories(CATEGORY_SETS[categories], config.model.num_classes)
     source = source if isinstance(source, Source) else Source(source)
-    weights = _read(source, name_map)
+    weights = _read(source, model, _depth(config))
     state, path = weights.arrays, str(source.path)
-    check_model(state, model, _depth(config), path)
     conversion = convert_state(state, name_map, shapes, path)
     conversion = dataclasses.replace(conversion, notes=weights.notes)
     initial = shapes
@@ -173,12 +172,16 @@ def main() -> None:
         print(category_summary(values.categories))
 
 
-def _read(source: Source, name_map: NameMap) -> Unwrapped:
+def _read(source: Source, model: str, depth: int) -> Unwrapped:
     """The tensors under the names of the published model, and what was done to find them."""
-    read = read_weights(source.path, source.entry)
-    inside = remove_prefix(read.arrays, name_map, str(source.path), source.prefix)
+    read, path = read_weights(source.path, source.entry), str(source.path)
+    if not source.prefix:
+        check_named(read.arrays, model, depth, path)
+    inside = remove_prefix(read.arrays, NAME_MAPS[model](depth), path, source.prefix)
     # A prefix may stand before what wrappers put into names.
     bare = unwrap(inside.arrays)
+    check_named(bare.arrays, model, depth, path)
+    check_foreign(bare.arrays, model, depth, path)
     return Unwrapped(bare.arrays, (*read.notes, *inside.notes, *bare.notes))
 
 
