@@ -119,7 +119,7 @@ def _entry(tree: object, path: str) -> object:
 def _arrays(tree: object, entry: str) -> dict[str, np.ndarray]:
     where = f"{entry}: " if entry else ""
     if not isinstance(tree, dict) or not tree:
-        hint = " (a whole model; its state_dict() is needed)" if isinstance(tree, StandIn) else ""
+        hint = " (of a whole model, save its state_dict())" if isinstance(tree, StandIn) else ""
         raise InputError(f"{where}expected a state dict, found {described(tree)}{hint}")
     for name in tree:
         if not isinstance(name, str) or not (name.isascii() and name.isprintable()):
