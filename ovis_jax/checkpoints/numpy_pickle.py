@@ -4,13 +4,11 @@ numpy's own reconstruction trusts its input; the records here take the same call
 when an array is asked for. Arrays that nobody asks for may be of anything.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 
 from ovis_jax.checkpoints.pickle_objects import PLAIN_NAMES, Filled
-from ovis_jax.checkpoints.pickles import load_pickle
 from ovis_jax.formats.errors import InputError
 
 _CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
@@ -114,13 +112,3 @@ class NumpyFunctions:
 def _no_bytes():
     """Stands for `bytes`, by which Python 3 writes empty ones in protocols 0 to 2."""
     return b""
-
-
-def read_numpy_pickle(data: bytes) -> object:
-    """The object of a pickle, with a `PickledArray` for each array.
-
-    Raises:
-      InputError: the pickle needs more than itself.
-      Exception: whatever a damaged pickle leads to.
-    """
-    return load_pickle(io.BytesIO(data), NumpyFunctions().by_name)

@@ -78,6 +78,29 @@ def read_archive(archive: zipfile.ZipFile) -> object:
     return tree
 
 
+def read_pickle(data: bytes) -> object:
+    """The object of a plain pickle, in which each storage is a whole file of the older kind.
+
+    Anything but tensors, arrays and plain containers is a `StandIn`.
+
+    Raises:
+      InputError: the pickle needs more than itself, or a storage is not whole.
+      Exception: whatever a damaged pickle leads to.
+    """
+    read: dict[int, tuple[bytes, object]] = {}
+
+    def load_from_bytes(stored):
+        """Stands for PyTorch's function of the name; reads each row of bytes once."""
+        if not isinstance(stored, bytes) or not is_stream(stored):
+            raise InputError("expected a storage in the pickle")
+        if id(stored) not in read:  # the bytes are kept, so that their id stays theirs
+            read[id(stored)] = stored, read_stream(stored)
+        return read[id(stored)][1]
+
+    functions = torch_functions() | {"torch.storage._load_from_bytes": load_from_bytes}
+    return load_pickle(io.BytesIO(data), functions)
+
+
 def _place_stored(file: io.BytesIO, storage: Storage) -> None:
     """Finds a storage at the position of a file of the older kind."""
     expected = storage.length.to_bytes(_LENGTH_BYTES, "little")

@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 
 from ovis_jax.checkpoints import npz_reader, safetensors_reader, torch_reader
-from ovis_jax.checkpoints.numpy_pickle import read_numpy_pickle
 from ovis_jax.checkpoints.shards import check_is_whole, is_index, read_shards, weights_in
 from ovis_jax.checkpoints.state_dicts import StateDict, find_state_dict
 from ovis_jax.checkpoints.wrappers import Unwrapped, unwrap
@@ -30,7 +29,7 @@ def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
 
     Args:
       path: of a file of `torch.save` (both kinds), a pickle of numpy arrays as detectron2 publishes
-        them, a safetensors file or an npz archive; or of the index of several such files, or a
+        them (or of tensors), a safetensors file or an npz archive; or of the index of several such files, or a
         folder that holds it.
       entry: path of the entry that holds the state dict, with "/" between names; empty: found by
         its name ("state_dict", "model" and others).
@@ -78,7 +77,7 @@ def _read(data: bytes) -> object:
     if torch_reader.is_stream(data):
         return torch_reader.read_stream(data)
     if data[:1] == b"\x80":  # how pickles of protocol 2 and newer begin
-        return read_numpy_pickle(data)
+        return torch_reader.read_pickle(data)
     if data[:4] == b"PK\x03\x04":
         return _read_zip(data)
     raise InputError(_KINDS)

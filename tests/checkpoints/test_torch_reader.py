@@ -474,3 +474,19 @@ def test_the_older_kind_of_newer_protocols_is_recognised(tmp_path):
     parts += [(4).to_bytes(8, "little") + NUMBERS]
     (tmp_path / "x").write_bytes(b"".join(parts))
     np.testing.assert_array_equal(read_state_dict(tmp_path / "x")["weight"], [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_plain_pickle_of_tensors_holds_a_file_for_each_storage(protocol, tmp_path):
+    parts = [pickle.dumps(x, 2) for x in (MAGIC, PROTOCOL, SYSTEM)]
+    parts += [b"\x80\x02" + storage() + b".", pickle.dumps(["0"], 2)]
+    stored = b"".join([*parts, (4).to_bytes(8, "little"), NUMBERS])
+    pushed = value(stored) if protocol == 2 else b"B" + len(stored).to_bytes(4, "little") + stored
+    loaded = call(name("torch.storage", "_load_from_bytes"), pushed)
+    path = tmp_path / "x"
+    path.write_bytes(whole(tensor((2, 2), (1, 2), 0, loaded)))
+    np.testing.assert_array_equal(read_state_dict(path)["weight"], [[0, 2], [1, 3]])
+    for other in (value(b"text"), value(3), value(stored[:-1])):
+        loaded = call(name("torch.storage", "_load_from_bytes"), other)
+        path.write_bytes(whole(tensor((4,), (1,), 0, loaded)))
+        assert_bad_input(path, "weight: a tensor of 'torch.storage._load_from_bytes'")
