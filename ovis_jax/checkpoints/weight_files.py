@@ -29,8 +29,8 @@ def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
 
     Args:
       path: of a file of `torch.save` (both kinds), a pickle of numpy arrays as detectron2 publishes
-        them (or of tensors), a safetensors file or an npz archive; or of the index of several such files, or a
-        folder that holds it.
+        them (or of tensors), a safetensors file or an npz archive; or of the index of several such
+        files, or a folder that holds it.
       entry: path of the entry that holds the state dict, with "/" between names; empty: found by
         its name ("state_dict", "model" and others).
 
