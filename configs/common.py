@@ -151,7 +151,7 @@ def train() -> ConfigDict:
             checkpoint_every=1000,
             keep_checkpoints=3,
             overlay_every=0,  # steps between image overlays in TensorBoard; 0: none
-            init_checkpoint="",  # parameters to start from
+            init_checkpoint="",  # folder of checkpoints, or of one, to start from
             fresh=(),  # parts of the model, such as "calibration", that it does not hold
         )
     )

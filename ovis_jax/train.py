@@ -13,6 +13,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from ovis_jax import cluster
+from ovis_jax.checkpoints.checkpoint_folders import restore_from
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.mixed_data import Samples, open_training_data
 from ovis_jax.data.pipeline import training_batches
@@ -209,8 +210,7 @@ def split_parts(params: dict, parts: Sequence[str]) -> tuple[dict, dict]:
 
 def restore_start(folder: str, shapes: dict) -> dict:
     """The variables of a checkpoint to start from."""
-    with CheckpointStore(folder) as store:
-        return store.restore_variables(shapes)
+    return restore_from(folder, shapes)
 
 
 def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:

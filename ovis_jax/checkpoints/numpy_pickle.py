@@ -1,117 +1,114 @@
 """Pickles of numpy arrays, as detectron2's model zoo holds them.
 
-numpy's own reconstruction trusts its input; the stand-ins here take the same calls and check them.
+numpy's own reconstruction trusts its input; the records here take the same calls and check them
+when an array is asked for. Arrays that nobody asks for may be of anything.
 """
 
-import io
+from collections.abc import Callable
 
 import numpy as np
 
-from ovis_jax.checkpoints.pickles import PLAIN_NAMES, Constructor, Sealed, load_pickle
+from ovis_jax.checkpoints.pickle_objects import PLAIN_NAMES, Filled
 from ovis_jax.formats.errors import InputError
 
 _CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 _ORDERS = "<>|="
+_CORES = ("numpy.core", "numpy._core")  # before numpy 2, and since
 
 
-class PickledDtype(Sealed):
+class PickledDtype(Filled):
     """What `numpy.dtype` makes: a number type and a byte order."""
 
-    __slots__ = ("_code", "_order")
+    __slots__ = ("_code", "_state")
 
     def __init__(self, code, *_):
         """Checked by `dtype`."""
-        self._code, self._order = code, "="
+        self._code, self._state = code, (3, "=", None, None, None)
 
-    def __setstate__(self, state):
+    def fill(self, state):
         """Takes (version, byte order, subarray, names, fields, size, alignment, flags)."""
+        self._state = state
+
+    def dtype(self) -> np.dtype:
+        """The dtype itself.
+
+        Raises:
+          InputError: it is not of plain numbers.
+        """
+        code, state = self._code, self._state
         if not isinstance(state, tuple) or len(state) < 5 or state[2:5] != (None, None, None):
             raise InputError("expected an array of plain numbers in the pickle")
-        self._order = state[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype itself."""
-        if self._code not in _CODES or self._order not in tuple(_ORDERS):
+        if code not in _CODES or state[1] not in tuple(_ORDERS):
             raise InputError("expected an array of numbers in the pickle")
-        return np.dtype(self._code).newbyteorder(self._order)
+        return np.dtype(code).newbyteorder(state[1])
 
 
-class PickledArray(Sealed):
+class PickledArray(Filled):
     """What numpy's reconstruction makes."""
 
-    __slots__ = ("_shape", "_dtype", "_fortran", "_data")
+    __slots__ = ("_state", "_encode")
 
-    def __init__(self):
-        """Empty until the pickle brings its state."""
-        self._shape, self._dtype, self._fortran, self._data = None, None, False, b""
+    def __init__(self, encode: Callable[[object], object], state: object = None):
+        """Empty until the pickle brings its state; `encode` makes bytes of text."""
+        self._encode, self._state = encode, state
 
-    def __setstate__(self, state):
+    def fill(self, state):
         """Takes (version, shape, dtype, whether columns come first, bytes)."""
-        if not isinstance(state, tuple) or len(state) != 5:
-            raise InputError("expected the five parts of an array in the pickle")
-        _, self._shape, self._dtype, self._fortran, self._data = state
+        self._state = state
 
     def array(self) -> np.ndarray:
-        """The array, read-only.
+        """The array, read-only; it shares memory with the file.
 
         Raises:
           InputError: shape, dtype and bytes do not belong together.
         """
-        shape, data = self._shape, self._data
-        if not isinstance(self._dtype, PickledDtype) or not isinstance(shape, tuple):
+        if not isinstance(self._state, tuple) or len(self._state) != 5:
+            raise InputError("expected the five parts of an array in the pickle")
+        _, shape, dtype, fortran, data = self._state
+        if not isinstance(dtype, PickledDtype) or not isinstance(shape, tuple):
             raise InputError("expected shape and dtype of an array in the pickle")
         if any(type(n) is not int or n < 0 for n in shape):
             raise InputError("expected a shape of numbers from 0 on in the pickle")
-        if isinstance(data, str):  # bytes of Python 2
-            data = data.encode("latin1")
-        flat = np.frombuffer(bytes(data), self._dtype.dtype)
-        return flat.reshape(shape, order="F" if self._fortran else "C")
+        data = self._encode(data) if isinstance(data, str) else data  # bytes of Python 2
+        if not isinstance(data, bytes | bytearray):
+            raise InputError("expected the bytes of an array in the pickle")
+        flat = np.frombuffer(memoryview(data).toreadonly(), dtype.dtype())
+        return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _reconstruct(_type, _shape, _code):
-    """Stands for numpy's function of the name: an empty array, filled afterwards."""
-    return PickledArray()
+class NumpyFunctions:
+    """What a pickle of arrays may call; text that stands for bytes is turned into them once."""
 
+    def __init__(self):
+        """Nothing read yet."""
+        self._encoded: dict[int, tuple[str, bytes]] = {}
+        self.by_name = PLAIN_NAMES | {
+            "numpy.dtype": PickledDtype,
+            "_codecs.encode": self._encode,
+            "__builtin__.bytes": _no_bytes,
+        }
+        for core in _CORES:
+            self.by_name[f"{core}.multiarray._reconstruct"] = self._reconstruct
+            self.by_name[f"{core}.numeric._frombuffer"] = self._frombuffer
 
-def _frombuffer(data, dtype, shape, order):
-    """Stands for numpy's function of the name, of pickle protocol 5."""
-    array = PickledArray()
-    array.__setstate__((1, shape, dtype, order == "F", data))
-    return array
+    def _reconstruct(self, _type, _shape, _code):
+        """Stands for numpy's function of the name: an empty array, filled afterwards."""
+        return PickledArray(self._encode)
 
+    def _frombuffer(self, data, dtype, shape, order):
+        """Stands for numpy's function of the name, of pickle protocol 5."""
+        return PickledArray(self._encode, (1, shape, dtype, order == "F", data))
 
-def _encode(text, encoding):
-    """Stands for `codecs.encode`, by which Python 3 writes bytes in protocols 0 to 2."""
-    if not isinstance(text, str) or encoding != "latin1":
-        raise InputError("expected bytes in the pickle")
-    return text.encode("latin1")
+    def _encode(self, text, encoding="latin1"):
+        """Stands for `codecs.encode`, by which Python 3 writes bytes in protocols 0 to 2."""
+        if not isinstance(text, str) or encoding != "latin1":
+            raise InputError("expected bytes in the pickle")
+        # A pickle can name one text again and again; the text is kept, so that its id stays its.
+        if id(text) not in self._encoded:
+            self._encoded[id(text)] = text, text.encode("latin1")
+        return self._encoded[id(text)][1]
 
 
 def _no_bytes():
     """Stands for `bytes`, by which Python 3 writes empty ones in protocols 0 to 2."""
     return b""
-
-
-_CORES = ("numpy.core", "numpy._core")  # before numpy 2, and since
-_NAMES = (
-    PLAIN_NAMES
-    | {(f"{core}.multiarray", "_reconstruct"): Constructor(_reconstruct) for core in _CORES}
-    | {(f"{core}.numeric", "_frombuffer"): Constructor(_frombuffer) for core in _CORES}
-    | {
-        ("numpy", "ndarray"): "ndarray",
-        ("numpy", "dtype"): Constructor(PickledDtype),
-        ("_codecs", "encode"): Constructor(_encode),
-        ("__builtin__", "bytes"): Constructor(_no_bytes),
-    }
-)
-
-
-def read_numpy_pickle(data: bytes) -> object:
-    """The object of a pickle, with a `PickledArray` for each array.
-
-    Raises:
-      InputError: it holds more than arrays and plain containers.
-      Exception: whatever a damaged pickle leads to.
-    """
-    return load_pickle(io.BytesIO(data), _NAMES)

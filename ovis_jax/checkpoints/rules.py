@@ -7,13 +7,15 @@ is filled or named as newly initialised.
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from flax import traverse_util
 
 from ovis_jax.checkpoints.layouts import Layout, same
 from ovis_jax.formats.errors import InputError, Problems
+
+_LISTED = 3  # problems of one kind, if there are more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +78,13 @@ class Conversion:
       values: float32 arrays by path of the variable.
       unused: names of tensors by the pattern that names them.
       fresh: paths of the variables that the state dict does not fill, by part of the model.
+      notes: lines that say what was chosen or removed to find the state dict.
     """
 
     values: dict[str, np.ndarray]
     unused: dict[str, list[str]]
     fresh: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
 
     def complete(self, variables: dict) -> dict:
         """The variables given, with the converted ones in their places."""
@@ -103,24 +107,49 @@ def convert_state(
       InputError: a tensor that the map does not know or that is missing, a shape that differs, or a
         variable that nothing fills; with one line for each.
     """
-    problems = Problems()
     wanted = traverse_util.flatten_dict(template, sep="/")
-    state = _renamed(state, name_map.renames, source)
-    unused = _unused(state, name_map, source, problems)
-    for name in sorted(set(name_map.rules) - set(state)):
-        problems.add(f"{source}: {name}: is missing, expected for {name_map.rules[name].target}")
-    values = {}
+    state = _renamed(state, name_map, source)
+    unknown, missing = name_differences(state, name_map)
+    fresh, empty = _fresh(wanted, name_map)
+    values, misfits = {}, []
     for name in sorted(set(state) & set(name_map.rules)):
         rule = name_map.rules[name]
-        problem = _misfit(state[name], rule, wanted)
-        if problem:
-            problems.add(f"{source}: {name}: {problem}")
+        if problem := _misfit(state[name], rule, wanted):
+            misfits.append(f"{name}: {problem}")
         else:
             values[rule.target] = np.asarray(rule.convert(np.asarray(state[name])), np.float32)
-    targets = {rule.target for rule in name_map.rules.values()}
-    fresh = _fresh(set(wanted) - targets, wanted, name_map, source, problems)
-    problems.finish()
-    return Conversion(values, unused, fresh)
+    _raise_problems(
+        source,
+        {
+            "unknown tensors": [f"{n}: unknown tensor of shape {state[n].shape}" for n in unknown],
+            "missing tensors": [
+                f"{n}: is missing, expected for {name_map.rules[n].target}" for n in missing
+            ],
+            "tensors that do not fit": misfits,
+            "variables that nothing fills": [
+                f"nothing fills {p} {tuple(wanted[p].shape)} of the model" for p in empty
+            ],
+        },
+    )
+    return Conversion(values, _unused(state, name_map), fresh)
+
+
+def name_differences(names: Collection[str], name_map: NameMap) -> tuple[list[str], list[str]]:
+    """Names of tensors that a map has no place for, and those that it lacks."""
+    ours = {renamed(name, name_map) for name in names}
+    unknown = [
+        name
+        for name in sorted(ours - set(name_map.rules))
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in name_map.unused)
+    ]
+    return unknown, sorted(set(name_map.rules) - ours)
+
+
+def renamed(name: str, name_map: NameMap) -> str:
+    """The name of a tensor in the spelling of the rules."""
+    for expression, replacement in name_map.renames:
+        name = re.sub(expression, replacement, name)
+    return name
 
 
 def apply_rules(
@@ -156,29 +185,36 @@ def to_state_dict(variables: dict, rules: Mapping[str, Rule]) -> dict[str, np.nd
 
 
 def _renamed(
-    state: Mapping[str, np.ndarray], renames: tuple[tuple[str, str], ...], source: str
+    state: Mapping[str, np.ndarray], name_map: NameMap, source: str
 ) -> dict[str, np.ndarray]:
     """The state dict under the names of the rules."""
-    renamed = {}
+    found = {}
     for name, value in state.items():
-        for expression, replacement in renames:
-            name = re.sub(expression, replacement, name)
-        if name in renamed:
+        name = renamed(name, name_map)
+        if name in found:
             raise InputError(f"{source}: {name}: stands there twice, under an old and a new name")
-        renamed[name] = value
-    return renamed
+        found[name] = value
+    return found
 
 
-def _unused(
-    state: dict[str, np.ndarray], name_map: NameMap, source: str, problems: Problems
-) -> dict[str, list[str]]:
-    """Tensors without a rule, by pattern; those without a pattern are problems."""
+def _raise_problems(source: str, problems: Mapping[str, list[str]]) -> None:
+    """Raises InputError with a line for each problem, or for the first ones of many of a kind."""
+    found = Problems()
+    for kind, lines in problems.items():
+        shown = lines if len(lines) <= _LISTED + 1 else lines[:_LISTED]
+        for line in shown:
+            found.add(f"{source}: {line}")
+        if len(lines) > len(shown):
+            found.add(f"{source}: and {len(lines) - len(shown)} more {kind}")
+    found.finish()
+
+
+def _unused(state: Mapping[str, np.ndarray], name_map: NameMap) -> dict[str, list[str]]:
+    """Tensors that are left out on purpose, by pattern."""
     found: dict[str, list[str]] = {}
     for name in sorted(set(state) - set(name_map.rules)):
         pattern = next((p for p in name_map.unused if fnmatch.fnmatchcase(name, p)), None)
-        if pattern is None:
-            problems.add(f"{source}: {name}: unknown tensor of shape {state[name].shape}")
-        else:
+        if pattern is not None:
             found.setdefault(pattern, []).append(name)
     return found
 
@@ -194,16 +230,16 @@ def _misfit(value: np.ndarray, rule: Rule, wanted: dict) -> str | None:
     return f"shape {value.shape}, expected {expected} for {rule.target} {shape} of the model"
 
 
-def _fresh(
-    empty: set[str], wanted: dict, name_map: NameMap, source: str, problems: Problems
-) -> dict[str, list[str]]:
-    """Variables without a rule, by part of the model; those of no such part are problems."""
+def _fresh(wanted: dict, name_map: NameMap) -> tuple[dict[str, list[str]], list[str]]:
+    """Variables without a rule: by part of the model, and those of no part that may be new."""
+    targets = {rule.target for rule in name_map.rules.values()}
     found: dict[str, list[str]] = {}
-    for path in sorted(empty):
+    rest = []
+    for path in sorted(set(wanted) - targets):
         inside = path.split("/", 1)[-1] + "/"  # without the collection
         part = next((p for p in name_map.fresh if inside.startswith(p + "/")), None)
         if part is None:
-            problems.add(f"{source}: nothing fills {path} {tuple(wanted[path].shape)} of the model")
+            rest.append(path)
         else:
             found.setdefault(part, []).append(path)
-    return found
+    return found, rest

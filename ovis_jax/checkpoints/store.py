@@ -117,13 +117,17 @@ class CheckpointStore:
         meta.pop(_FINGERPRINTS, None)
         return found[_VARIABLES], found[_PROGRESS], meta
 
-    def restore_variables(self, variables: dict) -> dict:
-        """Reads the variables of the newest checkpoint into a tree like the arrays or shapes given.
+    def restore_variables(self, variables: dict, step: int | None = None) -> dict:
+        """Reads the variables of a checkpoint into a tree like the arrays or shapes given.
+
+        Args:
+          variables: arrays or shapes.
+          step: number of the checkpoint; None: the newest.
 
         Raises:
           InputError: there is no checkpoint, it is of another model, or damaged.
         """
-        step = self.latest_step()
+        step = self.latest_step() if step is None else step
         if step is None:
             raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
         self._check_shapes(step, variables)
@@ -227,6 +231,11 @@ class CheckpointStore:
                 raise InputError(
                     f"{name}: {path}: shape {found[path]}, but the model has {wanted[path]}"
                 )
+
+
+def is_checkpoint(folder: pathlib.Path) -> bool:
+    """Whether a folder is that of one checkpoint."""
+    return (folder / _VARIABLES).is_dir()
 
 
 def save_variables(folder: pathlib.Path | str, variables: dict, meta: dict) -> None:

@@ -3,139 +3,142 @@
 import ml_dtypes
 import numpy as np
 
-from ovis_jax.checkpoints.pickles import PLAIN_NAMES, Constructor, Sealed
+from ovis_jax.checkpoints.numpy_pickle import NumpyFunctions, PickledArray
+from ovis_jax.checkpoints.pickle_objects import Constructor, StandIn
+from ovis_jax.checkpoints.torch_storages import LARGEST, Storage
 from ovis_jax.formats.errors import InputError
 
 _MOST_AXES = 32
-_LARGEST = 2**62  # bytes or elements; a number above it would not fit numpy's indices
-_STORAGE_DTYPES = {
-    "DoubleStorage": np.dtype("<f8"),
-    "FloatStorage": np.dtype("<f4"),
-    "HalfStorage": np.dtype("<f2"),
-    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
-    "LongStorage": np.dtype("<i8"),
-    "IntStorage": np.dtype("<i4"),
-    "ShortStorage": np.dtype("<i2"),
-    "CharStorage": np.dtype("i1"),
-    "ByteStorage": np.dtype("u1"),
-    "BoolStorage": np.dtype("?"),
+# Types that have no storage of their own: their storages are bytes.
+_UNTYPED = {
+    "torch.uint16": np.dtype("<u2"),
+    "torch.uint32": np.dtype("<u4"),
+    "torch.uint64": np.dtype("<u8"),
+    "torch.float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
+    "torch.float8_e4m3fnuz": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "torch.float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
+    "torch.float8_e5m2fnuz": np.dtype(ml_dtypes.float8_e5m2fnuz),
 }
+# Classes of tensors that are nothing but their numbers.
+_PLAIN_TENSORS = ("torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
+_BITS = {"neg", "conj"}
 
 
-class Storage(Sealed):
-    """A row of numbers that tensors are views of.
+class StoredTensor:
+    """A view of a storage: element `i` is number `offset + sum(i * stride)`.
 
-    Attributes:
-      key: its name in the file.
-      dtype: of the numbers.
-      length: how many.
-      data: their bytes, once read.
+    Nothing is checked before `array`: tensors beside the weights may be of any kind.
     """
 
-    __slots__ = ("key", "dtype", "length", "data")
+    __slots__ = ("_storage", "_offset", "_size", "_stride", "_dtype", "_metadata")
 
-    def __init__(self, key: str, dtype: np.dtype, length: int):
-        """A storage that is not read yet."""
-        self.key, self.dtype, self.length, self.data = key, dtype, length, None
-
-    @property
-    def num_bytes(self) -> int:
-        """Size in the file."""
-        return self.length * self.dtype.itemsize
-
-    def fill(self, data: bytes) -> None:
-        """Takes the bytes.
-
-        Raises:
-          InputError: they are not as many as they should be.
-        """
-        if len(data) != self.num_bytes:
-            raise InputError(
-                f"storage {self.key!r}: expected {self.num_bytes} bytes, found {len(data)}"
-            )
-        if self.dtype == np.bool_:  # a byte other than 0 and 1 is no bool to numpy
-            data = (np.frombuffer(data, np.uint8) != 0).tobytes()
-        self.data = data
-
-
-class StoredTensor(Sealed):
-    """A view of a storage: element `i` is number `offset + sum(i * stride)`."""
-
-    __slots__ = ("_storage", "_offset", "_size", "_stride")
-
-    def __init__(self, storage: Storage, offset: int, size: tuple, stride: tuple):
-        """Nothing is checked before `array`."""
+    def __init__(self, storage, offset, size, stride, *, dtype=None, metadata=None):
+        """Takes what the pickle gives; `dtype` is a `StandIn` for storages of bytes."""
         self._storage, self._offset, self._size, self._stride = storage, offset, size, stride
+        self._dtype, self._metadata = dtype, metadata
 
     def array(self) -> np.ndarray:
         """The view, read-only; it shares memory with other views of the storage.
 
         Raises:
-          InputError: it is no view of the storage.
+          InputError: it is no view of the storage, or not of real numbers.
         """
-        storage = self._storage
-        if not isinstance(storage, Storage):
-            raise InputError(f"a tensor of a {type(storage).__name__}, expected one of a storage")
+        numbers = self._numbers()
         (offset,) = _naturals((self._offset,))
         size, stride = _naturals(self._size), _naturals(self._stride)
         if len(size) != len(stride) or len(size) > _MOST_AXES:
             raise InputError(f"a tensor of size {size} with strides {stride}")
         if 0 in size:
-            return np.zeros(size, storage.dtype)
+            return np.zeros(size, numbers.dtype)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if last >= storage.length:
+        if last >= len(numbers):
             raise InputError(
                 f"a tensor of size {size}, strides {stride} and offset {offset} reaches number "
-                f"{last} of storage {storage.key!r}, which has {storage.length}"
+                f"{last} of storage {self._storage.key!r}, which has {len(numbers)}"
             )
-        width = storage.dtype.itemsize
+        width = numbers.dtype.itemsize
         # A stride along an axis of length 1 means nothing and may be anything.
         steps = [step * width if n > 1 else 0 for n, step in zip(size, stride, strict=True)]
-        return np.ndarray(size, storage.dtype, storage.data, offset * width, steps)
+        return np.ndarray(size, numbers.dtype, numbers, offset * width, steps)
 
+    def _numbers(self) -> np.ndarray:
+        """All numbers of the storage, with the sign and the type that this tensor sees."""
+        storage = self._storage
+        if isinstance(storage, StandIn):
+            raise InputError(f"a tensor of {ascii(storage.name[:80])}, expected one of a storage")
+        if not isinstance(storage, Storage):
+            raise InputError(f"a tensor of a {type(storage).__name__}, expected one of a storage")
+        numbers = storage.negated() if self._is_negative() else storage.numbers()
+        if self._dtype is None:
+            return numbers
+        name = self._dtype.name if isinstance(self._dtype, StandIn) else None
+        if name not in _UNTYPED or numbers.dtype != np.uint8:
+            raise InputError(f"a tensor of the unknown type {ascii(name)}")
+        dtype = _UNTYPED[name]
+        return numbers[: len(numbers) // dtype.itemsize * dtype.itemsize].view(dtype)
 
-class Storages:
-    """The storages of one file, and what its pickle may ask for."""
+    def _is_negative(self) -> bool:
+        """Whether the storage has the numbers with the other sign, as PyTorch's negative bit says.
 
-    def __init__(self):
-        """None found so far."""
-        self.by_key: dict[str, Storage] = {}
-        self.names = PLAIN_NAMES | {
-            ("torch._utils", "_rebuild_tensor"): Constructor(StoredTensor),
-            ("torch._utils", "_rebuild_tensor_v2"): Constructor(_rebuild_tensor_v2),
-            ("torch._utils", "_rebuild_parameter"): Constructor(_rebuild_parameter),
-            # Types of storages are only ever named, so that their names will do.
-            **{("torch", name): name for name in _STORAGE_DTYPES},
-        }
-
-    def find(self, persistent_id: object) -> Storage:
-        """The storage of a persistent id ("storage", type, key, device, length[, view]).
-
-        Raises:
-          InputError: it is another id, or speaks of a known storage otherwise than before.
+        Real numbers are their own conjugates.
         """
-        if not isinstance(persistent_id, tuple) or len(persistent_id) not in (5, 6):
-            raise InputError("expected the id of a storage in the pickle")
-        kind, type_name, key, _, length, *view = persistent_id
-        if kind != "storage" or type_name not in _STORAGE_DTYPES or not isinstance(key, str):
-            raise InputError("expected the id of a storage in the pickle")
-        if view not in ([], [None]):
-            raise InputError(f"storage {key!r}: a view of another one, as PyTorch before 0.4 wrote")
-        dtype, (length,) = _STORAGE_DTYPES[type_name], _naturals((length,))
-        storage = self.by_key.setdefault(key, Storage(key, dtype, length))
-        if (storage.dtype, storage.length) != (dtype, length):
-            raise InputError(f"storage {key!r}: two different lengths or types")
-        return storage
+        metadata = {} if self._metadata is None else self._metadata
+        if not isinstance(metadata, dict) or not set(metadata) <= _BITS:
+            raise InputError("a tensor with unknown metadata, expected neg and conj alone")
+        if not all(isinstance(bit, bool) for bit in metadata.values()):
+            raise InputError("a tensor whose negative bit is neither true nor false")
+        return metadata.get("neg", False)
 
 
-def _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata=None):
-    """As PyTorch names it; gradients, hooks and metadata say nothing about the numbers."""
-    return StoredTensor(storage, offset, size, stride)
+def torch_functions() -> dict:
+    """What the pickle of a file of `torch.save` may call, by "module.name"."""
+    return NumpyFunctions().by_name | {
+        "torch._utils._rebuild_tensor": StoredTensor,
+        "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
+        "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
+        "torch._utils._rebuild_parameter": _rebuild_parameter,
+        "torch._utils._rebuild_parameter_with_state": _rebuild_parameter_with_state,
+        "torch._utils._rebuild_device_tensor_from_numpy": _rebuild_from_device,
+        "torch._utils._rebuild_device_tensor_from_cpu_tensor": _rebuild_from_device,
+        "torch._utils._rebuild_xla_tensor": _rebuild_from_device,
+        "torch._tensor._rebuild_from_type_v2": _rebuild_from_type_v2,
+    }
 
 
-def _rebuild_parameter(tensor, requires_grad, hooks):
-    """As PyTorch names it."""
+def is_tensor(value: object) -> bool:
+    """Whether an object out of a file is an array, or has one."""
+    return isinstance(value, np.ndarray | StoredTensor | PickledArray)
+
+
+# All are named as PyTorch names them; gradients, hooks and attributes say nothing about numbers.
+def _rebuild_tensor_v2(storage, offset, size, stride, _requires_grad, _hooks, metadata=None):
+    return StoredTensor(storage, offset, size, stride, metadata=metadata)
+
+
+def _rebuild_tensor_v3(storage, offset, size, stride, _requires_grad, _hooks, dtype, metadata=None):
+    return StoredTensor(storage, offset, size, stride, dtype=dtype, metadata=metadata)
+
+
+def _rebuild_parameter(tensor, _requires_grad, _hooks):
     return tensor
+
+
+def _rebuild_parameter_with_state(tensor, _requires_grad, _hooks, _state):
+    return tensor
+
+
+def _rebuild_from_device(tensor, _dtype, _device, _requires_grad):
+    """Such tensors are written with all their digits, so that their type says nothing new."""
+    return tensor
+
+
+def _rebuild_from_type_v2(function, new_type, arguments, _state):
+    """A tensor with attributes; one of a foreign class is a stand-in, whatever its numbers."""
+    if not isinstance(function, Constructor) or not isinstance(arguments, tuple):
+        raise TypeError("no tensor")
+    if isinstance(new_type, StandIn) and new_type.name not in _PLAIN_TENSORS:
+        return StandIn(new_type.name)
+    return function(arguments)
 
 
 def _naturals(values: object) -> tuple[int, ...]:
@@ -145,7 +148,7 @@ def _naturals(values: object) -> tuple[int, ...]:
       InputError: there is something else among them.
     """
     if not isinstance(values, tuple | list) or any(
-        type(v) is not int or not 0 <= v < _LARGEST for v in values
+        type(v) is not int or not 0 <= v < LARGEST for v in values
     ):
         raise InputError("expected sizes, strides and offsets of at least 0 in a tensor")
     return tuple(values)

@@ -8,35 +8,66 @@ import zipfile
 import numpy as np
 
 from ovis_jax.checkpoints import npz_reader, safetensors_reader, torch_reader
-from ovis_jax.checkpoints.numpy_pickle import PickledArray, read_numpy_pickle
-from ovis_jax.checkpoints.torch_tensors import StoredTensor
+from ovis_jax.checkpoints.shards import check_is_whole, is_index, read_shards, weights_in
+from ovis_jax.checkpoints.state_dicts import StateDict, find_state_dict
+from ovis_jax.checkpoints.wrappers import Unwrapped, unwrap
 from ovis_jax.formats.errors import InputError
 
 _KINDS = "expected a file of torch.save, a pickle of numpy arrays, safetensors or npz"
-_NESTS = ("state_dict", "model")  # where training programs put the state dict
-_PARALLEL = "module."  # what PyTorch's data parallel training puts before every name
 _LONGEST_REASON = 200  # characters of an error of a library
 
 
-def read_state_dict(path: pathlib.Path | str) -> dict[str, np.ndarray]:
+def read_state_dict(path: pathlib.Path | str, entry: str = "") -> dict[str, np.ndarray]:
+    """The tensors of a file by name, as `read_weights` finds them."""
+    return read_weights(path, entry).arrays
+
+
+def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
     """The tensors of a file by name; nothing in the file is run.
+
+    What wrappers such as data parallel training put into all names is removed.
 
     Args:
       path: of a file of `torch.save` (both kinds), a pickle of numpy arrays as detectron2 publishes
-        them, a safetensors file or an npz archive. A state dict within "state_dict" or "model" is
-        found, and a "module." before all names removed.
+        them (or of tensors), a safetensors file or an npz archive; or of the index of several such
+        files, or a folder that holds it.
+      entry: path of the entry that holds the state dict, with "/" between names; empty: found by
+        its name ("state_dict", "model" and others).
 
     Returns:
-      Arrays, read-only where they are views of the file.
+      Arrays, read-only where they are views of the file; and a line for each thing that was chosen,
+      removed or left out.
 
     Raises:
       InputError: the file is of no such kind, is damaged, or holds something that is no tensor.
     """
     path = pathlib.Path(path)
+    path = weights_in(path) if path.is_dir() else path
     if not path.is_file():
         raise InputError(f"{path}: expected a file of weights")
+    notes: list[str] = []
+    if is_index(path):
+        arrays = read_shards(path, lambda shard: _read_file(shard, entry).arrays)
+    else:
+        check_is_whole(path)
+        found = _read_file(path, entry)
+        arrays = found.arrays
+        notes += _choice(found)
     with _damage_is_bad_input(path):
-        return _state_dict(_read(path.read_bytes()))
+        unwrapped = unwrap(arrays)
+    return Unwrapped(unwrapped.arrays, (*notes, *unwrapped.notes))
+
+
+def _read_file(path: pathlib.Path, entry: str) -> StateDict:
+    with _damage_is_bad_input(path):
+        return find_state_dict(_read(path.read_bytes()), entry)
+
+
+def _choice(found: StateDict) -> list[str]:
+    """A line that says what was read, if something else could have been."""
+    if not found.others:
+        return []
+    return [f"read: {found.entry} (also there: {', '.join(found.others)}; --entry chooses)"]
 
 
 def _read(data: bytes) -> object:
@@ -46,54 +77,19 @@ def _read(data: bytes) -> object:
     if torch_reader.is_stream(data):
         return torch_reader.read_stream(data)
     if data[:1] == b"\x80":  # how pickles of protocol 2 and newer begin
-        return read_numpy_pickle(data)
+        return torch_reader.read_pickle(data)
     if data[:4] == b"PK\x03\x04":
         return _read_zip(data)
     raise InputError(_KINDS)
 
 
 def _read_zip(data: bytes) -> object:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if torch_reader.is_archive(archive):
-            return torch_reader.read_archive(archive)
-        if npz_reader.is_npz(archive):
-            return npz_reader.read_npz(archive)
+    archive = zipfile.ZipFile(io.BytesIO(data))  # stays open: storages are read when needed
+    if torch_reader.is_archive(archive):
+        return torch_reader.read_archive(archive)
+    if npz_reader.is_npz(archive):
+        return npz_reader.read_npz(archive)
     raise InputError(f"a zip file of something else, {_KINDS}")
-
-
-def _state_dict(tree: object) -> dict[str, np.ndarray]:
-    """Arrays by name, out of what a file holds."""
-    if isinstance(tree, dict):
-        inner = (tree[name] for name in _NESTS if isinstance(tree.get(name), dict))
-        tree = next(inner, tree)
-    if not isinstance(tree, dict) or not tree:
-        raise InputError(f"expected a state dict, found {_described(tree)}")
-    for name in tree:
-        if not isinstance(name, str) or not (name.isascii() and name.isprintable()):
-            raise InputError(f"expected names of tensors, found {_described(name)}")
-    parallel = all(name.startswith(_PARALLEL) for name in tree)
-    return {
-        name.removeprefix(_PARALLEL) if parallel else name: _array(name, value)
-        for name, value in tree.items()
-    }
-
-
-def _array(name: str, value: object) -> np.ndarray:
-    if isinstance(value, np.ndarray):
-        return value
-    if not isinstance(value, StoredTensor | PickledArray):
-        raise InputError(f"{name}: expected a tensor, found {_described(value)}")
-    try:
-        return value.array()
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-
-
-def _described(value: object) -> str:
-    if isinstance(value, str):
-        return ascii(value[:40])
-    empty = isinstance(value, dict) and not value
-    return f"{'an empty' if empty else 'a'} {type(value).__name__}"
 
 
 @contextlib.contextmanager

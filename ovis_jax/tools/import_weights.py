@@ -7,8 +7,14 @@ timm_resnet). What such a file cannot give is newly initialised; with `--categor
 layers of a COCO detector start a model of that data set, category by category. The checkpoint fits
 the model of `--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
 `--checkpoint` of predict_video.
+
+Training programs save more than weights: the state dict is found by its name ("state_dict",
+"model" and others; `--entry` chooses), and nothing beside it is needed. What data parallel
+training, `torch.compile`, averaged models or Lightning put before all names is removed and said;
+`--prefix` reads the names of one part of a larger program alone.
 """
 
+import dataclasses
 import pathlib
 
 import jax
@@ -17,10 +23,13 @@ from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
 from ovis_jax.checkpoints.class_rows import check_categories, copy_class_rows, new_categories
+from ovis_jax.checkpoints.likely_model import check_foreign, check_named
 from ovis_jax.checkpoints.name_maps import NAME_MAPS
+from ovis_jax.checkpoints.prefixes import remove_prefix
 from ovis_jax.checkpoints.rules import Conversion, convert_state
 from ovis_jax.checkpoints.store import save_variables
-from ovis_jax.checkpoints.weight_files import read_state_dict
+from ovis_jax.checkpoints.weight_files import read_weights
+from ovis_jax.checkpoints.wrappers import Unwrapped, unwrap
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
@@ -34,8 +43,23 @@ _DEFAULT_CONFIGS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A published file, and which of its tensors are the weights.
+
+    Attributes:
+      path: of the file, the index of several, or a folder with it.
+      entry: that holds the state dict; empty: found by its name.
+      prefix: of the names to read; empty: what all names have before those of the model.
+    """
+
+    path: pathlib.Path | str
+    entry: str = ""
+    prefix: str = ""
+
+
 def import_weights(
-    source: pathlib.Path | str,
+    source: pathlib.Path | str | Source,
     model: str,
     config: ConfigDict,
     output: pathlib.Path | str,
@@ -44,7 +68,7 @@ def import_weights(
     """Writes the checkpoint; nothing is written unless everything fits.
 
     Args:
-      source: published file.
+      source: published file; a `Source` to choose among its tensors.
       model: what it is, a key of `NAME_MAPS`.
       config: whole configuration of the model that is filled.
       output: new folder.
@@ -62,16 +86,19 @@ def import_weights(
         if name_map.classes is None:
             raise InputError(f"--categories: {model} has no class layers of COCO to start from")
         check_categories(CATEGORY_SETS[categories], config.model.num_classes)
-    state = read_state_dict(source)
-    conversion = convert_state(state, name_map, shapes, str(source))
+    source = source if isinstance(source, Source) else Source(source)
+    weights = _read(source, model, _depth(config))
+    state, path = weights.arrays, str(source.path)
+    conversion = convert_state(state, name_map, shapes, path)
+    conversion = dataclasses.replace(conversion, notes=weights.notes)
     initial = shapes
     if conversion.fresh:
         initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
     if categories:
         conversion = copy_class_rows(
-            conversion, state, name_map.classes, CATEGORY_SETS[categories], initial, str(source)
+            conversion, state, name_map.classes, CATEGORY_SETS[categories], initial, path
         )
-    meta = {"source": str(source), "model": model, "seed": config.seed}
+    meta = {"source": path, "model": model, "seed": config.seed}
     meta |= {"categories": categories} if categories else {}
     try:
         save_variables(output, conversion.complete(initial), meta)
@@ -81,9 +108,13 @@ def import_weights(
 
 
 def summary(conversion: Conversion) -> str:
-    """Three lines: how many tensors were used and left out, what is newly initialised."""
+    """How many tensors were used and left out, and what is newly initialised.
+
+    Before these three lines, one for each thing that was chosen or removed to find the weights.
+    """
     return "\n".join(
         (
+            *conversion.notes,
             f"used: {len(conversion.values)} tensors",
             f"unused: {_groups(conversion.unused, 'tensors')}",
             f"newly initialised: {_groups(conversion.fresh, 'variables')}",
@@ -109,7 +140,13 @@ def define_flags() -> None:
     config_flags.DEFINE_config_file(
         "config", None, "Configuration of the model to fill; by default the one of the paper."
     )
-    flags.DEFINE_string("source", None, "File of torch.save, safetensors, npz, or detectron2 .pkl.")
+    flags.DEFINE_string(
+        "source",
+        None,
+        "File of torch.save, safetensors, npz, or detectron2 .pkl; index of shards, or its folder.",
+    )
+    flags.DEFINE_string("entry", "", "Entry that holds the state dict, such as model_ema.")
+    flags.DEFINE_string("prefix", "", "Reads only tensors whose names begin so, such as model.")
     flags.DEFINE_enum("model", None, list(NAME_MAPS), "What the file is.")
     flags.DEFINE_enum(
         "categories",
@@ -126,12 +163,26 @@ def main() -> None:
     values = flags.FLAGS
     if values.config is None:
         values["config"].parse(str(default_config(values.model)))
+    source = Source(values.source, values.entry, values.prefix)
     conversion = import_weights(
-        values.source, values.model, values.config, values.output, values.categories
+        source, values.model, values.config, values.output, values.categories
     )
     print(summary(conversion))
     if values.categories:
         print(category_summary(values.categories))
+
+
+def _read(source: Source, model: str, depth: int) -> Unwrapped:
+    """The tensors under the names of the published model, and what was done to find them."""
+    read, path = read_weights(source.path, source.entry), str(source.path)
+    if not source.prefix:
+        check_named(read.arrays, model, depth, path)
+    inside = remove_prefix(read.arrays, NAME_MAPS[model](depth), path, source.prefix)
+    # A prefix may stand before what wrappers put into names.
+    bare = unwrap(inside.arrays)
+    check_named(bare.arrays, model, depth, path)
+    check_foreign(bare.arrays, model, depth, path)
+    return Unwrapped(bare.arrays, (*read.notes, *inside.notes, *bare.notes))
 
 
 def _depth(config: ConfigDict) -> int:

@@ -14,7 +14,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
-from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.checkpoints.checkpoint_folders import restore_from
 from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
@@ -150,22 +150,20 @@ def restore(checkpoints: pathlib.Path, config: ConfigDict) -> tuple[nn.Module, d
     """The system of a configuration and its variables.
 
     Args:
-      checkpoints: folder of checkpoints, or a work directory that holds one.
+      checkpoints: folder of checkpoints, a work directory that holds one, or one checkpoint.
       config: whole configuration.
 
     Raises:
       InputError: there is no checkpoint, or it is of another model.
     """
     system, shapes = build_model(config)
-    inside = checkpoints / "checkpoints"
-    with CheckpointStore(inside if inside.is_dir() else checkpoints) as store:
-        return system, store.restore_variables(shapes)
+    return system, restore_from(checkpoints, shapes)
 
 
 def define_flags() -> None:
     """Defines the flags that `main` reads."""
     config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
-    flags.DEFINE_string("checkpoint", None, "Folder of checkpoints, or work directory of a run.")
+    flags.DEFINE_string("checkpoint", None, "Folder of checkpoints or of one, or work directory.")
     flags.DEFINE_string("input", None, "Video file, image, or folder of JPEG or PNG frames.")
     flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
     flags.DEFINE_string("annotations", None, "Annotation file that names the model's categories.")

@@ -28,10 +28,39 @@ def storage(key="0", length=4, kind="FloatStorage", *more) -> bytes:
     return b"(" + b"".join(parts) + b"".join(map(value, more)) + b"tQ"
 
 
-def tensor(size, stride, offset=0, stored=None) -> bytes:
-    """Opcodes that push a tensor."""
+def persistent(persistent_id=("storage", "odd", "0", "cpu", 4)) -> bytes:
+    """Opcodes that push what a persistent id stands for."""
+    return value(persistent_id) + b"Q"
+
+
+def tensor(size, stride, offset=0, stored=None, *more: bytes) -> bytes:
+    """Opcodes that push a tensor; `more` are arguments after the hooks."""
     arguments = [stored or storage(), value(offset), value(size), value(stride), value(False)]
-    return call(name("torch._utils", "_rebuild_tensor_v2"), *arguments, value(None))
+    return call(name("torch._utils", "_rebuild_tensor_v2"), *arguments, value(None), *more)
+
+
+def checkpoint(beside: bytes) -> bytes:
+    """A pickle that makes {"before": ..., "state_dict": {"weight": a tensor}, "after": ...}."""
+    state = b"}" + value("weight") + tensor((4,), (1,)) + b"s"
+    parts = [("before", beside), ("state_dict", state), ("after", beside)]
+    return b"\x80\x02}" + b"".join(value(key) + made + b"s" for key, made in parts) + b"."
+
+
+def archive_of(path, beside: bytes, numbers: bytes):
+    """Writes a checkpoint of the newer kind of torch.save; returns its path."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("any/data.pkl", checkpoint(beside))
+        file.writestr("any/data/0", numbers)
+    return path
+
+
+def stream_of(path, beside: bytes, numbers: bytes):
+    """Writes a checkpoint of the older kind of torch.save; returns its path."""
+    parts = [pickle.dumps(x, 2) for x in (MAGIC, PROTOCOL, SYSTEM)]
+    parts += [checkpoint(beside), pickle.dumps(["0"], 2)]
+    parts += [(4).to_bytes(8, "little") + numbers]
+    path.write_bytes(b"".join(parts))
+    return path
 
 
 def whole(opcodes: bytes) -> bytes:

@@ -90,6 +90,18 @@ def test_all_problems_are_reported_together():
     assert len(str(error.value).splitlines()) == 3
 
 
+def test_many_problems_of_a_kind_are_shortened():
+    more = {f"x{i}": np.zeros(1) for i in range(50)}
+    with pytest.raises(InputError) as error:
+        apply_rules(state(conv_in_bias=None, **more), RULES, TEMPLATE, "file")
+    lines = str(error.value).splitlines()
+    assert lines[:4] == [
+        *(f"file: x{i}: unknown tensor of shape (1,)" for i in (0, 1, 10)),
+        "file: and 47 more unknown tensors",
+    ]
+    assert len(lines) == 5 and "conv.bias: is missing" in lines[4]
+
+
 def test_unused_tensors_and_new_variables_are_listed():
     name_map = NameMap(RULES, unused=("*.counter", "fc.*"), fresh=("head", "absent"))
     more = {"bn_in_counter": np.zeros(()), "fc_in_weight": np.zeros(3), "fc_in_bias": np.zeros(1)}

@@ -1,5 +1,7 @@
 """Published files become checkpoints that training starts from and prediction reads."""
 
+import argparse
+import pickle
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
 from ovis_jax.tools import import_weights as tool
 from ovis_jax.tools.import_weights import (
+    Source,
     category_summary,
     default_config,
     import_weights,
@@ -75,6 +78,72 @@ def test_training_starts_from_the_parts_of_a_detector_and_fresh_ones(tmp_path):
             np.testing.assert_allclose(value, flat(want)[path], rtol=1e-6, err_msg=path)
     assert not np.any(started["params/box/logits/bias"])
     assert 0.005 < np.std(started["params/box/logits/kernel"]) < 0.015  # as the head begins
+
+
+def wrapped(path, prefix, model="cmasktrack_rcnn", **more):
+    """As `published_file`, with something before every name."""
+    _, variables = published_file(path, model)
+    with np.load(path) as file:
+        state = {prefix + name: x for name, x in file.items()}
+    np.savez(path, **state | more)
+    return path, variables
+
+
+@pytest.mark.parametrize(
+    ("prefix", "more", "notes"),
+    [
+        ("module.", {"n_averaged": np.array(3)}, 2),
+        ("_orig_mod.module.", {}, 2),
+        ("model.", {}, 1),
+        ("model._orig_mod.module.", {"model.n_averaged": np.array(3)}, 3),
+    ],
+)
+def test_what_wrappers_put_before_all_names_is_removed_and_said(prefix, more, notes, tmp_path):
+    source, want = wrapped(tmp_path / "x.npz", prefix, **more)
+    conversion = import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+    lines = summary(conversion).splitlines()
+    assert len(lines) == notes + 3 and lines[-3] == f"used: {len(flat(want))} tensors"
+    assert all(line.startswith(("removed: ", "left out: ")) for line in lines[:-3])
+    for path, value in flat(restore(tmp_path / "out", small_config())[1]).items():
+        np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
+
+
+def test_what_stands_beside_the_model_in_a_program_needs_a_choice(tmp_path):
+    more = {"criterion.weight": np.zeros(3, np.float32)}
+    source, want = wrapped(tmp_path / "x.npz", "model.", **more)
+    arguments = ("cmasktrack_rcnn", small_config(), tmp_path / "out")
+    with pytest.raises(InputError, match="criterion.weight; --prefix=model. leaves those out"):
+        import_weights(source, *arguments)
+    conversion = import_weights(Source(source, prefix="model."), *arguments)
+    assert len(conversion.values) == len(flat(want))
+    assert "left out: 1 tensors without model. (criterion.weight)" in summary(conversion)
+
+
+def test_the_entry_of_a_checkpoint_can_be_chosen(tmp_path):
+    source, want = published_file(tmp_path / "x.npz")
+    with np.load(source) as file:
+        state = dict(file)
+    other = {name: x * 0 for name, x in state.items()}
+    beside = {"args": argparse.Namespace(lr=0.1), "model_ema": state, "model": other}
+    (tmp_path / "x.pth").write_bytes(pickle.dumps(beside))
+    source = Source(tmp_path / "x.pth", entry="model_ema")
+    import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
+    for path, value in flat(restore(tmp_path / "out" / "0", small_config())[1]).items():
+        np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
+    conversion = import_weights(source.path, "cmasktrack_rcnn", small_config(), tmp_path / "other")
+    said = "read: model (also there: model_ema; --entry chooses)"
+    assert summary(conversion).splitlines()[0] == said
+
+
+def test_a_file_of_another_model_is_refused_in_one_line(tmp_path):
+    source, _ = published_file(tmp_path / "x.npz")
+    with pytest.raises(InputError) as error:
+        import_weights(source, "masktrack_rcnn", small_config(), tmp_path / "out")
+    assert str(error.value) == (
+        f"{source}: has the names of cmasktrack_rcnn with a ResNet of depth 18, "
+        "expected masktrack_rcnn with a ResNet of depth 18"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_classes_begin_with_those_of_coco_when_the_data_set_is_named(tmp_path, monkeypatch):
@@ -152,10 +221,14 @@ def run(*arguments):
 def test_the_command_writes_a_checkpoint_and_says_what_it_used(tmp_path):
     source, _ = published_file(tmp_path / "x.npz")
     (tmp_path / "config.py").write_text(CONFIG_FILE)
+    more = {"metric.total": np.zeros(())}
+    source, _ = wrapped(source, "net.", **more)
     arguments = [f"--source={source}", "--model=cmasktrack_rcnn", f"--output={tmp_path}/out"]
-    done = run(*arguments, f"--config={tmp_path}/config.py")
+    done = run(*arguments, f"--config={tmp_path}/config.py", "--prefix=net")
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "removed",
+        "left out",
         "used",
         "unused",
         "newly initialised",
