@@ -1,0 +1,46 @@
+"""Which objects are crowds: what files say of it, and what to do if tools marked wrong ones.
+
+Several tools write `iscrowd: 1` for every mask that they write as run lengths, since in COCO's own
+files all run lengths are crowds. Crowds are neither trained on nor scored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ovis_jax.formats.annotations import Annotations
+from ovis_jax.formats.errors import InputError
+
+_MANY = 0.5  # share of crowds from which on a file is unusual; COCO has 1.2 %
+
+
+def crowds_as_objects(annotations: Annotations) -> Annotations:
+    """The same annotations without crowds: each is an object like all others."""
+    instances = tuple(
+        dataclasses.replace(instance, iscrowd=False) if instance.iscrowd else instance
+        for instance in annotations.instances
+    )
+    return dataclasses.replace(annotations, instances=instances)
+
+
+def many_crowds(annotations: Annotations, option: str) -> str | None:
+    """A line that says that all or most objects are crowds; None if that is not so.
+
+    Args:
+      annotations: with or without ground truth.
+      option: what makes objects of them.
+    """
+    crowds = sum(instance.iscrowd for instance in annotations.instances)
+    return crowd_note(annotations.path, crowds, len(annotations.instances), option)
+
+
+def crowd_note(path: str, crowds: int, total: int, option: str) -> str | None:
+    """As `many_crowds`, for `crowds` of `total` objects of the file at `path`."""
+    if not total or crowds < _MANY * total:
+        return None
+    which = f"all {total} objects are" if crowds == total else f"{crowds} of {total} objects are"
+    return (
+        f"{path}: annotations: {which} crowds (iscrowd 1), which are neither trained on nor "
+        f"scored; some tools mark every mask so: {option} takes them as objects"
+    )
