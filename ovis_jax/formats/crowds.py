@@ -7,10 +7,8 @@ files all run lengths are crowds. Crowds are neither trained on nor scored.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from ovis_jax.formats.annotations import Annotations
-from ovis_jax.formats.errors import InputError
 
 _MANY = 0.5  # share of crowds from which on a file is unusual; COCO has 1.2 %
 

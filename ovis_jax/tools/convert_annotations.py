@@ -1,7 +1,7 @@
 """Command line that converts annotations between OVIS format and others.
 
     python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
-        [--images DIR] [--categories A.json]
+        [--images DIR] [--categories A.json] [--crowds-are-objects] [--boxes-from-masks]
 
 KIND is ovis, coco, davis, mots, labelme or cvat; the first two are files, the others folders (as
 input, cvat may be a file). What the other format has no place for is printed. Exit codes: 0 done, 2
@@ -15,7 +15,10 @@ import sys
 from collections.abc import Callable
 
 from ovis_jax.formats.annotations import Annotations, load_header
+from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.mask_boxes import with_mask_boxes
+from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
 from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
 from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.tool import ToolParser, run_tool
@@ -54,8 +57,12 @@ def run(options: argparse.Namespace) -> list[str]:
     if options.target not in _FILES and output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: expected a new or an empty folder")
     categories = options.categories and load_header(options.categories).categories
-    sources = Sources(images=options.images, categories=categories)
+    sources = Sources(options.images, categories, options.crowds_are_objects)
     annotations = _READERS[options.source](options.input, sources)
+    if options.crowds_are_objects:
+        annotations = crowds_as_objects(annotations)
+    if options.boxes_from_masks:
+        annotations = with_mask_boxes(annotations)
     lost = _write(output, options.target, annotations)
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in lost)]
@@ -88,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--categories", **path, help="annotation file whose ids and names of categories are used"
     )
+    add_crowd_flag(parser)
+    add_box_flag(parser)
     return parser
 
 

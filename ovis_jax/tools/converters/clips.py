@@ -20,10 +20,12 @@ class Sources:
     Attributes:
       images: folder with a folder of frames for each video, named like the video; or None.
       categories: that shall be used; or None to take those of the foreign file.
+      crowds_are_objects: marks of crowds mean nothing, so that those of a track may differ.
     """
 
     images: pathlib.Path | None = None
     categories: Sequence[Category] | None = None
+    crowds_are_objects: bool = False
 
     def category_ids(self, names: Sequence[str], path: pathlib.Path | str) -> dict[str, int]:
         """Category id of each name; names are numbered from 1 where no categories are given.

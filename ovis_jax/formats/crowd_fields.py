@@ -1,0 +1,57 @@
+"""What files say in the field `iscrowd`."""
+
+from __future__ import annotations
+
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.fields import shown
+
+
+def crowd_flag(value: object, where: str) -> bool:
+    """The value of the field of one object: 0, 1, or a list with the same one for each frame.
+
+    Args:
+      value: None means 0, as if the field were absent.
+      where: names file and entry.
+
+    Raises:
+      InputError: it is something else, or differs from frame to frame.
+    """
+    if value is None:
+        return False
+    if isinstance(value, list):
+        return _same_everywhere(value, where)
+    if value not in (0, 1):
+        raise InputError(f"{where}: iscrowd: expected 0 or 1, is {shown(value)}")
+    return bool(value)
+
+
+def check_same_crowd(first: object, value: object, where: str, option: str) -> bool:
+    """The value of the field of an entry, which all entries of its track must share.
+
+    Args:
+      first: the value of the track's first entry.
+      value: of this entry, which `where` names.
+      where: file and entry.
+      option: what makes objects of all crowds.
+
+    Raises:
+      InputError: they differ, or one makes no sense.
+    """
+    flag = crowd_flag(value, where)
+    if flag != crowd_flag(first, where):
+        raise InputError(
+            f"{where}: iscrowd: {int(flag)}, in the first entry of the track {int(not flag)}; "
+            f"some tools mark every mask as a crowd: {option} takes them as objects"
+        )
+    return flag
+
+
+def _same_everywhere(values: list, where: str) -> bool:
+    flags = [crowd_flag(None if isinstance(v, list) else v, where) for v in values]
+    for frame, flag in enumerate(flags):
+        if flag != flags[0]:
+            raise InputError(
+                f"{where}: iscrowd: {int(flags[0])} in frame 0 and {int(flag)} in frame {frame}, "
+                "expected the same in all frames"
+            )
+    return bool(flags) and flags[0]
