@@ -45,10 +45,9 @@ def read_contents(
             if key == "annotations" and stream.peek() == "[":
                 pairs = []
                 for number, record in _counted(stream, on_annotation):
-                    pairs.append(_pair(number, record, path))
-                    num_crowds += crowd_flag(
-                        record.get("iscrowd"), f"{path}: annotations[{number}]"
-                    )
+                    where = f"{path}: annotations[{number}]"
+                    pairs.append(_pair(record, where))
+                    num_crowds += crowd_flag(record.get("iscrowd"), where)
             elif key in ("videos", "categories"):
                 parts[key] = stream.value()
         stream.end()
@@ -58,9 +57,8 @@ def read_contents(
     if len(videos) < 2:
         raise InputError(f"{path}: videos: {len(videos)}, expected at least 2 to split")
     counts = _count(pairs, [v.id for v in videos], [c.id for c in categories], path)
-    return VideoContents(
-        np.array([video.id for video in videos], np.int64), categories, counts, num_crowds
-    )
+    ids = np.array([video.id for video in videos], np.int64)
+    return VideoContents(ids, categories, counts, num_crowds)
 
 
 def check_outputs(source: pathlib.Path | str, outputs: dict[str, pathlib.Path]) -> None:
@@ -134,8 +132,7 @@ def _counted(stream: JsonStream, on_element: Callable[[], object]) -> Iterator[t
         on_element()
 
 
-def _pair(number: int, record: object, path: str) -> tuple[int, int]:
-    where = f"{path}: annotations[{number}]"
+def _pair(record: object, where: str) -> tuple[int, int]:
     record = as_record(record, where)
     return whole_number(record, "video_id", where), whole_number(record, "category_id", where)
 
