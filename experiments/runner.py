@@ -95,7 +95,9 @@ class _Planned:
         known, arguments = flags.FlagValues(), ["main", *self.settings]
         config_flags.DEFINE_config_file("config", flag_values=known, sys_argv=arguments)
         parse_flags(known, arguments)
-        Workdir(self.folder, json.loads(known.config.to_json()))
+        workdir = Workdir(self.folder, json.loads(known.config.to_json()))
+        if workdir.changes.length:  # whose metrics are not those of the run that is asked for
+            raise workdir.refusal(workdir.changes.length)
 
     def metrics(self) -> dict[str, Any]:
         """A row of the table; a run whose metrics are on disk is not repeated."""

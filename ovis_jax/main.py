@@ -61,7 +61,7 @@ def run() -> None:
             return
     if mode != "train":
         model = restore_model(config, workdir)
-        workdir.claim()
+        workdir.claim(trains=False)
         records = predict(*model, annotations, config, workdir.path / "results.json").records
         if cluster.is_first():
             draw(annotations, records, config, workdir)
