@@ -26,7 +26,7 @@ from ovis_jax.formats.box_readings import (
 )
 from ovis_jax.formats.errors import InputError
 
-MAX_COMPARED = 20_000  # masks of a large file whose runs are read; others if their boxes look odd
+MAX_COMPARED = 12_000  # masks of a large file whose runs are read; others if their boxes look odd
 _SYSTEMATIC = 0.1  # share of wrong boxes from which on they are no exceptions
 _FEW = 3  # wrong boxes; fewer are exceptions, unless there are no other ones
 _EXPLAINED = 0.9  # share of the boxes that do not fit, to be explained by a mix-up of all of them
@@ -127,7 +127,8 @@ def compare_boxes(annotations: Annotations) -> BoxReport:
         even = _spread(np.flatnonzero(pairs.present))
         wrong, causes = _wrong(pairs, even)
         if len(even) < np.count_nonzero(pairs.present):
-            odd = np.setdiff1d(_spread(np.flatnonzero(_odd(pairs))), even)
+            odd = [_spread(np.flatnonzero(own)) for own in _odd(pairs)]
+            odd = np.setdiff1d(np.concatenate(odd), even)
             more, more_causes = _wrong(pairs, odd)
             even = np.concatenate([even, odd])
             wrong, causes = np.concatenate([wrong, more]), causes | more_causes
@@ -141,8 +142,8 @@ def _spread(places: np.ndarray) -> np.ndarray:
     return places[:: max(1, -(-len(places) // MAX_COMPARED))]
 
 
-def _odd(pairs: BoxPairs) -> np.ndarray:
-    """[N] bool: boxes that look wrong without a look at the mask."""
+def _odd(pairs: BoxPairs) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes that look wrong without a look at the mask: impossible, or merely odd; [N] bool."""
     boxes, frames = pairs.boxes, pairs.sizes[:, ::-1]
     small = pairs.areas > np.clip(boxes[:, 2:] + 2 * TOLERANCE, 0, None).prod(-1)
     outside = (boxes[:, :2] >= frames).any(-1) | (boxes[:, :2] + boxes[:, 2:] <= 0).any(-1)
@@ -150,7 +151,7 @@ def _odd(pairs: BoxPairs) -> np.ndarray:
     for step in (-1, 1):
         others = pairs.neighbour_boxes(step)
         alone &= ~(covered(others, boxes) > 0)  # also without a neighbour
-    return pairs.present & (small | outside | alone)
+    return pairs.present & (small | outside), pairs.present & alone
 
 
 def _wrong(pairs: BoxPairs, chosen: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
