@@ -14,8 +14,9 @@ import shutil
 import sys
 from collections.abc import Callable
 
+from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.annotations import Annotations, load_header
-from ovis_jax.formats.crowds import crowds_as_objects
+from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.mask_boxes import with_mask_boxes
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> list[str]:
     if options.boxes_from_masks:
         annotations = with_mask_boxes(annotations)
     lost = _write(output, options.target, annotations)
+    crowds = many_crowds(annotations, FLAGS.crowds)
+    lost = [*lost, crowds] if crowds else lost
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in lost)]
 

@@ -83,7 +83,9 @@ def test_images_of_crowds_are_refused_and_can_be_taken_as_objects(tmp_path):
     with pytest.raises(InputError, match="coco.json: annotations: all .* objects are crowds"):
         open_training_data(config, CAPACITY)
     config.crowds_are_objects = True
-    assert open_training_data(config, CAPACITY).num_samples == 15 + 5  # the fifth shows a crowd alone
+    assert (
+        open_training_data(config, CAPACITY).num_samples == 15 + 5
+    )  # the fifth shows a crowd alone
 
 
 def test_wrong_boxes_of_images_are_a_warning_since_masks_alone_are_used(tmp_path, warnings):
