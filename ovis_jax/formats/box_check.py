@@ -161,10 +161,8 @@ def _wrong(pairs: BoxPairs, chosen: np.ndarray) -> tuple[np.ndarray, dict[int, s
     chosen, around = chosen[filled], around[filled]
     misfit = np.flatnonzero(~fits(pairs.boxes[chosen], around))
     num_compared, chosen, around = len(chosen), chosen[misfit], around[misfit]
-    wrong = covered(pairs.boxes[chosen], around) < 1 - _MISSED
-    wrong[wrong] = pairs.shares_within(chosen[wrong]) < 1 - _MISSED
     far = overlaps(pairs.boxes[chosen], around) < _LOOSE
-    causes: dict[int, str] = {}
+    wrong, causes = np.zeros(len(chosen), bool), {}
     for cause, other in _read_otherwise(pairs, chosen):
         explained = far & fits(other, around)
         wrong |= explained
@@ -175,6 +173,8 @@ def _wrong(pairs: BoxPairs, chosen: np.ndarray) -> tuple[np.ndarray, dict[int, s
             if explained.mean() >= _EXPLAINED:
                 wrong |= explained
                 causes = dict.fromkeys(chosen[explained].tolist(), cause) | causes
+    missed = np.flatnonzero(~wrong & (covered(pairs.boxes[chosen], around) < 1 - _MISSED))
+    wrong[missed] = pairs.shares_within(chosen[missed]) < 1 - _MISSED
     return chosen[wrong], causes
 
 
