@@ -122,19 +122,22 @@ def compare_boxes(annotations: Annotations) -> BoxReport:
     Of more than MAX_COMPARED masks so many are compared, spread evenly, and those of boxes that are
     smaller than their area, outside the frame, or apart from the boxes before and after.
     """
-    pairs = box_pairs(annotations)
-    with np.errstate(over="ignore", invalid="ignore"):
-        even = _spread(np.flatnonzero(pairs.present))
-        wrong, causes = _wrong(pairs, even)
-        if len(even) < np.count_nonzero(pairs.present):
-            odd = [_spread(np.flatnonzero(own)) for own in _odd(pairs)]
-            odd = np.setdiff1d(np.concatenate(odd), even)
-            more, more_causes = _wrong(pairs, odd)
-            even = np.concatenate([even, odd])
-            wrong, causes = np.concatenate([wrong, more]), causes | more_causes
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that no box should have
+        return _compare(annotations, box_pairs(annotations))
+
+
+def _compare(annotations: Annotations, pairs: BoxPairs) -> BoxReport:
+    compared = _spread(np.flatnonzero(pairs.present))
+    wrong, causes = _wrong(pairs, compared)
+    if len(compared) < np.count_nonzero(pairs.present):
+        odd = [_spread(np.flatnonzero(own)) for own in _odd(pairs)]
+        odd = np.setdiff1d(np.concatenate(odd), compared)
+        more, more_causes = _wrong(pairs, odd)
+        compared = np.concatenate([compared, odd])
+        wrong, causes = np.concatenate([wrong, more]), causes | more_causes
     wrong = np.sort(wrong)
     first = tuple(_describe(annotations, pairs, wrong[:_SHOWN], causes))
-    return BoxReport(annotations.path, len(even), len(wrong), _common(wrong, causes), first)
+    return BoxReport(annotations.path, len(compared), len(wrong), _common(wrong, causes), first)
 
 
 def _spread(places: np.ndarray) -> np.ndarray:

@@ -149,6 +149,12 @@ def test_single_boxes_are_warnings_that_say_where_they_would_fit(load):
     assert "frame 8 (clip" in warnings[2] and "the box of frame 5 would fit" in warnings[2]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e308, -1e308, -3.0, 1e5])
+def test_numbers_that_no_box_should_have_are_contradictions(load, value):
+    assert compare_boxes(load(lambda boxes: boxes * 0 + value)).num_wrong == 36
+
+
 def test_crowds_are_not_compared(load):
     assert compare_boxes(load(corners, iscrowd=1)).num_compared == 0
 
