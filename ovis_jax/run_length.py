@@ -62,5 +62,13 @@ def check_same_past(config: ConfigDict, workdir: Workdir, data: Samples, step: i
             workdir.changes.length,
             f"the learning rate of {other.size} of the {step} steps that were taken would have "
             f"been another, first that of step {first}: {rates[0][first]:.6g} then, "
-            f"{rates[1][first]:.6g} now",
+            f"{rates[1][first]:.6g} now{_advice(before, old_length, new_length)}",
         )
+
+
+def _advice(before: ConfigDict, old_length: int, new_length: int) -> str:
+    """How a run of another length keeps the drops of the learning rate where they were."""
+    if before.train.schedule != "step" or new_length < old_length:
+        return ""
+    drops = [f"{share * old_length / new_length:.9g}" for share in before.train.drops]
+    return f"; --config.train.drops=({','.join(drops)},) leaves the drops where they were"

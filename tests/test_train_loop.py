@@ -118,6 +118,12 @@ def test_a_longer_run_whose_past_would_differ_is_refused(tmp_path, before, after
     assert (tmp_path / "config.json").read_text() == saved
 
 
+def test_a_refusal_says_which_drops_would_leave_the_past_as_it_was(tmp_path):
+    run(tmp_path, num_steps=4, drops=(0.5,))
+    with pytest.raises(InputError, match=r"--config\.train\.drops=\(0\.25,\) leaves the drops"):
+        run(tmp_path, num_steps=8, drops=(0.5,))
+
+
 def test_a_run_cannot_become_shorter_than_it_is(tmp_path):
     run(tmp_path, num_steps=6, **CONSTANT)
     with pytest.raises(InputError, match="4 steps are fewer than the 6 that were taken"):
