@@ -70,5 +70,5 @@ def _advice(before: ConfigDict, old_length: int, new_length: int) -> str:
     """How a run of another length keeps the drops of the learning rate where they were."""
     if before.train.schedule != "step" or new_length < old_length:
         return ""
-    drops = [f"{share * old_length / new_length:.9g}" for share in before.train.drops]
-    return f"; --config.train.drops=({','.join(drops)},) leaves the drops where they were"
+    drops = [f"{share * old_length / new_length:.9g}," for share in before.train.drops]
+    return f"; --config.train.drops=({''.join(drops)}) leaves the drops where they were"
