@@ -32,6 +32,8 @@ def data() -> ConfigDict:
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",
             image_scale=(640, 360),  # longer and shorter side that a resized frame fits into
+            crowds_are_objects=False,  # or True: every crowd (iscrowd 1) is an object like others
+            boxes="file",  # or "masks": those around the masks, where the file's are wrong
             pad_multiple=32,
             mean=(123.675, 116.28, 103.53),  # RGB
             std=(58.395, 57.12, 57.375),

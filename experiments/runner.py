@@ -24,6 +24,7 @@ from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.oracles import with_true_identities
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_text
+from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.formats.results import load_results
 from ovis_jax.training.workdir import Workdir
@@ -94,7 +95,9 @@ class _Planned:
         known, arguments = flags.FlagValues(), ["main", *self.settings]
         config_flags.DEFINE_config_file("config", flag_values=known, sys_argv=arguments)
         parse_flags(known, arguments)
-        Workdir(self.folder, json.loads(known.config.to_json()))
+        workdir = Workdir(self.folder, json.loads(known.config.to_json()))
+        if workdir.changes.length:  # whose metrics are not those of the run that is asked for
+            raise workdir.refusal(workdir.changes.length)
 
     def metrics(self) -> dict[str, Any]:
         """A row of the table; a run whose metrics are on disk is not repeated."""
@@ -130,6 +133,8 @@ def _with_true_identities(folder: pathlib.Path) -> dict[str, float]:
     """Metrics of a run if its tracker made no mistakes, as "NAME, linked"."""
     config = json.loads((folder / "config.json").read_text())
     annotations = load_annotations(config["data"]["eval_annotations"])
+    if config["data"].get("crowds_are_objects"):  # absent in older work directories
+        annotations = crowds_as_objects(annotations)
     tracks = load_results(folder / "results.json", annotations)
     values = evaluate(annotations, with_true_identities(annotations, tracks)).values
     return {f"{name}, linked": value for name, value in values.items()}

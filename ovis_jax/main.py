@@ -3,13 +3,15 @@
 import functools
 import json
 
-from absl import flags
+from absl import flags, logging
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import cluster, command_line
 from ovis_jax.compilation import keep_compiled_programs, multiply_with
+from ovis_jax.data.data_options import annotation_options
 from ovis_jax.evaluation import evaluate, format_table
+from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
@@ -59,7 +61,7 @@ def run() -> None:
             return
     if mode != "train":
         model = restore_model(config, workdir)
-        workdir.claim()
+        workdir.claim(trains=False)
         records = predict(*model, annotations, config, workdir.path / "results.json").records
         if cluster.is_first():
             draw(annotations, records, config, workdir)
@@ -75,6 +77,7 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
       InputError: the file cannot be used, or has no ground truth to evaluate with.
     """
     annotations = load_annotations(config.data.eval_annotations)
+    annotations = with_chosen_crowds(annotations, annotation_options(config.data), logging.warning)
     annotations.check_frames(config.data.eval_images)
     check_categories(annotations, config)
     if mode != "predict" and not annotations.has_ground_truth:

@@ -19,11 +19,11 @@ from ovis_jax.data.mixed_data import Samples, open_training_data
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.run_length import check_same_past, make_schedule, run_length
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
 from ovis_jax.training.overlay import draw_pair
-from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
 from ovis_jax.training.sharding import (
     check_batch_size,
     data_mesh,
@@ -83,6 +83,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
     check_classes(data, config)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
+        check_same_past(config, workdir, data, int(state.step))
         workdir.claim()
         if int(state.step) < run.num_steps:
             batches = batches_from(int(state.step), run)
@@ -158,25 +159,6 @@ def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict
         if store.latest_step() is None and config.train.init_checkpoint:
             return system, start_variables(config, system, shapes)
         return system, store.restore_variables(shapes)
-
-
-def run_length(config: ConfigDict, data: Samples) -> int:
-    """Steps of the whole run: `num_steps`, or `num_epochs` passes over the data."""
-    settings = config.train
-    return settings.num_steps or settings.num_epochs * data.batches_per_epoch(settings.batch_size)
-
-
-def make_schedule(config: ConfigDict, num_steps: int):
-    """Learning rate of every step, scaled by the batch size."""
-    settings = config.train
-    return learning_rate_schedule(
-        settings.schedule,
-        scaled_learning_rate(settings.learning_rate, settings.batch_size),
-        num_steps,
-        warmup_steps=settings.warmup_steps,
-        warmup_factor=settings.warmup_factor,
-        drops=settings.drops,
-    )
 
 
 def start_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:

@@ -77,3 +77,54 @@ def test_values_that_make_no_sense_are_named(tmp_path, values, words):
     with pytest.raises(InputError, match=words):
         run(tmp_path / "run", **values)
     assert not (tmp_path / "run").exists()
+
+
+CONSTANT = dict(warmup_steps=0, drops=())
+
+
+def test_a_longer_run_ends_as_if_it_had_been_planned(tmp_path):
+    run(tmp_path / "a", num_steps=4, **CONSTANT)
+    longer = run(tmp_path / "a", num_steps=6, log_every=1, **CONSTANT)
+    assert_equal(longer, run(tmp_path / "b", num_steps=6, **CONSTANT))
+    starts = json.loads((tmp_path / "a" / "run.json").read_text())["starts"]
+    assert starts[1]["changes"]["config.train.num_steps"] == {"old": 4, "new": 6}
+    assert json.loads((tmp_path / "a" / "config.json").read_text())["train"]["num_steps"] == 6
+
+
+def test_a_longer_run_may_keep_the_drops_where_they_were(tmp_path):
+    run(tmp_path / "a", num_steps=4, drops=(0.5,))
+    longer = run(tmp_path / "a", num_steps=8, drops=(0.25,))
+    assert_equal(longer, run(tmp_path / "b", num_steps=8, drops=(0.25,)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (dict(num_steps=4, drops=(0.5,)), dict(num_steps=8, drops=(0.5,))),
+        (dict(num_steps=4, schedule="cosine"), dict(num_steps=8, schedule="cosine")),
+        (
+            dict(num_steps=0, num_epochs=1, drops=(0.5,)),
+            dict(num_steps=0, num_epochs=2, drops=(0.5,)),
+        ),
+    ],
+)
+def test_a_longer_run_whose_past_would_differ_is_refused(tmp_path, before, after):
+    run(tmp_path, **before)
+    saved = (tmp_path / "config.json").read_text()
+    with pytest.raises(
+        InputError, match=r"config\.train\.num_.*learning rate of \d of the \d steps"
+    ):
+        run(tmp_path, **after)
+    assert (tmp_path / "config.json").read_text() == saved
+
+
+def test_a_refusal_says_which_drops_would_leave_the_past_as_it_was(tmp_path):
+    run(tmp_path, num_steps=4, drops=(0.5,))
+    with pytest.raises(InputError, match=r"--config\.train\.drops=\(0\.25,\) leaves the drops"):
+        run(tmp_path, num_steps=8, drops=(0.5,))
+
+
+def test_a_run_cannot_become_shorter_than_it_is(tmp_path):
+    run(tmp_path, num_steps=6, **CONSTANT)
+    with pytest.raises(InputError, match="4 steps are fewer than the 6 that were taken"):
+        run(tmp_path, num_steps=4, **CONSTANT)

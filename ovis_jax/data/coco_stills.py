@@ -7,11 +7,17 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.frame_index import count_dropped
 from ovis_jax.data.pseudo_paste import cut_out
 from ovis_jax.data.pseudo_video import Cutout, Still
+from ovis_jax.formats.annotation_options import (
+    AnnotationOptions,
+    objects_to_train_on,
+    warn_of_boxes,
+)
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.categories import label_map
 from ovis_jax.formats.coco_images import load_coco
@@ -130,6 +136,7 @@ def open_stills(
     names: Sequence[tuple[str, str]],
     *,
     capacity: int,
+    options: AnnotationOptions,
 ) -> CocoStills:
     """Reads a COCO annotation file; its objects get the labels 0 … K - 1 of K `categories`.
 
@@ -139,13 +146,25 @@ def open_stills(
       categories: of the model, in the order of its labels.
       names: pairs of a COCO name and a name of `categories`; without any, as `label_map` says.
       capacity: most objects of an image.
+      options: what to do with crowds; boxes are not used.
 
     Raises:
-      InputError: as `load_coco` and `CocoStills`, or a name is in neither file.
+      InputError: as `load_stills` and `CocoStills`, or a name is in neither file.
     """
-    loaded = load_coco(annotations)
+    loaded = load_stills(annotations, options)
     labels = chosen_labels(loaded.categories, categories, names, loaded.path)
     return CocoStills(loaded, images, labels, capacity=capacity)
+
+
+def load_stills(path: pathlib.Path | str, options: AnnotationOptions) -> Annotations:
+    """Reads a COCO annotation file for `CocoStills`; warns of boxes that contradict masks.
+
+    Raises:
+      InputError: as `load_coco`, or all objects are crowds.
+    """
+    loaded = objects_to_train_on(load_coco(path), options, logging.warning)
+    warn_of_boxes(loaded, logging.warning)
+    return loaded
 
 
 def chosen_labels(

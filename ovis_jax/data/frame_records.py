@@ -16,14 +16,19 @@ from ovis_jax.data.packed_masks import PackedMask, place_mask
 from ovis_jax.data.record_files import ArrayRecordFiles, TFRecordFiles
 from ovis_jax.data.record_index import RecordIndex, index_path, read_index
 from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.formats.annotation_options import AnnotationOptions
 from ovis_jax.formats.annotations import Video
+from ovis_jax.formats.crowds import crowd_note
 from ovis_jax.formats.errors import InputError
 
 _READERS = {"array_record": ArrayRecordFiles, "tfrecord": TFRecordFiles}
 
 
 def open_records(
-    folder: pathlib.Path | str, split: str, image_scale: tuple[int, int]
+    folder: pathlib.Path | str,
+    split: str,
+    image_scale: tuple[int, int],
+    options: AnnotationOptions | None = None,
 ) -> FrameSource:
     """Opens a split of a built data set to train on.
 
@@ -32,6 +37,7 @@ def open_records(
       split: its name.
       image_scale: longer and shorter side that resized frames fit into; prepared records must
         have been made for it.
+      options: what the records must have been built with; None: anything.
 
     Raises:
       InputError: the folder holds no such data set, or it cannot be trained on.
@@ -51,6 +57,7 @@ def open_records(
             f"{folder}: frames prepared for {index.prepared}, config.data.image_scale is "
             f"{image_scale}"
         )
+    _check_options(f"{folder}: {split}", index, options)
     file_format = builder.info.file_format.value
     if file_format not in _READERS:
         expected = " or ".join(_READERS)
@@ -61,6 +68,22 @@ def open_records(
     if len(files) != expected:
         raise InputError(f"{path}: {len(files)} records, the index says {expected}")
     return (PreparedRecords if index.prepared else FrameRecords)(path, index, files)
+
+
+def _check_options(path: str, index: RecordIndex, options: AnnotationOptions | None) -> None:
+    """Raises InputError if records were built with other crowds or boxes, or of crowds alone."""
+    if options is not None and options.crowds_are_objects and not index.crowds_are_objects:
+        raise InputError(
+            f"{path}: was built without --crowds-are-objects, which {options.names.crowds} needs"
+        )
+    if options is not None and options.boxes == "masks" and index.boxes != "masks":
+        raise InputError(
+            f"{path}: was built without --boxes-from-masks, which {options.names.boxes} needs"
+        )
+    objects = sum(len(video.tracks) for video in index.videos)
+    if index.num_crowds and not objects:
+        note = crowd_note(path, index.num_crowds, index.num_crowds, "--crowds-are-objects")
+        raise InputError(f"{note}, when the records are built")
 
 
 class FrameRecords:

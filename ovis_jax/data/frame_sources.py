@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from absl import logging
 
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.frame_index import VideoObjects, annotated_videos
 from ovis_jax.data.transforms import FrameGeometry, transform_mask
+from ovis_jax.formats.annotation_options import (
+    AnnotationOptions,
+    objects_to_train_on,
+    with_chosen_boxes,
+)
 from ovis_jax.formats.annotations import Category, load_annotations
 from ovis_jax.formats.errors import InputError
 
@@ -66,6 +72,7 @@ class AnnotatedFolder:
         self,
         annotations: pathlib.Path | str,
         images: pathlib.Path | str,
+        options: AnnotationOptions,
         *,
         halved_decoding: bool = False,
     ):
@@ -74,16 +81,20 @@ class AnnotatedFolder:
         Args:
           annotations: file in OVIS format.
           images: folder that its file names are relative to.
+          options: what to do with crowds and boxes.
           halved_decoding: frames of at least twice the size that is wanted are decoded at half
             theirs, which is faster, and not quite the same pixels.
 
         Raises:
-          InputError: the file cannot be used or has no ground truth, or frames are missing.
+          InputError: the file cannot be used or has no ground truth, all objects are crowds,
+            boxes contradict masks, or frames are missing.
         """
         loaded = load_annotations(annotations)
         loaded.check_frames(images)
         if not loaded.has_ground_truth:
             raise InputError(f"{loaded.path}: annotations: expected a list to train on, is null")
+        loaded = objects_to_train_on(loaded, options, logging.warning)
+        loaded = with_chosen_boxes(loaded, options, logging.warning)
         self.path, self.categories = loaded.path, loaded.categories
         self.videos = annotated_videos(loaded)
         self._instances = [loaded.instances_of(video.id) for video in loaded.videos]

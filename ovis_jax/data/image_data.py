@@ -9,6 +9,7 @@ import numpy as np
 
 from ovis_jax.data import sampling
 from ovis_jax.data.coco_stills import open_stills
+from ovis_jax.data.data_options import annotation_options
 from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.pseudo_clips import ClipSettings, draw_clip
 from ovis_jax.data.pseudo_motion import REST, Motion
@@ -71,6 +72,7 @@ class ImageData:
             categories,
             settings.categories,
             capacity=capacity,
+            options=annotation_options(data),
         )
         self.path, self.num_dropped = self._stills.path, self._stills.num_dropped
         self.num_samples = len(self._stills.pictures)

@@ -19,6 +19,8 @@ from ovis_jax.data.frame_index import VideoObjects
 from ovis_jax.formats.annotations import Category, Video
 from ovis_jax.formats.errors import InputError
 
+_OPTIONAL = ("num_crowds", "crowds_are_objects", "boxes")  # absent in older indexes
+
 
 @dataclasses.dataclass(frozen=True)
 class RecordIndex:
@@ -30,12 +32,18 @@ class RecordIndex:
       has_ground_truth: False if the annotation file's `annotations` is null.
       prepared: (longer, shorter) side that resized frames fit into; None if the frames are not
         resized.
+      num_crowds: of all videos, which are not among the objects.
+      crowds_are_objects: the file's crowds are, since the records were built so.
+      boxes: "file"; or "masks", around which the boxes are.
     """
 
     categories: tuple[Category, ...]
     videos: Sequence[VideoObjects]
     has_ground_truth: bool
     prepared: tuple[int, int] | None
+    num_crowds: int = 0
+    crowds_are_objects: bool = False
+    boxes: str = "file"
 
     def first_records(self) -> np.ndarray:
         """[videos + 1] int, the record of each video's first frame, and their number."""
@@ -54,6 +62,7 @@ def write_index(path: epath.PathLike, index: RecordIndex) -> None:
         "videos": [dataclasses.asdict(objects.video) for objects in index.videos],
         "has_ground_truth": index.has_ground_truth,
         "prepared": index.prepared,
+        **{field: getattr(index, field) for field in _OPTIONAL},
     }
     content = io.BytesIO()
     np.savez_compressed(
@@ -92,6 +101,7 @@ def read_index(path: epath.PathLike) -> RecordIndex:
         videos=_video_objects(videos, arrays),
         has_ground_truth=header["has_ground_truth"],
         prepared=header["prepared"] and tuple(header["prepared"]),
+        **{field: header[field] for field in _OPTIONAL if field in header},
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from ovis_jax.data.splits import VideoContents
 from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
 from ovis_jax.formats.atomic import open_atomic
+from ovis_jax.formats.crowd_fields import crowd_flag
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, whole_number
 from ovis_jax.formats.json_stream import JsonStream, open_json
@@ -36,13 +37,17 @@ def read_contents(
     Raises:
       InputError: the file cannot be used, or has no ground truth.
     """
-    path, parts, pairs = str(path), {}, None
+    path, parts, pairs, num_crowds = str(path), {}, None, 0
     with open_json(path) as stream:
         if stream.peek() != "{":
             raise InputError(f"{path}: expected an object with videos, categories, annotations")
         for key in stream.members():
             if key == "annotations" and stream.peek() == "[":
-                pairs = [_pair(*entry, path) for entry in _counted(stream, on_annotation)]
+                pairs = []
+                for number, record in _counted(stream, on_annotation):
+                    where = f"{path}: annotations[{number}]"
+                    pairs.append(_pair(record, where))
+                    num_crowds += crowd_flag(record.get("iscrowd"), where)
             elif key in ("videos", "categories"):
                 parts[key] = stream.value()
         stream.end()
@@ -52,7 +57,8 @@ def read_contents(
     if len(videos) < 2:
         raise InputError(f"{path}: videos: {len(videos)}, expected at least 2 to split")
     counts = _count(pairs, [v.id for v in videos], [c.id for c in categories], path)
-    return VideoContents(np.array([video.id for video in videos], np.int64), categories, counts)
+    ids = np.array([video.id for video in videos], np.int64)
+    return VideoContents(ids, categories, counts, num_crowds)
 
 
 def check_outputs(source: pathlib.Path | str, outputs: dict[str, pathlib.Path]) -> None:
@@ -67,6 +73,8 @@ def write_split(
     minival_ids: Iterable[int],
     outputs: dict[str, pathlib.Path],
     on_annotation: Callable[[], object] = lambda: None,
+    *,
+    crowds_are_objects: bool = False,
 ) -> None:
     """Copies an annotation file into two, object by object.
 
@@ -78,6 +86,7 @@ def write_split(
       minival_ids: videos of minival; the others are for training.
       outputs: path of each of PARTS.
       on_annotation: called after each object.
+      crowds_are_objects: write 0 for every `iscrowd`.
 
     Raises:
       InputError: the file cannot be read, or an output is the file itself.
@@ -94,6 +103,8 @@ def write_split(
                 field = "id" if key == "videos" else "video_id"
                 count = on_annotation if key == "annotations" else lambda: None
                 records = (record for _, record in _counted(stream, count))
+                if key == "annotations" and crowds_are_objects:
+                    records = (record | {"iscrowd": 0} for record in records)
                 _write_records(files, ((record[field] in minival, record) for record in records))
             else:
                 text = json.dumps(stream.value())
@@ -121,8 +132,7 @@ def _counted(stream: JsonStream, on_element: Callable[[], object]) -> Iterator[t
         on_element()
 
 
-def _pair(number: int, record: object, path: str) -> tuple[int, int]:
-    where = f"{path}: annotations[{number}]"
+def _pair(record: object, where: str) -> tuple[int, int]:
     record = as_record(record, where)
     return whole_number(record, "video_id", where), whole_number(record, "category_id", where)
 

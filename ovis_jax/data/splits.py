@@ -22,12 +22,14 @@ class VideoContents:
     Attributes:
       video_ids: [V] int, in the order of the file.
       categories: C, sorted by id.
-      num_instances: [V, C] int.
+      num_instances: [V, C] int; crowds are counted, too.
+      num_crowds: how many they are.
     """
 
     video_ids: np.ndarray
     categories: tuple[Category, ...]
     num_instances: np.ndarray
+    num_crowds: int = 0
 
 
 def choose_minival(

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import sampling
+from ovis_jax.data.data_options import annotation_options
 from ovis_jax.data.frame_index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.frame_records import open_records
@@ -171,10 +172,12 @@ class TrainingData:
 
 
 def _open_source(data) -> FrameSource:
+    options = annotation_options(data)
     if data.train_records:
-        return open_records(data.train_records, data.train_split, tuple(data.image_scale))
+        scale = tuple(data.image_scale)
+        return open_records(data.train_records, data.train_split, scale, options)
     return AnnotatedFolder(
-        data.train_annotations, data.train_images, halved_decoding=data.halved_decoding
+        data.train_annotations, data.train_images, options, halved_decoding=data.halved_decoding
     )
 
 

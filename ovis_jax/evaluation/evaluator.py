@@ -19,7 +19,9 @@ from ovis_jax.evaluation.objects import Objects, objects_by_category
 from ovis_jax.evaluation.overlaps import Key, Overlaps, measure_overlaps, truth_masks
 from ovis_jax.evaluation.parallel import measure_files
 from ovis_jax.evaluation.summary import DATASETS, Metrics, summarize
+from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.annotations import Annotations, load_annotations
+from ovis_jax.formats.crowds import many_crowds
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
 
@@ -142,6 +144,9 @@ def _notes(matching: Matching) -> list[str]:
     objects = [i for i in matching.annotations.instances if not i.iscrowd]
     if not objects:
         notes.append("The ground truth has no object, so there is nothing to find.")
+    crowds = many_crowds(matching.annotations, FLAGS.crowds)
+    if crowds:
+        notes.append(f"{crowds}.")
     if not matching.num_tracks:
         notes.append("The results have no track.")
     if any(instance.id == 0 for instance in objects):

@@ -47,11 +47,17 @@ def check_same_crowd(first: object, value: object, where: str, option: str) -> b
 
 
 def _same_everywhere(values: list, where: str) -> bool:
-    flags = [crowd_flag(None if isinstance(v, list) else v, where) for v in values]
-    for frame, flag in enumerate(flags):
-        if flag != flags[0]:
+    """The one value of all frames in which there is one; frames without the object may have null."""
+    flags = {
+        frame: crowd_flag(0 if isinstance(value, list) else value, where)
+        for frame, value in enumerate(values)
+        if value is not None
+    }
+    first = min(flags, default=0)
+    for frame, flag in flags.items():
+        if flag != flags[first]:
             raise InputError(
-                f"{where}: iscrowd: {int(flags[0])} in frame 0 and {int(flag)} in frame {frame}, "
-                "expected the same in all frames"
+                f"{where}: iscrowd: {int(flags[first])} in frame {first} and {int(flag)} in frame "
+                f"{frame}, expected the same in all frames"
             )
-    return bool(flags) and flags[0]
+    return flags.get(first, False)

@@ -10,7 +10,7 @@ import dataclasses
 
 from ovis_jax.formats.annotations import Annotations
 
-_MANY = 0.5  # share of crowds from which on a file is unusual; COCO has 1.2 %
+_MANY = 0.5  # more crowds than this share are unusual; COCO has 1.2 %
 
 
 def crowds_as_objects(annotations: Annotations) -> Annotations:
@@ -35,10 +35,10 @@ def many_crowds(annotations: Annotations, option: str) -> str | None:
 
 def crowd_note(path: str, crowds: int, total: int, option: str) -> str | None:
     """As `many_crowds`, for `crowds` of `total` objects of the file at `path`."""
-    if not total or crowds < _MANY * total:
+    if not total or crowds <= _MANY * total:
         return None
-    which = f"all {total} objects are" if crowds == total else f"{crowds} of {total} objects are"
+    share = f"all {total}" if crowds == total > 1 else f"{crowds} of {total}"
     return (
-        f"{path}: annotations: {which} crowds (iscrowd 1), which are neither trained on nor "
-        f"scored; some tools mark every mask so: {option} takes them as objects"
+        f"{path}: annotations: {share} objects are crowds (iscrowd 1), which are neither trained "
+        f"on nor scored; some tools mark every mask so: {option} takes them as objects"
     )

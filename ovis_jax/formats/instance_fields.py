@@ -8,6 +8,7 @@ import numpy as np
 
 from ovis_jax.formats.annotation_fields import check_unique
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Category, Instance, Video
+from ovis_jax.formats.crowd_fields import crowd_flag
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import (
     as_record,
@@ -100,19 +101,12 @@ def _instance(record: dict, video: Video, masks: Segmentations, where: str) -> I
         id=record["id"],
         video_id=video.id,
         category_id=record["category_id"],
-        iscrowd=_iscrowd(record, where),
+        iscrowd=crowd_flag(record.get("iscrowd"), where),
         segmentations=masks,
         boxes=_boxes(record, masks, where),
         areas=_areas(record, masks, where),
         occlusion=_occlusion(record, len(masks), where),
     )
-
-
-def _iscrowd(record: dict, where: str) -> bool:
-    value = record["iscrowd"] if "iscrowd" in record else 0
-    if value not in (0, 1):
-        raise InputError(f"{where}: iscrowd: expected 0 or 1, is {shown(value)}")
-    return bool(value)
 
 
 def _boxes(record: dict, masks: Segmentations, where: str) -> np.ndarray:

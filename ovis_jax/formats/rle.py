@@ -42,6 +42,19 @@ def bounding_boxes(rles: Sequence[dict]) -> np.ndarray:
     return np.array(coco.toBbox(list(rles)), np.float64).reshape(-1, 4)
 
 
+def area_within(mask: dict, box: Sequence[float], margin: float) -> int:
+    """Pixels of a compressed mask within a box (x, y, width, height), `margin` pixels wider."""
+    height, width = mask["size"]
+    limits = [width, height, width, height]
+    x, y, w, h = (float(v) for v in box)
+    wider = [x - margin, y - margin, x + w + margin, y + h + margin]
+    x1, y1, x2, y2 = np.rint(np.clip(np.nan_to_num(wider), 0, limits)).tolist()
+    if x2 <= x1 or y2 <= y1:
+        return 0
+    inside = coco.frPyObjects(np.array([[x1, y1, x2 - x1, y2 - y1]]), height, width)[0]
+    return int(coco.area(coco.merge([mask, inside], True)))
+
+
 def merge(rles: Sequence[dict], *, intersect: bool = False) -> dict:
     """Union, or intersection, of compressed masks of one size."""
     return _as_text(coco.merge(list(rles), intersect))

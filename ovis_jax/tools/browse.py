@@ -1,7 +1,7 @@
 """Command line that draws ground truth or results over the frames of videos, to be looked at.
 
     python -m ovis_jax.tools.browse --annotations A.json --images DIR --output DIR
-        [--results R.json] [--videos 1 5] [--min_score 0.3]
+        [--results R.json] [--videos 1 5] [--min_score 0.3] [--crowds-are-objects]
 
 Writes a movie and a contact sheet of each video, and index.html, a page with timelines of all
 tracks. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
@@ -13,9 +13,11 @@ import sys
 
 import tqdm
 
+from ovis_jax.formats.annotation_options import warn_of_boxes, with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, Video, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
+from ovis_jax.tools.annotation_flags import add_crowd_flag, annotation_options, warn
 from ovis_jax.tools.tool import ToolParser, run_tool
 from ovis_jax.visualization.browsing import write_browser
 from ovis_jax.visualization.overlays import chosen_videos
@@ -35,6 +37,8 @@ def run(options: argparse.Namespace) -> pathlib.Path:
       InputError: a file cannot be used, or there is nothing to draw.
     """
     annotations = load_annotations(options.annotations)
+    annotations = with_chosen_crowds(annotations, annotation_options(options), warn)
+    warn_of_boxes(annotations, warn)
     annotations.check_frames(options.images)
     videos = named_videos(annotations, options.videos)
     records = None
@@ -94,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--videos", type=int, nargs="+", metavar="ID", help=f"default: {_CHOSEN} of all"
     )
     parser.add_argument("--min_score", type=float, default=0.3, help="of results that are drawn")
+    add_crowd_flag(parser)
     return parser
 
 

@@ -2,12 +2,14 @@
 
     python -m ovis_jax.tools.build_records --dataset ovis --download DIR --output DIR
         [--config prepared --image_scale 640 360 --image_encoding raw] [--beam DirectRunner]
+        [--crowds-are-objects] [--boxes-from-masks]
 
 Prints the folder for `--config.data.train_records`. Exit codes: 0 it holds the data set, 2 bad
 arguments or a download that is not complete.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import pathlib
 import sys
@@ -15,8 +17,11 @@ import sys
 import tensorflow_datasets as tfds
 
 from ovis_jax.data import tfds as builders
+from ovis_jax.data.tfds.records_config import RecordsConfig
 from ovis_jax.data.tfds.video_builder import VideoBuilder
+from ovis_jax.formats.annotation_options import AnnotationOptions
 from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag, annotation_options
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 _BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
@@ -45,6 +50,8 @@ def _builder(options: argparse.Namespace) -> VideoBuilder:
     config = cls.builder_configs[options.config]
     if options.image_scale or options.image_encoding:
         config = _other_config(config, options)
+    if options.crowds_are_objects or options.boxes_from_masks:
+        config = _with_options(config, annotation_options(options))
     return cls(data_dir=options.output, config=config, file_format=options.file_format)
 
 
@@ -61,6 +68,18 @@ def _other_config(config, options: argparse.Namespace):
         example=config.example,
         image_scale=scale,
         image_encoding=encoding,
+    )
+
+
+def _with_options(config: RecordsConfig, options: AnnotationOptions) -> RecordsConfig:
+    """A configuration with other crowds or boxes, named after them."""
+    crowds = "_crowds_as_objects" if options.crowds_are_objects else ""
+    boxes = "_mask_boxes" if options.boxes == "masks" else ""
+    return dataclasses.replace(
+        config,
+        name=f"{config.name}{crowds}{boxes}",
+        crowds_are_objects=options.crowds_are_objects,
+        boxes=options.boxes,
     )
 
 
@@ -85,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--file_format", choices=formats, default=formats[0])
     parser.add_argument("--image_scale", type=int, nargs=2, help="of prepared frames, in pixels")
     parser.add_argument("--image_encoding", choices=("raw", "png"), help="of prepared frames")
+    add_crowd_flag(parser)
+    add_box_flag(parser)
     parser.add_argument("--beam", metavar="RUNNER", help="such as DirectRunner")
     return parser
 

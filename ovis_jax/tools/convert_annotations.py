@@ -2,7 +2,7 @@
 
     python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
         [--images DIR] [--categories A.json] [--annotations A.json] [--first-frame N]
-        [--crowds-are-objects] [--skip-shapes]
+        [--crowds-are-objects] [--boxes-from-masks] [--skip-shapes]
 
 KIND is ovis, coco, davis, mots, mots-txt, labelme or cvat; the first two are files, the others
 folders (as input, cvat may be a file or an archive, mots-txt a file). `--from results` reads a
@@ -17,9 +17,12 @@ import shutil
 import sys
 from collections.abc import Callable
 
+from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.annotations import Annotations, load_header
 from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.mask_boxes import with_mask_boxes
+from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
 from ovis_jax.tools.converters import (
     coco_tracks,
     cvat_video,
@@ -82,8 +85,10 @@ def run(options: argparse.Namespace) -> list[str]:
     annotations = _READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
         annotations = crowds_as_objects(annotations)
-    elif crowds := many_crowds(annotations, "--crowds-are-objects"):
+    elif crowds := many_crowds(annotations, FLAGS.crowds):
         sources.note(crowds)
+    if options.boxes_from_masks:
+        annotations = with_mask_boxes(annotations)
     notes = [*sources.notes, *_write(output, options.target, annotations)]
     scored = any(instance.score is not None for instance in annotations.instances)
     if scored and options.target not in _WITH_SCORES:
@@ -129,13 +134,10 @@ def _parser() -> argparse.ArgumentParser:
         help="number of the first frame (mots-txt): 0 in KITTI MOTS, 1 in MOTSChallenge",
     )
     parser.add_argument(
-        "--crowds-are-objects",
-        action="store_true",
-        help="take objects marked as crowds (iscrowd 1) as objects like all others",
-    )
-    parser.add_argument(
         "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat)"
     )
+    add_crowd_flag(parser)
+    add_box_flag(parser)
     return parser
 
 

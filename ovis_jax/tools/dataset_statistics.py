@@ -2,6 +2,7 @@
 
     python -m ovis_jax.tools.dataset_statistics --annotations A.json [B.json ...]
         [--names A B ...] [--frame-rate RATE ...] [--per-category] [--output DIR]
+        [--crowds-are-objects] [--boxes-from-masks]
 
 Prints Table 1 of the OVIS paper for the data sets given. DIR gets `statistics.json` and plots, PNG
 and SVG. Files may be packed (.gz, .zip). Exit codes: 0 done, 2 bad input (one line on stderr).
@@ -16,9 +17,20 @@ from tqdm import tqdm
 
 from ovis_jax.data.dataset_statistics import FRAME_RATE, DatasetStatistics, measure_dataset
 from ovis_jax.data.statistics_table import format_category_counts, format_statistics
+from ovis_jax.formats.annotation_options import (
+    AnnotationOptions,
+    with_chosen_boxes,
+    with_chosen_crowds,
+)
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.annotation_flags import (
+    add_box_flag,
+    add_crowd_flag,
+    annotation_options,
+    warn,
+)
 from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
 
@@ -39,8 +51,8 @@ def run(options: argparse.Namespace) -> None:
     )
     rates = _for_each(options.frame_rate, len(paths))
     _check(paths, names, options.output)
-    measured = zip(paths, names, rates, strict=True)
-    datasets = [_measure(path, name, rate) for path, name, rate in measured]
+    measured, chosen = zip(paths, names, rates, strict=True), annotation_options(options)
+    datasets = [_measure(path, name, rate, chosen) for path, name, rate in measured]
     print(format_statistics(datasets))
     shown = sorted(set(rates))
     print(f"\nDurations take {', '.join(f'{rate:g}' for rate in shown)} frames a second.")
@@ -72,9 +84,13 @@ def write_statistics(
     return [folder / "statistics.json", *write_plots(datasets, folder)]
 
 
-def _measure(path: str, name: str, frame_rate: float) -> DatasetStatistics:
+def _measure(
+    path: str, name: str, frame_rate: float, options: AnnotationOptions
+) -> DatasetStatistics:
     with tqdm(desc=f"{name}: read", unit="object", disable=None, leave=False) as bar:
         annotations = load_annotations(path, bar.update)
+    annotations = with_chosen_crowds(annotations, options, warn)
+    annotations = with_chosen_boxes(annotations, options, warn)
     total = len(annotations.videos)
     with tqdm(desc=name, unit="video", total=total, disable=None, leave=False) as bar:
         return measure_dataset(annotations, name, frame_rate, bar.update)
@@ -122,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=pathlib.Path, help="folder for statistics.json and the plots"
     )
+    add_crowd_flag(parser)
+    add_box_flag(parser)
     return parser
 
 

@@ -2,7 +2,7 @@
 
     python -m ovis_jax.tools.evaluate_results --annotations GT.json --results RESULTS.json [...]
         [--dataset ovis|ytvis] [--output metrics.json] [--details details.json] [--per-category]
-        [--workers N] [--require-occlusion] [--ignore-unknown-categories]
+        [--workers N] [--require-occlusion] [--ignore-unknown-categories] [--crowds-are-objects]
 
 Prints a table. Several results files are compared with each other. Files may be packed (.gz, .zip).
 Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
@@ -27,9 +27,11 @@ from ovis_jax.evaluation import (
 from ovis_jax.evaluation.summary import DATASETS
 from ovis_jax.formats.annotations import Annotations, Category, load_annotations
 from ovis_jax.formats.atomic import write_json
+from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.json_stream import open_json
 from ovis_jax.formats.results import TrackResult, load_results
+from ovis_jax.tools.annotation_flags import add_crowd_flag
 from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
 
@@ -66,9 +68,13 @@ def run(options: argparse.Namespace) -> None:
 def match_all(options: argparse.Namespace) -> list[Matching]:
     """Matches the tracks of each results file; the ground truth is read once."""
     annotations = options.annotations
-    plain = not (options.require_occlusion or options.ignore_unknown_categories)
+    plain = not (
+        options.require_occlusion or options.ignore_unknown_categories or options.crowds_are_objects
+    )
     if len(options.results) > 1 or options.workers == 1 or not plain:
         annotations = load_annotations(annotations)
+    if options.crowds_are_objects:
+        annotations = crowds_as_objects(annotations)
     if options.require_occlusion:
         check_occlusion(annotations)
     systems = []
@@ -156,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="drop tracks of categories that the annotations lack, and say how many",
     )
+    add_crowd_flag(parser)
     return parser
 
 

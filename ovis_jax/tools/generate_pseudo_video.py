@@ -13,10 +13,10 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax import command_line
-from ovis_jax.data.coco_stills import CocoStills, chosen_labels
+from ovis_jax.data.coco_stills import CocoStills, chosen_labels, load_stills
+from ovis_jax.data.data_options import annotation_options
 from ovis_jax.data.pseudo_data_set import write_pseudo_videos
 from ovis_jax.formats.annotations import Category, load_header
-from ovis_jax.formats.coco_images import load_coco
 
 
 def categories_of(data: ConfigDict) -> Sequence[Category]:
@@ -46,7 +46,7 @@ def main() -> None:
     values = flags.FLAGS
     data, capacity = values.config.data, values.config.capacity.instances
     settings = data.pseudo_video
-    loaded = load_coco(settings.annotations)
+    loaded = load_stills(settings.annotations, annotation_options(data))
     categories = categories_of(data)
     labels = chosen_labels(loaded.categories, categories, settings.categories, loaded.path)
     stills = CocoStills(loaded, settings.images, labels, capacity=capacity)

@@ -1,7 +1,7 @@
 """Command line that splits a training set into two: to train on and to tune on.
 
     python -m ovis_jax.tools.split_annotations --annotations A.json --output DIR
-        [--share 0.15] [--min-videos 4] [--seed 0]
+        [--share 0.15] [--min-videos 4] [--seed 0] [--crowds-are-objects]
 
 Writes DIR/train.json and DIR/minival.json, ordinary annotation files for the same frames, and
 prints how the categories are spread. Exit codes: 0 done, 2 bad input (one line on stderr).
@@ -16,7 +16,10 @@ from tqdm import tqdm
 
 from ovis_jax.data.split_files import PARTS, check_outputs, read_contents, write_split
 from ovis_jax.data.splits import VideoContents, choose_minival
+from ovis_jax.formats.annotation_options import FLAGS
+from ovis_jax.formats.crowds import crowd_note
 from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.annotation_flags import add_crowd_flag, warn
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 
@@ -39,12 +42,17 @@ def run(options: argparse.Namespace) -> None:
     bar = {"unit": "object", "disable": None, "leave": False}
     with tqdm(desc="read", **bar) as shown:
         contents = read_contents(source, shown.update)
+    total = int(contents.num_instances.sum())
+    note = crowd_note(str(source), contents.num_crowds, total, FLAGS.crowds)
+    if note and not options.crowds_are_objects:
+        warn(note)
     minival = choose_minival(
         contents, share=options.share, min_videos=options.min_videos, seed=options.seed
     )
-    with tqdm(desc="write", total=int(contents.num_instances.sum()), **bar) as shown:
+    with tqdm(desc="write", total=total, **bar) as shown:
         ids = contents.video_ids[minival].tolist()
-        write_split(source, ids, outputs, shown.update)
+        crowds_are_objects = options.crowds_are_objects
+        write_split(source, ids, outputs, shown.update, crowds_are_objects=crowds_are_objects)
     print(format_balance(contents, minival, options.min_videos))
     print("\nwrote " + " and ".join(str(outputs[part]) for part in PARTS))
 
@@ -93,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         help="videos in minival of every category that has at least twice as many",
     )
     parser.add_argument("--seed", type=_whole, default=0, help="another one chooses other videos")
+    add_crowd_flag(parser)
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import json
 import pathlib
@@ -9,12 +10,16 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+from absl import logging
 
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.training.config_changes import Change, Changes, find_changes
+from ovis_jax.training.data_places import fingerprint_of, used_places
 
 _PACKAGES = ("ovis-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow")
 
@@ -24,6 +29,8 @@ class Workdir:
 
     Attributes:
       path: the folder.
+      saved: configuration that the run had so far; None before its first start.
+      changes: how the present one differs from it, without making it another run.
     """
 
     def __init__(self, path: pathlib.Path | str, config: dict[str, Any]):
@@ -42,17 +49,37 @@ class Workdir:
         self._config, self._claimed = config, False
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: expected a folder")
-        saved = _read_json(self._config_file)
-        if saved is not None:
-            _check_equal(self._config_file, saved, config)
+        self.saved = _read_json(self._config_file)
+        self._record = _read_json(self._record_file) or {"starts": []}
+        self.changes = Changes()
+        if self.saved is not None:
+            fingerprints = self._record.get("data", {})
+            self.changes = find_changes(self.saved, config, fingerprints)
+            if self.changes.others:
+                raise self.refusal(self.changes.others)
 
     @property
     def checkpoints(self) -> pathlib.Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
-    def claim(self) -> None:
-        """Makes the folder, writes `config.json` once, and records this start in `run.json`."""
+    def refusal(self, changes: Sequence[Change], reason: str = "") -> InputError:
+        """The error that says which changes make it another run, and why."""
+        listed = "; ".join(map(str, changes))
+        return InputError(
+            f"{self._config_file}: the work directory holds another configuration: {listed}"
+            + (f": {reason}" if reason else "")
+        )
+
+    def claim(self, *, trains: bool = True) -> None:
+        """Makes the folder and writes down the configuration and this start.
+
+        `config.json` is the present configuration; what it was before stands in `run.json` with
+        every start, and there are the fingerprints of the data.
+
+        Args:
+          trains: the process trains; if not, the saved length of the run stays.
+        """
         if self._claimed or jax.process_index() != 0:
             return
         self._claimed = True
@@ -60,14 +87,41 @@ class Workdir:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be made: {error.strerror}") from error
-        if not self._config_file.exists():
-            write_json(self._config_file, self._config)
-        record = self.path / "run.json"
-        write_json(record, {"starts": [*_starts(record), describe_start()]})
+        changes = self.changes.harmless + (self.changes.length if trains else ())
+        for change in changes:
+            logging.info("%s: goes on although %s", self.path, change)
+        start = describe_start()
+        if changes:
+            start["changes"] = {c.field: {"old": c.old, "new": c.new} for c in changes}
+        known = {"data": self._fingerprints()}
+        write_json(self._record_file, known | {"starts": [*self._record["starts"], start]})
+        config = self._config if trains else self._with_saved_length()
+        if config != self.saved:
+            write_json(self._config_file, config)
+
+    def _fingerprints(self) -> dict[str, str]:
+        """Of all data that the run reads, by field; data that are known already are not read."""
+        known = dict(self._record.get("data", {}))
+        for field in used_places(self._config):
+            found = known.get(field) or fingerprint_of(self._config, field)
+            if found is not None:
+                known[field] = found
+        return known
+
+    def _with_saved_length(self) -> dict[str, Any]:
+        config = copy.deepcopy(self._config)
+        for change in self.changes.length:
+            _, part, field = change.field.split(".")
+            config[part][field] = change.old
+        return config
 
     @property
     def _config_file(self) -> pathlib.Path:
         return self.path / "config.json"
+
+    @property
+    def _record_file(self) -> pathlib.Path:
+        return self.path / "run.json"
 
 
 def describe_start() -> dict[str, Any]:
@@ -106,11 +160,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _starts(record: pathlib.Path) -> list[dict]:
-    saved = _read_json(record)
-    return [] if saved is None else saved["starts"]
-
-
 def _read_json(path: pathlib.Path) -> Any:
     """Contents of a JSON file; None if there is none."""
     try:
@@ -119,27 +168,3 @@ def _read_json(path: pathlib.Path) -> Any:
         return None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-
-
-def _check_equal(path: pathlib.Path, saved: dict, config: dict) -> None:
-    """Raises InputError naming the fields in which two configurations differ."""
-    old, new = dict(_fields(saved)), dict(_fields(config))
-    absent = "absent"
-    differences = [
-        f"{name} is {old.get(name, absent)!r} there and {new.get(name, absent)!r} here"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name, absent) != new.get(name, absent)
-    ]
-    if differences:
-        raise InputError(
-            f"{path}: the work directory holds another configuration: {'; '.join(differences)}"
-        )
-
-
-def _fields(value: Any, name: str = "config"):
-    """Pairs of dotted name and value."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _fields(item, f"{name}.{key}")
-    else:
-        yield name, value

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import tensorflow_datasets as tfds
+from absl import logging
 from etils import epath
 
 from ovis_jax.data.frame_index import annotated_videos
@@ -16,6 +17,7 @@ from ovis_jax.data.record_index import RecordIndex, index_path, write_index
 from ovis_jax.data.tfds.examples import AnnotatedVideo, category_feature, examples, features
 from ovis_jax.data.tfds.manual_download import FrameFiles, SplitLayout
 from ovis_jax.data.tfds.records_config import FRAMES, PREPARED, PREPARED_PNG, VIDEOS
+from ovis_jax.formats.annotation_options import with_chosen_boxes, with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.errors import InputError
 
@@ -77,7 +79,8 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         super()._download_and_prepare(dl_manager, download_config)
 
     def _split_generators(self, dl_manager):
-        splits = self._annotated_splits(dl_manager)
+        found = self._annotated_splits(dl_manager)
+        splits = {name: self._as_chosen(split) for name, split in found.items()}
         names = {tuple(c.name for c in s.annotations.categories) for s in splits.values()}
         if len(names) != 1:
             raise InputError(f"{self.name}: the splits {', '.join(splits)} differ in categories")
@@ -85,6 +88,17 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for name, split in splits.items():
             self._write_index(name, split.annotations)
         return {name: self._generate_examples(split) for name, split in splits.items()}
+
+    def _as_chosen(self, split: AnnotatedSplit) -> AnnotatedSplit:
+        """The split with crowds and boxes as the configuration says.
+
+        Raises:
+          InputError: boxes contradict masks.
+        """
+        options = self.builder_config.annotation_options
+        annotations = with_chosen_crowds(split.annotations, options, logging.warning)
+        annotations = with_chosen_boxes(annotations, options, logging.warning)
+        return dataclasses.replace(split, annotations=annotations)
 
     def _write_index(self, split: str, annotations: Annotations) -> None:
         if self.builder_config.example == "video":
@@ -95,6 +109,9 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             videos=annotated_videos(annotations),
             has_ground_truth=annotations.has_ground_truth,
             prepared=self.builder_config.image_scale if prepared else None,
+            num_crowds=sum(instance.iscrowd for instance in annotations.instances),
+            crowds_are_objects=self.builder_config.crowds_are_objects,
+            boxes=self.builder_config.boxes,
         )
         write_index(index_path(self.data_path, split), index)
 
