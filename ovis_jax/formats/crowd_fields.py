@@ -20,9 +20,7 @@ def crowd_flag(value: object, where: str) -> bool:
         return False
     if isinstance(value, list):
         return _same_everywhere(value, where)
-    if value not in (0, 1):
-        raise InputError(f"{where}: iscrowd: expected 0 or 1, is {shown(value)}")
-    return bool(value)
+    return _flag(value, where)
 
 
 def check_same_crowd(first: object, value: object, where: str, option: str) -> bool:
@@ -46,13 +44,15 @@ def check_same_crowd(first: object, value: object, where: str, option: str) -> b
     return flag
 
 
+def _flag(value: object, where: str) -> bool:
+    if value not in (0, 1):
+        raise InputError(f"{where}: iscrowd: expected 0 or 1, is {shown(value)}")
+    return bool(value)
+
+
 def _same_everywhere(values: list, where: str) -> bool:
-    """The one value of all frames in which there is one; frames without the object may have null."""
-    flags = {
-        frame: crowd_flag(0 if isinstance(value, list) else value, where)
-        for frame, value in enumerate(values)
-        if value is not None
-    }
+    """The value that all frames share which have one; frames without the object may have null."""
+    flags = {frame: _flag(value, where) for frame, value in enumerate(values) if value is not None}
     first = min(flags, default=0)
     for frame, flag in flags.items():
         if flag != flags[first]:

@@ -28,13 +28,14 @@ def test_many_crowds_are_noted_and_a_few_are_not(contents, write):
 
 
 def test_a_list_for_all_frames_is_one_value_and_must_be(contents, write):
-    lists = [[1, 1, 1], [0, 0], [0, 0, 0]]
+    lists = [[None, 1, 1], [0, 0], [None, None, None]]  # null where the object is absent
     found = load_annotations(write(with_crowds(contents, *lists)))
     assert [i.iscrowd for i in found.instances] == [True, False, False]
     with pytest.raises(InputError, match=r"\(id 10\): iscrowd: 1 in frame 0 and 0 in frame 2"):
         load_annotations(write(with_crowds(contents, [1, 1, 0], 0, 0)))
-    with pytest.raises(InputError, match="iscrowd: expected 0 or 1, is 7"):
-        load_annotations(write(with_crowds(contents, [7, 1, 0], 0, 0)))
+    for bad, shown in ((7, "7"), ([1], r"\[1\]")):
+        with pytest.raises(InputError, match=f"iscrowd: expected 0 or 1, is {shown}"):
+            load_annotations(write(with_crowds(contents, [bad, 1, 0], 0, 0)))
 
 
 def test_entries_of_a_track_that_disagree_are_an_error_that_names_the_option():
