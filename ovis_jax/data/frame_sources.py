@@ -13,7 +13,6 @@ from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.frame_index import VideoObjects, annotated_videos
 from ovis_jax.data.transforms import FrameGeometry, transform_mask
 from ovis_jax.formats.annotations import Category, load_annotations
-from ovis_jax.formats.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +81,7 @@ class AnnotatedFolder:
         """
         loaded = load_annotations(annotations)
         loaded.check_frames(images)
-        if not loaded.has_ground_truth:
-            raise InputError(f"{loaded.path}: annotations: expected a list to train on, is null")
+        loaded.check_ground_truth("to train on")
         self.path, self.categories = loaded.path, loaded.categories
         self.videos = annotated_videos(loaded)
         self._instances = [loaded.instances_of(video.id) for video in loaded.videos]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
 
 LARGEST = 2**53  # from there on not every whole number is a float
+_DEPTH = 8  # of nested values; a polygon's numbers are the deepest, at six
 
 
 def required(record: dict, field: str, where: str) -> object:
@@ -90,15 +91,43 @@ def number_per_frame(values: Sequence, width: int, where: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def plain(value: object, depth: int = _DEPTH) -> object:
+    """The same value as a JSON file would give it, for what numpy and its like make of it.
+
+    Their numbers and rows of numbers become Python's, tuples become lists. Other arrays stay, and
+    so does what is nested more than `depth` deep: no part of a record is. Nothing is changed in
+    place.
+    """
+    if depth == 0 or type(value) in (str, int, float, bool, bytes, type(None)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: plain(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner, depth - 1) for inner in value]
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0) <= 1:
+        return plain(value.tolist(), depth - 1)
+    return value
+
+
 def kind(value: object) -> str:
-    """The JSON name of a value's type."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value"}
-    return "null" if value is None else names.get(type(value), "a number")
+    """The JSON name of a value's type; the name of the type for what JSON does not have."""
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return "null" if value is None else names.get(type(value), f"of type {type(value).__name__}")
 
 
 def shown(value: object) -> str:
     """A value as a message shows it: not too long."""
-    text = repr(value) if isinstance(value, str | int | float) else kind(value)
+    try:
+        text = repr(value) if isinstance(value, str | int | float) else kind(value)
+    except ValueError:  # an integer of thousands of digits
+        text = kind(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -90,6 +90,8 @@ def check_polygons(polygons: object) -> str | None:
     """What is wrong with a mask that is a list of polygons, as a phrase, or None."""
     if not isinstance(polygons, list):
         return f"expected a run-length mask, a list of polygons or null, is {_kind(polygons)}"
+    if polygons and all(type(v) in (int, float) for v in polygons):
+        return "a list of numbers, expected a list of polygons, [[x1, y1, x2, y2, …], …]"
     for number, polygon in enumerate(polygons):
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             return f"polygon {number} is not a list of three or more x, y pairs"
