@@ -142,7 +142,10 @@ def load_annotations(
     path, parts = str(path), {}
     with open_json(path) as stream:
         if stream.peek() != "{":
-            raise InputError(f"{path}: expected an object with videos, categories, annotations")
+            is_list = ", is a list: are these results?" if stream.peek() == "[" else ""
+            raise InputError(
+                f"{path}: expected an object with videos, categories, annotations{is_list}"
+            )
         for key in stream.members():
             if key == "annotations" and stream.peek() == "[":
                 parts[key] = []

@@ -42,10 +42,10 @@ def foreign_kind(head: bytes) -> str | None:
 
 
 def _is_pickle(head: bytes) -> bool:
-    """Pickles of protocol 2 and later, and lists and dictionaries of the first protocol."""
+    """Pickles of protocol 2 and later, and lists and dictionaries of the protocols before."""
     if head[:1] == b"\x80":
         return head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and head[2:3] in _PICKLE_OPCODES
-    return head.startswith((b"(lp0\n", b"(dp0\n", b"(lp1\n", b"(dp1\n"))
+    return head.startswith((b"(lp0\n", b"(dp0\n", b"(lp1\n", b"(dp1\n", b"]q\x00", b"}q\x00"))
 
 
 def _foreign_text(text: str) -> str | None:

@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> list[str]:
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(images=options.images, categories=categories)
     annotations = _READERS[options.source](options.input, sources)
+    if options.target != "ovis":
+        annotations.check_file_names()
     lost = _write(output, options.target, annotations)
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in lost)]
