@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.plain_values import Foreign
 
 LARGEST = 2**53  # from there on not every whole number is a float
-_DEPTH = 8  # of nested values; a polygon's numbers are the deepest, at six
 
 
 def required(record: dict, field: str, where: str) -> object:
@@ -91,26 +91,10 @@ def number_per_frame(values: Sequence, width: int, where: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def plain(value: object, depth: int = _DEPTH) -> object:
-    """The same value as a JSON file would give it, for what numpy and its like make of it.
-
-    Their numbers and rows of numbers become Python's, tuples become lists. Other arrays stay, and
-    so does what is nested more than `depth` deep: no part of a record is. Nothing is changed in
-    place.
-    """
-    if depth == 0 or type(value) in (str, int, float, bool, bytes, type(None)):
-        return value
-    if isinstance(value, Mapping):
-        return {key: plain(inner, depth - 1) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner, depth - 1) for inner in value]
-    if hasattr(value, "tolist") and getattr(value, "ndim", 0) <= 1:
-        return plain(value.tolist(), depth - 1)
-    return value
-
-
 def kind(value: object) -> str:
     """The JSON name of a value's type; the name of the type for what JSON does not have."""
+    if isinstance(value, Foreign):
+        return value.text
     names = {
         dict: "an object",
         list: "a list",

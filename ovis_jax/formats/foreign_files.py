@@ -29,7 +29,8 @@ def foreign_kind(head: bytes) -> str | None:
     Args:
       head: the first `HEAD` bytes of the file, unpacked if it was in an archive.
     """
-    if not head.strip():
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    if not text:
         return "an empty file"
     if _is_pickle(head):
         return _PICKLE
@@ -38,7 +39,7 @@ def foreign_kind(head: bytes) -> str | None:
             return name
     if head[257:262] == b"ustar":
         return "a tar archive, expected the file in it"
-    return _foreign_text(head.decode("utf-8-sig", "replace").lstrip())
+    return _foreign_text(text)
 
 
 def _is_pickle(head: bytes) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco
 
+from ovis_jax.formats.plain_values import Foreign
 from ovis_jax.formats.rle_runs import counts_problem, joined_runs
 
 _MAX_LIST = 255  # mask.area of pycocotools 2.0.11 fails on longer lists
@@ -105,9 +106,11 @@ def _as_text(rle: dict) -> dict:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, Foreign):
+        return value.text
     return "null" if value is None else type(value).__name__
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = value.text if isinstance(value, Foreign) else str(value)
     return text if len(text) <= 40 else text[:37] + "..."

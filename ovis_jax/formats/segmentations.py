@@ -138,7 +138,7 @@ def _check_entries(
 def _check_other(where: str, size: tuple[int, int], entry: object, polygons: bool) -> Entry:
     """An entry that is not a compressed mask of the usual size."""
     uncompressed = isinstance(entry, dict) and isinstance(entry.get("counts"), list)
-    if entry == []:
+    if isinstance(entry, list) and not entry:
         return None  # no polygon, no mask; the official evaluator takes it so in results, too
     if not polygons and (uncompressed or isinstance(entry, list)):
         raise InputError(f"{where}: expected a compressed run-length mask or null")
