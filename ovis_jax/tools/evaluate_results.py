@@ -26,7 +26,7 @@ from ovis_jax.evaluation import (
 from ovis_jax.evaluation.summary import DATASETS
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import InputError, Problems
 from ovis_jax.formats.result_heads import UNKNOWN
 from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
@@ -89,14 +89,16 @@ def check_occlusion(annotations: Annotations) -> None:
     """Looks that every object has an occlusion label; crowds need none.
 
     Raises:
-      InputError: one has none.
+      InputError: some have none; names them, up to a limit.
     """
+    problems = Problems()
     for number, instance in enumerate(annotations.instances):
         if not instance.iscrowd and not any(instance.occlusion or ()):
-            raise InputError(
+            problems.add(
                 f"{annotations.path}: annotations[{number}] (id {instance.id}): occlusion: "
                 "expected a label in at least one frame"
             )
+    problems.finish()
 
 
 def _parser() -> argparse.ArgumentParser:
