@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> None:
     for dataset in datasets:
         if dataset not in known:
             print(
-                f"{dataset.name}: its annotations are null or missing, so there are no instances to count."
+                f"{dataset.name}: its annotations are null or missing, so there are no instances "
+                "to count."
             )
     for dataset in known if options.per_category else []:
         print(f"\n{dataset.name}\n{format_category_counts(dataset)}")

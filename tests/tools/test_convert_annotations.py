@@ -95,3 +95,24 @@ def test_missing_input_is_one_line_and_unknown_kinds_exit_with_2(tmp_path, capsy
     with pytest.raises(SystemExit) as stopped:
         convert("voc", "ovis", tmp_path, tmp_path / "out.json")
     assert stopped.value.code == 2
+
+
+def test_file_names_may_have_backslashes_and_are_missed_where_they_are_needed(
+    tiny, tmp_path, capsys
+):
+    document = json.loads(tiny.read_text())
+    for video in document["videos"]:
+        video["file_names"] = [name.replace("/", "\\") for name in video["file_names"]]
+    (tmp_path / "windows.json").write_text(json.dumps(document))
+    outputs = []
+    for path in (tiny, tmp_path / "windows.json"):
+        output = tmp_path / f"{path.stem}_mots"
+        assert convert("ovis", "mots", path, output) == 0
+        outputs.append(sorted(str(file.relative_to(output)) for file in output.rglob("*")))
+    assert outputs[0] == outputs[1]
+    del document["videos"][0]["file_names"]
+    (tmp_path / "none.json").write_text(json.dumps(document))
+    assert convert("ovis", "coco", tmp_path / "none.json", tmp_path / "out.json") == 2
+    assert "file_names: missing" in capsys.readouterr().err
+    assert convert("ovis", "ovis", tmp_path / "none.json", tmp_path / "out.json") == 0
+    assert load_annotations(tmp_path / "out.json").videos[0].file_names == ()
