@@ -94,14 +94,36 @@ def _ground_truth(annotations: Annotations | dict | pathlib.Path | str) -> Annot
 def _read(
     results: Results, truth: Annotations, options: ResultsOptions, progress: bool
 ) -> ReadResults:
-    """The tracks; those that were checked before are taken as they are."""
+    """The tracks; those that were checked before need no more than a look at ids."""
     if isinstance(results, Iterable) and not isinstance(
         results, str | bytes | Mapping | os.PathLike
     ):
         results = list(results)
         if results and all(isinstance(track, TrackResult) for track in results):
-            return ReadResults(results, {name: collections.Counter() for name in UNKNOWN})
+            return _known(results, truth, options)
     return read_results(results, truth, options, progress=progress)
+
+
+def _known(tracks: list[TrackResult], truth: Annotations, options: ResultsOptions) -> ReadResults:
+    """Tracks that were checked before, perhaps with annotations of more videos."""
+    known = {"videos": {video.id for video in truth.videos}}
+    if not options.class_agnostic:
+        known["categories"] = {category.id for category in truth.categories}
+    dropped, kept = {name: collections.Counter() for name in UNKNOWN}, []
+    for number, track in enumerate(tracks):
+        ids = {"videos": track.video_id, "categories": track.category_id}
+        lacking = next((name for name, own in known.items() if ids[name] not in own), None)
+        if lacking is None:
+            kept.append(track)
+        elif lacking in options.ignore_unknown:
+            dropped[lacking][ids[lacking]] += 1
+        else:
+            field = {"videos": "video_id", "categories": "category_id"}[lacking]
+            raise InputError(
+                f"results[{number}]: {field}: {ids[lacking]} is not in the annotations"
+            )
+    check_dropped(dropped, len(kept))
+    return ReadResults(kept, dropped)
 
 
 def _is_path(value: object) -> bool:

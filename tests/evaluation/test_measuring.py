@@ -84,3 +84,16 @@ def test_only_tracks_that_are_the_same_in_everything_are_counted():
     ]  # fmt: skip
     assert "2 of 9 tracks are the same as an earlier one" in evaluate(truth, tracks).notes[0]
     assert not evaluate(truth, tracks[2:6]).notes
+
+
+def test_checked_tracks_of_more_videos_are_an_error_or_dropped():
+    masks = rectangle(0, 0, 4, 4)
+    truth = annotations([instance(1, masks)], 1)
+    tracks = [result(masks, video=3), result(masks), result(masks, category=7)]
+    with pytest.raises(InputError, match=r"results\[0\]: video_id: 3 is not in the annotations"):
+        evaluate(truth, tracks)
+    with pytest.raises(InputError, match=r"results\[2\]: category_id: 7 is not in the annotations"):
+        evaluate(truth, tracks, ignore_unknown="videos")
+    found = evaluate(truth, tracks, ignore_unknown=["videos", "categories"])
+    assert found.values == evaluate(truth, tracks[1:2]).values and len(found.notes) == 2
+    assert evaluate(truth, tracks[1:], class_agnostic=True).values["AP"] == pytest.approx(1)
