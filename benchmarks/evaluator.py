@@ -23,9 +23,13 @@ from benchmarks import track_files
 
 WAYS = ("pairwise", "ours", "ours, 2 workers")
 PHASES = {
-    "load": ("load_annotations", "load_results"),
-    "IoU": ("measure_overlaps",),
-    "match and accumulate": ("objects_by_category", "match_category", "accumulate"),
+    "load": ("measuring.load_annotations", "measuring.read_results"),
+    "IoU": ("measuring.measure_overlaps",),
+    "match and accumulate": (
+        "evaluator.objects_by_category",
+        "evaluator.match_category",
+        "evaluator.accumulate",
+    ),
 }
 
 
@@ -72,12 +76,14 @@ def run_way(way: str, gt: str, results: str) -> None:
 
         values, seconds = pairwise_evaluator.evaluate(pathlib.Path(gt), pathlib.Path(results))
     else:
-        from ovis_jax.evaluation import evaluator
+        from ovis_jax.evaluation import evaluator, measuring
 
+        modules = {"evaluator": evaluator, "measuring": measuring}
         seconds = dict.fromkeys(PHASES, 0.0)
         for phase, names in PHASES.items():
-            for name in names:
-                setattr(evaluator, name, timed(getattr(evaluator, name), phase, seconds))
+            for module, name in (full.split(".") for full in names):
+                function = getattr(modules[module], name)
+                setattr(modules[module], name, timed(function, phase, seconds))
         metrics = evaluator.evaluate(gt, results, workers=2 if "2" in way else 1)
         values = {k: metrics.values[k] for k in ("AP", "AP_SO", "AP_MO", "AP_HO")}
     print(json.dumps({"values": values} | seconds))

@@ -14,7 +14,6 @@ from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
-from ovis_jax.formats.errors import InputError
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.predict import check_categories, predict
 from ovis_jax.train import restore_model, train
@@ -80,11 +79,8 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
     annotations = with_chosen_crowds(annotations, annotation_options(config.data), logging.warning)
     annotations.check_frames(config.data.eval_images)
     check_categories(annotations, config)
-    if mode != "predict" and not annotations.has_ground_truth:
-        raise InputError(
-            f"{annotations.path}: annotations: null, so there is nothing to evaluate with; use "
-            "--mode=train or --mode=predict"
-        )
+    if mode != "predict":
+        annotations.check_ground_truth("to evaluate with; use --mode=train or --mode=predict")
     return annotations
 
 

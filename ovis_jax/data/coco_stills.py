@@ -68,8 +68,7 @@ class CocoStills:
           InputError: there is no ground truth or nothing in it to train on, or images are missing.
         """
         self.path = annotations.path
-        if not annotations.has_ground_truth:
-            raise InputError(f"{self.path}: annotations: expected a list to train on, is missing")
+        annotations.check_ground_truth("to train on")
         annotations.check_frames(images)
         self._labels, self._images = dict(labels), pathlib.Path(images)
         chosen = ((video, self._objects(annotations, video)) for video in annotations.videos)

@@ -19,7 +19,6 @@ from ovis_jax.formats.annotation_options import (
     with_chosen_boxes,
 )
 from ovis_jax.formats.annotations import Category, load_annotations
-from ovis_jax.formats.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +90,7 @@ class AnnotatedFolder:
         """
         loaded = load_annotations(annotations)
         loaded.check_frames(images)
-        if not loaded.has_ground_truth:
-            raise InputError(f"{loaded.path}: annotations: expected a list to train on, is null")
+        loaded.check_ground_truth("to train on")
         loaded = objects_to_train_on(loaded, options, logging.warning)
         loaded = with_chosen_boxes(loaded, options, logging.warning)
         self.path, self.categories = loaded.path, loaded.categories

@@ -18,7 +18,7 @@ from ovis_jax.data.splits import VideoContents
 from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
 from ovis_jax.formats.atomic import open_atomic
 from ovis_jax.formats.crowd_fields import crowd_flag
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import InputError, Problems
 from ovis_jax.formats.fields import as_record, whole_number
 from ovis_jax.formats.json_stream import JsonStream, open_json
 
@@ -35,9 +35,10 @@ def read_contents(
       on_annotation: called after each object.
 
     Raises:
-      InputError: the file cannot be used, or has no ground truth.
+      InputError: the file cannot be used, or has no ground truth; lists all problems up to a limit.
     """
     path, parts, pairs, num_crowds = str(path), {}, None, 0
+    problems = Problems()
     with open_json(path) as stream:
         if stream.peek() != "{":
             raise InputError(f"{path}: expected an object with videos, categories, annotations")
@@ -46,13 +47,15 @@ def read_contents(
                 pairs = []
                 for number, record in _counted(stream, on_annotation):
                     where = f"{path}: annotations[{number}]"
-                    pairs.append(_pair(record, where))
-                    num_crowds += crowd_flag(record.get("iscrowd"), where)
+                    with problems.caught():
+                        pairs.append(_pair(record, where))
+                        num_crowds += crowd_flag(record.get("iscrowd"), where)
             elif key in ("videos", "categories"):
                 parts[key] = stream.value()
         stream.end()
     if pairs is None:
         raise InputError(f"{path}: annotations: expected a list, a split needs ground truth")
+    problems.finish()
     videos, categories = parse_videos(parts, path), parse_categories(parts, path)
     if len(videos) < 2:
         raise InputError(f"{path}: videos: {len(videos)}, expected at least 2 to split")
@@ -143,11 +146,14 @@ def _count(
     """[V, C] int, how often each pair of a video and a category occurs."""
     counts = np.zeros((len(video_ids), len(category_ids)), np.int64)
     rows, columns = ({k: place for place, k in enumerate(ids)} for ids in (video_ids, category_ids))
+    problems = Problems()
     for number, (video_id, category_id) in enumerate(pairs):
         where = f"{path}: annotations[{number}]"
         if video_id not in rows:
-            raise InputError(f"{where}: video_id: {video_id} is not in the file")
-        if category_id not in columns:
-            raise InputError(f"{where}: category_id: {category_id} is not in the file")
-        counts[rows[video_id], columns[category_id]] += 1
+            problems.add(f"{where}: video_id: {video_id} is not in the file")
+        elif category_id not in columns:
+            problems.add(f"{where}: category_id: {category_id} is not in the file")
+        else:
+            counts[rows[video_id], columns[category_id]] += 1
+    problems.finish()
     return counts

@@ -2,7 +2,13 @@
 
 from ovis_jax.evaluation.comparison import Comparison, compare
 from ovis_jax.evaluation.details import match_details
-from ovis_jax.evaluation.evaluator import Matching, evaluate, match_results, score
+from ovis_jax.evaluation.evaluator import (
+    Matching,
+    dropped_tracks,
+    evaluate,
+    match_results,
+    score,
+)
 from ovis_jax.evaluation.summary import Metrics
 from ovis_jax.evaluation.table import format_categories, format_comparison, format_table
 
@@ -11,6 +17,7 @@ __all__ = [
     "Matching",
     "Metrics",
     "compare",
+    "dropped_tracks",
     "evaluate",
     "format_categories",
     "format_comparison",

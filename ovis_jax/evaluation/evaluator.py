@@ -8,24 +8,22 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from ovis_jax.evaluation.accumulate import Curves, accumulate, stack_curves
 from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
 from ovis_jax.evaluation.matching import Matches, match_category
+from ovis_jax.evaluation.measuring import Measured, Results, measure
 from ovis_jax.evaluation.objects import Objects, objects_by_category
-from ovis_jax.evaluation.overlaps import Key, Overlaps, measure_overlaps, truth_masks
-from ovis_jax.evaluation.parallel import measure_files
+from ovis_jax.evaluation.overlaps import ALL_CATEGORIES, Key, Overlaps, pooled_categories
 from ovis_jax.evaluation.summary import DATASETS, Metrics, summarize
 from ovis_jax.formats.annotation_options import FLAGS
-from ovis_jax.formats.annotations import Annotations, load_annotations
+from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.crowds import many_crowds
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.results import TrackResult, load_results
-
-Results = pathlib.Path | str | Iterable[dict] | Iterable[TrackResult]
+from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,66 +33,107 @@ class Matching:
     Attributes:
       annotations: ground truth.
       dataset: one of DATASETS.
-      num_tracks: in the results.
+      categories: that are scored: of the ground truth, or `ALL_CATEGORIES` alone.
+      measured: what is known of the results.
       objects: by category id, ascending.
-      overlaps: by category and video id.
       matches: by category id, ascending.
     """
 
     annotations: Annotations
     dataset: str
-    num_tracks: int
+    categories: tuple[Category, ...]
+    measured: Measured
     objects: Mapping[int, Objects]
-    overlaps: Mapping[Key, Overlaps]
     matches: Mapping[int, Matches]
+
+    @property
+    def num_tracks(self) -> int:
+        """Tracks in the results."""
+        return self.measured.num_tracks
+
+    @property
+    def overlaps(self) -> Mapping[Key, Overlaps]:
+        """Overlaps by category and video id."""
+        return self.measured.overlaps
 
 
 def evaluate(
-    annotations: Annotations | pathlib.Path | str,
+    annotations: Annotations | dict | pathlib.Path | str,
     results: Results,
     dataset: str = "ovis",
     *,
+    class_agnostic: bool = False,
+    ignore_unknown: Collection[str] = (),
     workers: int = 1,
     progress: bool = False,
 ) -> Metrics:
     """Scores predicted tracks.
 
     Args:
-      annotations: ground truth, or the path of its file.
+      annotations: ground truth, the contents of its file, or its path.
       results: path of a results file, its records, or tracks that `load_results` has checked.
       dataset: "ovis" for 18 numbers; "ytvis" for the 12 without occlusion groups.
+      class_agnostic: all tracks and objects are of one category, whatever theirs.
+      ignore_unknown: "videos", "categories" or both: tracks of those that the ground truth lacks
+        are dropped, with a note, instead of being an error.
       workers: processes that share the work if both are paths; the numbers do not depend on it.
       progress: show progress bars if stderr is a terminal.
 
     Raises:
       InputError: a file cannot be used, or there is no ground truth.
     """
-    return score(match_results(annotations, results, dataset, workers=workers, progress=progress))
+    matching = match_results(
+        annotations,
+        results,
+        dataset,
+        class_agnostic=class_agnostic,
+        ignore_unknown=ignore_unknown,
+        workers=workers,
+        progress=progress,
+    )
+    metrics = score(matching)
+    notes = tuple(f"{text[0].upper()}{text[1:]}." for text in dropped_tracks(matching))
+    return dataclasses.replace(metrics, notes=metrics.notes + notes)
 
 
 def match_results(
-    annotations: Annotations | pathlib.Path | str,
+    annotations: Annotations | dict | pathlib.Path | str,
     results: Results,
     dataset: str = "ovis",
     *,
+    class_agnostic: bool = False,
+    ignore_unknown: Collection[str] = (),
     workers: int = 1,
     progress: bool = False,
 ) -> Matching:
     """Matches predicted tracks to objects; as `evaluate`."""
     if dataset not in DATASETS:
         raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, is {dataset!r}")
-    measured = None
-    if workers > 1 and isinstance(annotations, pathlib.Path | str) and _is_path(results):
-        measured = measure_files(annotations, results, workers, progress=progress)
-    if measured is None:
-        measured = _measure(annotations, results, progress)
-    annotations, num_tracks, overlaps = measured
-    objects = objects_by_category(annotations, _num_levels(dataset))
+    options = ResultsOptions(_checked_unknown(ignore_unknown), class_agnostic)
+    measured = measure(annotations, results, options, workers=workers, progress=progress)
+    annotations, overlaps = measured.annotations, measured.overlaps
+    scored = pooled_categories(annotations) if class_agnostic else annotations
+    objects = objects_by_category(scored, _num_levels(dataset))
     groups = defaultdict(list)
     for category, video in sorted(overlaps):
         groups[category].append((video, overlaps[category, video]))
     matches = {category: match_category(groups[category], own) for category, own in objects.items()}
-    return Matching(annotations, dataset, num_tracks, objects, overlaps, matches)
+    return Matching(annotations, dataset, scored.categories, measured, objects, matches)
+
+
+def dropped_tracks(matching: Matching) -> list[str]:
+    """Says how many tracks were dropped, and of which videos or categories; no full stop."""
+    found = []
+    if videos := matching.measured.dropped["videos"]:
+        shared = f"{matching.measured.num_tracks} tracks are scored"
+        found.append(
+            f"dropped {videos.total()} tracks of {len(videos)} videos that the annotations lack; "
+            f"{shared}"
+        )
+    if categories := matching.measured.dropped["categories"]:
+        unknown = ", ".join(map(str, sorted(categories)))
+        found.append(f"dropped {categories.total()} tracks of the unknown categories {unknown}")
+    return found
 
 
 def score(matching: Matching) -> Metrics:
@@ -103,34 +142,14 @@ def score(matching: Matching) -> Metrics:
     shape = (len(matching.matches), len(AREA_RANGES), _num_levels(matching.dataset))
     arrays = (stacked.precision, stacked.scores, stacked.recall)
     curves = Curves(*(array.reshape(*shape, *array.shape[2:]) for array in arrays))
-    categories = matching.annotations.categories
-    return summarize(curves, categories, matching.dataset, _notes(matching))
+    return summarize(curves, matching.categories, matching.dataset, _notes(matching))
 
 
-def check_ground_truth(annotations: Annotations) -> None:
-    """Raises InputError if there is nothing to score with."""
-    if not annotations.has_ground_truth:
-        raise InputError(
-            f"{annotations.path}: annotations: null, so this file has no ground truth to score with"
-        )
-
-
-def _measure(
-    annotations: Annotations | pathlib.Path | str, results: Results, progress: bool
-) -> tuple[Annotations, int, dict[Key, Overlaps]]:
-    """Ground truth, number of tracks and their overlaps, in this process."""
-    if not isinstance(annotations, Annotations):
-        annotations = load_annotations(annotations)
-    check_ground_truth(annotations)
-    tracks = results if _is_path(results) else list(results)
-    if _is_path(results) or not tracks or not all(isinstance(t, TrackResult) for t in tracks):
-        tracks = load_results(tracks, annotations, progress=progress)
-    overlaps = measure_overlaps(truth_masks(annotations), tracks, progress=progress)
-    return annotations, len(tracks), overlaps
-
-
-def _is_path(results: Results) -> bool:
-    return isinstance(results, pathlib.Path | str)
+def _checked_unknown(names: Collection[str]) -> frozenset[str]:
+    names = frozenset([names] if isinstance(names, str) else names)
+    if names - set(UNKNOWN):
+        raise InputError(f"ignore_unknown: expected some of {', '.join(UNKNOWN)}, is {names}")
+    return names
 
 
 def _num_levels(dataset: str) -> int:
@@ -149,6 +168,16 @@ def _notes(matching: Matching) -> list[str]:
         notes.append(f"{crowds}.")
     if not matching.num_tracks:
         notes.append("The results have no track.")
+    if repeated := matching.measured.num_repeated:
+        notes.append(
+            f"{repeated} of {matching.num_tracks} tracks are the same as an earlier one; each "
+            "counts, as in the official evaluator."
+        )
+    if matching.categories == (ALL_CATEGORIES,):
+        notes.append(
+            "Categories are not looked at; AR1, AR10 and AR100 are with 1, 10 and 100 tracks of "
+            "each video."
+        )
     if any(instance.id == 0 for instance in objects):
         notes.append("An object has the id 0, whose matches the official evaluator does not count.")
     unlabelled = sum(

@@ -8,12 +8,16 @@ one process, which knows how to name it.
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import functools
 import multiprocessing
 import os
 import pathlib
 import pickle
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 from ovis_jax.evaluation.overlaps import (
@@ -21,29 +25,52 @@ from ovis_jax.evaluation.overlaps import (
     Overlaps,
     join_overlaps,
     measure_overlaps,
+    pooled_categories,
     truth_masks,
 )
+from ovis_jax.evaluation.repeated import TrackKey, count_repeated, track_keys
 from ovis_jax.formats.annotations import Annotations, load_annotations, load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.file_parts import FilePart, cut_records
-from ovis_jax.formats.results import TrackResult, load_part
+from ovis_jax.formats.result_heads import AS_ANNOTATED, ResultsOptions
+from ovis_jax.formats.results import ReadResults, load_part
 
 # Reading and sending a byte of ground truth, less what the others do to receive it, takes about a
 # third of the time of reading and measuring a byte of results.
 _TRUTH_COST = 0.32
 
-Measured = tuple[int, dict[Key, Overlaps], set]
-"""Number of tracks in a part, their overlaps, and what each track is known by."""
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredPart:
+    """What is known of a part of the results, or of all parts.
+
+    Attributes:
+      num_tracks: in it.
+      overlaps: of its tracks.
+      keys: of its tracks, to find those that are there twice.
+      dropped: see `ReadResults`.
+    """
+
+    num_tracks: int
+    overlaps: dict[Key, Overlaps]
+    keys: list[TrackKey]
+    dropped: dict[str, collections.Counter[int]]
+
+    @property
+    def num_repeated(self) -> int:
+        """How many tracks are the same as an earlier one."""
+        return count_repeated(self.keys)
 
 
 def measure_files(
     annotations: pathlib.Path | str,
     results: pathlib.Path | str,
     workers: int,
+    options: ResultsOptions = AS_ANNOTATED,
     *,
     progress: bool = False,
-) -> tuple[Annotations, int, dict[Key, Overlaps]] | None:
-    """Ground truth, number of tracks and their overlaps, exactly as one process finds them.
+) -> tuple[Annotations, MeasuredPart] | None:
+    """Ground truth and what is known of the results, exactly as one process finds it.
 
     Returns:
       None if one process has to look.
@@ -57,7 +84,7 @@ def measure_files(
     context = multiprocessing.get_context(_start_method())
     links = [context.Pipe() for _ in parts[1:]]
     processes = [
-        context.Process(target=_work, args=(link, str(annotations), part), daemon=True)
+        context.Process(target=_work, args=(link, str(annotations), part, options), daemon=True)
         for (_, link), part in zip(links, parts[1:], strict=True)
     ]
     try:
@@ -65,65 +92,79 @@ def measure_files(
             process.start()
         for _, theirs in links:
             theirs.close()
-        return _lead([ours for ours, _ in links], annotations, parts[0], progress)
+        annotations = load_annotations(annotations)
+        if not annotations.has_ground_truth:
+            return None
+        part = functools.partial(_measure_part, parts[0], annotations, options, progress)
+        truth = _truth(annotations, options)
+        found = _lead([ours for ours, _ in links], truth, part)
+        return found and (annotations, found)
     finally:
         for process in processes:
             process.terminate()
 
 
 def _lead(
-    links: list[Connection], path: pathlib.Path | str, part: FilePart, progress: bool
-) -> tuple[Annotations, int, dict[Key, Overlaps]] | None:
-    """The work of this process: the ground truth, its own part, and joining all."""
-    annotations = load_annotations(path)
-    if not annotations.has_ground_truth:
-        return None
-    truth = truth_masks(annotations)
+    links: list[Connection], truth: dict, measure_own: Callable[[dict], MeasuredPart | None]
+) -> MeasuredPart | None:
+    """The work of this process: its own part, and joining all."""
     message = pickle.dumps(truth, pickle.HIGHEST_PROTOCOL)
     for link in links:  # in threads, since a process takes the message when its part is read
         threading.Thread(target=_send, args=(link, message), daemon=True).start()
-    measured = [_measure_part(part, annotations, truth, progress)]
+    parts = [measure_own(truth)]
     for link in links:
         try:
-            measured.append(link.recv())
+            parts.append(link.recv())
         except EOFError:
             return None
-    if any(own is None for own in measured):
-        return None
-    known = [own[2] for own in measured]
-    if len(set().union(*known)) < sum(map(len, known)):  # perhaps the same track twice
-        return None
-    sizes = [(size, overlaps) for size, overlaps, _ in measured]
-    return annotations, sum(size for size, _ in sizes), join_overlaps(sizes)
+    return None if any(part is None for part in parts) else _join(parts)
 
 
-def _work(link: Connection, path: str, part: FilePart) -> None:
+def _join(parts: Sequence[MeasuredPart]) -> MeasuredPart:
+    return MeasuredPart(
+        num_tracks=sum(part.num_tracks for part in parts),
+        overlaps=join_overlaps([(part.num_tracks, part.overlaps) for part in parts]),
+        keys=[key for part in parts for key in part.keys],
+        dropped={
+            kind: sum((part.dropped[kind] for part in parts), collections.Counter())
+            for kind in parts[0].dropped
+        },
+    )
+
+
+def _work(link: Connection, path: str, part: FilePart, options: ResultsOptions) -> None:
     """The work of another process."""
     try:
-        tracks = load_part(part, load_header(path))
+        read = load_part(part, load_header(path), options)
     except (InputError, OSError):
         link.send(None)
         return
-    link.send(_measured(tracks, pickle.loads(link.recv_bytes()), progress=False))
+    truth = pickle.loads(link.recv_bytes())
+    link.send(_measured(read, truth, options.class_agnostic, progress=False))
 
 
 def _measure_part(
-    part: FilePart, annotations: Annotations, truth: dict, progress: bool
-) -> Measured | None:
+    part: FilePart,
+    annotations: Annotations,
+    options: ResultsOptions,
+    progress: bool,
+    truth: dict,
+) -> MeasuredPart | None:
     try:
-        tracks = load_part(part, annotations, progress=progress)
+        read = load_part(part, annotations, options, progress=progress)
     except (InputError, OSError):
         return None
-    return _measured(tracks, truth, progress)
+    return _measured(read, truth, options.class_agnostic, progress)
 
 
-def _measured(tracks: list[TrackResult], truth: dict, progress: bool) -> Measured:
-    known = set()
-    for track in tracks:
-        areas = track.segmentations.areas()
-        if areas.any():
-            known.add((track.video_id, track.category_id, track.score, int(areas.sum())))
-    return len(tracks), measure_overlaps(truth, tracks, progress=progress), known
+def _measured(read: ReadResults, truth: dict, class_agnostic: bool, progress: bool) -> MeasuredPart:
+    tracks = read.tracks
+    overlaps = measure_overlaps(truth, tracks, class_agnostic=class_agnostic, progress=progress)
+    return MeasuredPart(len(tracks), overlaps, track_keys(tracks), read.dropped)
+
+
+def _truth(annotations: Annotations, options: ResultsOptions) -> dict:
+    return truth_masks(pooled_categories(annotations) if options.class_agnostic else annotations)
 
 
 def _cut(

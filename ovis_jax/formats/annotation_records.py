@@ -21,7 +21,8 @@ class Video:
       width: of every frame, in pixels; likewise `height`.
       height: see `width`.
       length: number of frames.
-      file_names: one for each frame, relative to the folder of the frames.
+      file_names: one for each frame, relative to the folder of the frames, folders parted by "/";
+        empty if the file has none.
     """
 
     id: int

@@ -7,9 +7,16 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 
-from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
+from ovis_jax.formats.annotation_fields import (
+    parse_categories,
+    parse_videos,
+    read_categories,
+    read_videos,
+    sorted_categories,
+)
 from ovis_jax.formats.annotation_records import Category, Instance, Video
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import InputError, Problems
+from ovis_jax.formats.fields import kind
 from ovis_jax.formats.instance_fields import compact_annotation, parse_instances
 from ovis_jax.formats.json_stream import open_json
 
@@ -27,7 +34,9 @@ class Annotations:
       videos: in the order of the file.
       categories: sorted by id; a label k of the model is `categories[k]`.
       instances: annotated objects in the order of the file; empty without ground truth.
-      has_ground_truth: False if the file's `annotations` is null, as in files for a test server.
+      has_ground_truth: False if the file's `annotations` is null or missing, as in files for a test
+        server.
+      lacks_key: the file has no `annotations` at all.
     """
 
     path: str
@@ -35,6 +44,7 @@ class Annotations:
     categories: tuple[Category, ...]
     instances: Sequence[Instance]
     has_ground_truth: bool
+    lacks_key: bool = False
 
     def __post_init__(self):
         """Sorts the objects by video."""
@@ -46,6 +56,23 @@ class Annotations:
     def instances_of(self, video_id: int) -> list[Instance]:
         """The objects of one video, in the order of the file."""
         return list(self._by_video[video_id])
+
+    def check_ground_truth(self, purpose: str) -> None:
+        """Raises InputError if the file has no ground truth; `purpose` ends "… ground truth"."""
+        if not self.has_ground_truth:
+            what = "missing" if self.lacks_key else "null"
+            raise InputError(
+                f"{self.path}: annotations: {what}, so this file has no ground truth {purpose}"
+            )
+
+    def check_file_names(self) -> None:
+        """Raises InputError if the file does not say where the frames of a video are."""
+        for number, video in enumerate(self.videos):
+            if not video.file_names:
+                raise InputError(
+                    f"{self.path}: videos[{number}] (id {video.id}): file_names: missing, expected "
+                    f"{video.length}, one for each frame"
+                )
 
     def check_frames(self, images_dir: pathlib.Path | str) -> None:
         """Looks that every frame of every video is a file.
@@ -60,6 +87,7 @@ class Annotations:
         if not images_dir.is_dir():
             raise InputError(f"{images_dir}: no such folder, expected the frames of {self.path}")
         present: dict[str, set[str]] = {}
+        self.check_file_names()
         names = [name for video in self.videos for name in video.file_names]
         missing = [name for name in names if not _exists(images_dir, name, present)]
         if missing:
@@ -67,6 +95,7 @@ class Annotations:
                 f"{images_dir}: {len(missing)} of {len(names)} frames of {self.path} are missing: "
                 + ", ".join(missing[:_SHOWN])
                 + (", …" if len(missing) > _SHOWN else "")
+                + _backslash_hint(images_dir, missing)
             )
 
 
@@ -107,26 +136,66 @@ def load_annotations(
       on_annotation: called after each object that is read.
 
     Raises:
-      InputError: the file is missing, malformed or contradicts itself; names entry, field, frame.
+      InputError: the file is missing, malformed or contradicts itself; lists all problems up to a
+        limit, with entry, field and frame.
     """
-    path, parts, annotations = str(path), {}, None
+    path, parts = str(path), {}
     with open_json(path) as stream:
         if stream.peek() != "{":
-            raise InputError(f"{path}: expected an object with videos, categories, annotations")
+            is_list = ", is a list: are these results?" if stream.peek() == "[" else ""
+            raise InputError(
+                f"{path}: expected an object with videos, categories, annotations{is_list}"
+            )
         for key in stream.members():
             if key == "annotations" and stream.peek() == "[":
-                annotations = []
+                parts[key] = []
                 for record in stream.elements():
-                    annotations.append(compact_annotation(record))
+                    parts[key].append(compact_annotation(record))
                     on_annotation()
-            elif key == "annotations" and stream.value() is not None:
-                raise InputError(f"{path}: annotations: expected a list or null")
-            elif key in ("videos", "categories"):
+            elif key in ("videos", "categories", "annotations"):
                 parts[key] = stream.value()
         stream.end()
-    videos, categories = parse_videos(parts, path), parse_categories(parts, path)
-    instances = parse_instances(annotations or [], videos, categories, path)
-    return Annotations(path, videos, categories, instances, annotations is not None)
+    return checked_annotations(parts, path)
+
+
+def checked_annotations(parts: dict, path: str) -> Annotations:
+    """Checks the contents of an annotation file.
+
+    Args:
+      parts: `videos`, `categories` and `annotations` of the file; each entry of the last is what
+        `compact_annotation` gave, and is changed.
+      path: of the file, for messages.
+
+    Raises:
+      InputError: as `load_annotations`.
+    """
+    problems = Problems()
+    annotations = parts.get("annotations")
+    if not isinstance(annotations, list | None):
+        problems.add(f"{path}: annotations: expected a list or null, is {kind(annotations)}")
+        annotations = None
+    videos = read_videos(parts, path, problems)
+    categories = read_categories(parts, path, problems)
+    if isinstance(parts.get("videos"), list) and isinstance(parts.get("categories"), list):
+        instances = parse_instances(annotations or [], videos, categories, path, problems)
+    problems.finish()
+    return Annotations(
+        path,
+        tuple(videos.records),
+        sorted_categories(categories),
+        instances,
+        has_ground_truth=annotations is not None,
+        lacks_key="annotations" not in parts,
+    )
+
+
+def _backslash_hint(folder: pathlib.Path, missing: Sequence[str]) -> str:
+    """Says so if archives from Windows were unpacked into files whose names hold backslashes."""
+    found = next((n for n in missing if (folder / n.replace("/", "\\")).is_file()), None)
+    if found is None or "/" not in found:
+        return ""
+    name = found.replace("/", "\\")
+    return f" (a file named {name!r} is there; expected the folder {found.rpartition('/')[0]!r})"
 
 
 def _exists(folder: pathlib.Path, name: str, present: dict[str, set[str]]) -> bool:

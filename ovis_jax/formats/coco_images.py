@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pathlib
 
-from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
-from ovis_jax.formats.annotations import Annotations
+from ovis_jax.formats.annotations import Annotations, checked_annotations
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.instance_fields import compact_annotation, parse_instances
+from ovis_jax.formats.instance_fields import compact_annotation
 from ovis_jax.formats.json_stream import open_json
 
 
@@ -20,27 +19,25 @@ def load_coco(path: pathlib.Path | str) -> Annotations:
     Raises:
       InputError: the file is missing, malformed or contradicts itself; names entry and field.
     """
-    path, parts, annotations = str(path), {}, None
+    path, parts = str(path), {}
     with open_json(path) as stream:
         if stream.peek() != "{":
             raise InputError(f"{path}: expected an object with images, categories, annotations")
         for key in stream.members():
             if key == "annotations" and stream.peek() == "[":
-                annotations = [_as_track(record) for record in stream.elements()]
+                parts[key] = [_as_track(record) for record in stream.elements()]
             elif key == "images" and stream.peek() == "[":
                 parts["videos"] = [_as_video(record) for record in stream.elements()]
-            elif key == "categories":
-                parts["categories"] = stream.value()
+            elif key in ("categories", "annotations"):
+                parts[key] = stream.value()
         stream.end()
     if "videos" not in parts:
         raise InputError(f"{path}: images: expected a list")
     try:
-        videos, categories = parse_videos(parts, path), parse_categories(parts, path)
-        instances = parse_instances(annotations or [], videos, categories, path)
+        return checked_annotations(parts, path)
     except InputError as error:  # which speaks of videos
         text = str(error).replace(f"{path}: videos", f"{path}: images")
         raise InputError(text.replace("video_id", "image_id")) from error
-    return Annotations(path, videos, categories, instances, annotations is not None)
 
 
 def _as_video(image: object) -> object:
@@ -61,6 +58,6 @@ def _as_track(record: object) -> object:
         "area": "areas",
     }
     for old, new in renamed.items():
-        if old in record:
+        if record.get(old) is not None:
             track[new] = record[old] if new == "video_id" else [record[old]]
     return compact_annotation(track)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ovis_jax.formats.annotation_fields import parse_categories, parse_videos
 from ovis_jax.formats.annotation_records import Instance
-from ovis_jax.formats.annotations import Annotations
-from ovis_jax.formats.instance_fields import compact_annotation, parse_instances
+from ovis_jax.formats.annotations import Annotations, checked_annotations
+from ovis_jax.formats.instance_fields import compact_annotation
+
+_PARTS = ("videos", "categories", "annotations")
 
 
 def from_document(document: dict, path: str) -> Annotations:
@@ -14,11 +15,10 @@ def from_document(document: dict, path: str) -> Annotations:
     Raises:
       InputError: as `load_annotations`.
     """
-    videos, categories = parse_videos(document, path), parse_categories(document, path)
-    records = document["annotations"]
-    compacted = [compact_annotation(record) for record in records or []]
-    instances = parse_instances(compacted, videos, categories, path)
-    return Annotations(path, videos, categories, instances, records is not None)
+    parts = {key: document[key] for key in _PARTS if key in document}
+    if isinstance(parts.get("annotations"), list):
+        parts["annotations"] = [compact_annotation(record) for record in parts["annotations"]]
+    return checked_annotations(parts, path)
 
 
 def to_document(annotations: Annotations) -> dict:
@@ -31,7 +31,7 @@ def to_document(annotations: Annotations) -> dict:
                 "width": video.width,
                 "height": video.height,
                 "length": video.length,
-                "file_names": list(video.file_names),
+                "file_names": list(video.file_names) or None,
             }
             for video in annotations.videos
         ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 BAD_INPUT = 2  # exit code of a program that got it
 MAX_PROBLEMS = 20
 
@@ -31,6 +34,14 @@ class Problems:
             if self._limit > 1:
                 self._lines.append(f"(stopped after {self._limit} problems)")
             self.finish()
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Takes the problem that ends its block, if one does."""
+        try:
+            yield
+        except InputError as error:
+            self.add(error)
 
     def finish(self) -> None:
         """Raises InputError if there was a problem."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.plain_values import Foreign
 
 LARGEST = 2**53  # from there on not every whole number is a float
 
@@ -91,14 +92,26 @@ def number_per_frame(values: Sequence, width: int, where: str) -> np.ndarray:
 
 
 def kind(value: object) -> str:
-    """The JSON name of a value's type."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value"}
-    return "null" if value is None else names.get(type(value), "a number")
+    """The JSON name of a value's type; the name of the type for what JSON does not have."""
+    if isinstance(value, Foreign):
+        return value.text
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return "null" if value is None else names.get(type(value), f"of type {type(value).__name__}")
 
 
 def shown(value: object) -> str:
     """A value as a message shows it: not too long."""
-    text = repr(value) if isinstance(value, str | int | float) else kind(value)
+    try:
+        text = repr(value) if isinstance(value, str | int | float) else kind(value)
+    except ValueError:  # an integer of thousands of digits
+        text = kind(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from typing import IO
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.foreign_files import HEAD, foreign_kind
 
 _CHUNK = 1 << 22  # characters
 _DAMAGED = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 _SPACE = " \t\n\r"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TAIL = 3  # a number cut off before its digits go on, as in 1e+, leaves fewer characters
 
 
@@ -24,18 +26,26 @@ _TAIL = 3  # a number cut off before its digits go on, as in 1e+, leaves fewer c
 def open_json(path: pathlib.Path | str) -> Iterator[JsonStream]:
     """Opens a JSON file to be read from its start; also one in gzip, or alone in a zip archive.
 
+    The text may be UTF-8, or UTF-16 as PowerShell writes it.
+
     Raises:
-      InputError: there is no such file, or (also while it is read) it is damaged or not valid JSON.
+      InputError: there is no such file, or (also while it is read) it is damaged or not valid JSON;
+        names what else it is.
     """
     try:
         with open(path, "rb") as file, _expanded(file, path) as content:
-            yield JsonStream(io.TextIOWrapper(content, "utf-8-sig", newline=""), str(path))
+            head = content.peek(HEAD)[:HEAD]
+            kind = foreign_kind(head)
+            if kind:
+                raise InputError(f"{path}: {kind}; expected a JSON file")
+            encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8-sig"
+            yield JsonStream(io.TextIOWrapper(content, encoding, newline=""), str(path))
     except _DAMAGED as error:
         raise InputError(f"{path}: damaged archive: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}, expected a JSON file") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: malformed JSON: not UTF-8 text") from error
+        raise InputError(f"{path}: malformed JSON: not UTF-8 or UTF-16 text") from error
 
 
 def _expanded(file: IO[bytes], path: pathlib.Path | str) -> IO[bytes]:
@@ -47,7 +57,7 @@ def _expanded(file: IO[bytes], path: pathlib.Path | str) -> IO[bytes]:
     if magic != b"PK\x03\x04":
         return file
     archive = zipfile.ZipFile(file)
-    names = [name for name in archive.namelist() if name.lower().endswith(".json")]
+    names = [name for name in archive.namelist() if name.lower().endswith((".json", ".jsonl"))]
     names = [name for name in names if not name.startswith("__MACOSX/")]
     if len(names) != 1:
         raise InputError(f"{path}: {len(names)} JSON files in the archive, expected one")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco
 
+from ovis_jax.formats.plain_values import Foreign
 from ovis_jax.formats.rle_runs import counts_problem, joined_runs
 
 _MAX_LIST = 255  # mask.area of pycocotools 2.0.11 fails on longer lists
@@ -103,6 +104,8 @@ def check_polygons(polygons: object) -> str | None:
     """What is wrong with a mask that is a list of polygons, as a phrase, or None."""
     if not isinstance(polygons, list):
         return f"expected a run-length mask, a list of polygons or null, is {_kind(polygons)}"
+    if polygons and all(type(v) in (int, float) for v in polygons):
+        return "a list of numbers, expected a list of polygons, [[x1, y1, x2, y2, …], …]"
     for number, polygon in enumerate(polygons):
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             return f"polygon {number} is not a list of three or more x, y pairs"
@@ -116,9 +119,11 @@ def _as_text(rle: dict) -> dict:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, Foreign):
+        return value.text
     return "null" if value is None else type(value).__name__
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = value.text if isinstance(value, Foreign) else str(value)
     return text if len(text) <= 40 else text[:37] + "..."

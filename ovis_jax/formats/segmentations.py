@@ -138,6 +138,8 @@ def _check_entries(
 def _check_other(where: str, size: tuple[int, int], entry: object, polygons: bool) -> Entry:
     """An entry that is not a compressed mask of the usual size."""
     uncompressed = isinstance(entry, dict) and isinstance(entry.get("counts"), list)
+    if isinstance(entry, list) and not entry:
+        return None  # no polygon, no mask; the official evaluator takes it so in results, too
     if not polygons and (uncompressed or isinstance(entry, list)):
         raise InputError(f"{where}: expected a compressed run-length mask or null")
     if not polygons or isinstance(entry, dict):
@@ -149,7 +151,7 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
     if problem:
         raise InputError(f"{where}: {problem}")
     if isinstance(entry, list):
-        return entry or None  # no polygon, no mask
+        return entry
     counts = rle.from_uncompressed(entry)["counts"] if uncompressed else entry["counts"]
     return counts.decode("ascii") if isinstance(counts, bytes) else counts
 

@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> pathlib.Path:
         chosen = {video.id for video in videos}
         results = load_results(options.results, annotations, progress=True)
         records = [as_record(result) for result in results if result.video_id in chosen]
-    elif not annotations.has_ground_truth:
-        raise InputError(f"{annotations.path}: annotations: null, and there are no --results")
+    else:
+        annotations.check_ground_truth("to show; expected --results")
     with tqdm.tqdm(total=len(videos), unit="video", disable=None, leave=False) as bar:
         written = write_browser(
             annotations,

@@ -87,6 +87,8 @@ def run(options: argparse.Namespace) -> list[str]:
         annotations = crowds_as_objects(annotations)
     elif crowds := many_crowds(annotations, FLAGS.crowds):
         sources.note(crowds)
+    if options.target != "ovis":
+        annotations.check_file_names()
     if options.boxes_from_masks:
         annotations = with_mask_boxes(annotations)
     notes = [*sources.notes, *_write(output, options.target, annotations)]

@@ -59,7 +59,10 @@ def run(options: argparse.Namespace) -> None:
     known = [dataset for dataset in datasets if dataset.has_ground_truth]
     for dataset in datasets:
         if dataset not in known:
-            print(f"{dataset.name}: its annotations are null, so there are no instances to count.")
+            print(
+                f"{dataset.name}: its annotations are null or missing, so there are no instances "
+                "to count."
+            )
     for dataset in known if options.per_category else []:
         print(f"\n{dataset.name}\n{format_category_counts(dataset)}")
     if options.output:

@@ -2,21 +2,20 @@
 
     python -m ovis_jax.tools.evaluate_results --annotations GT.json --results RESULTS.json [...]
         [--dataset ovis|ytvis] [--output metrics.json] [--details details.json] [--per-category]
-        [--workers N] [--require-occlusion] [--ignore-unknown-categories] [--crowds-are-objects]
+        [--workers N] [--require-occlusion] [--class-agnostic] [--crowds-are-objects]
+        [--ignore-unknown-categories] [--ignore-unknown-videos]
 
 Prints a table. Several results files are compared with each other. Files may be packed (.gz, .zip).
 Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
 """
 
 import argparse
-import dataclasses
-import pathlib
 import sys
-from collections.abc import Iterator
 
 from ovis_jax.evaluation import (
     Matching,
     compare,
+    dropped_tracks,
     format_categories,
     format_comparison,
     format_table,
@@ -25,12 +24,11 @@ from ovis_jax.evaluation import (
     score,
 )
 from ovis_jax.evaluation.summary import DATASETS
-from ovis_jax.formats.annotations import Annotations, Category, load_annotations
+from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.crowds import crowds_as_objects
-from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.json_stream import open_json
-from ovis_jax.formats.results import TrackResult, load_results
+from ovis_jax.formats.errors import InputError, Problems
+from ovis_jax.formats.result_heads import UNKNOWN
 from ovis_jax.tools.annotation_flags import add_crowd_flag
 from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
@@ -68,10 +66,8 @@ def run(options: argparse.Namespace) -> None:
 def match_all(options: argparse.Namespace) -> list[Matching]:
     """Matches the tracks of each results file; the ground truth is read once."""
     annotations = options.annotations
-    plain = not (
-        options.require_occlusion or options.ignore_unknown_categories or options.crowds_are_objects
-    )
-    if len(options.results) > 1 or options.workers == 1 or not plain:
+    changed = options.require_occlusion or options.crowds_are_objects
+    if len(options.results) > 1 or options.workers == 1 or changed:
         annotations = load_annotations(annotations)
     if options.crowds_are_objects:
         annotations = crowds_as_objects(annotations)
@@ -79,13 +75,18 @@ def match_all(options: argparse.Namespace) -> list[Matching]:
         check_occlusion(annotations)
     systems = []
     for results in options.results:
-        if options.ignore_unknown_categories:
-            results = load_known_results(results, annotations)
-        systems.append(
-            match_results(
-                annotations, results, options.dataset, workers=options.workers, progress=True
-            )
+        matching = match_results(
+            annotations,
+            results,
+            options.dataset,
+            class_agnostic=options.class_agnostic,
+            ignore_unknown=[kind for kind in UNKNOWN if vars(options)[f"ignore_unknown_{kind}"]],
+            workers=options.workers,
+            progress=True,
         )
+        for text in dropped_tracks(matching):
+            print((f"{results}: " if len(options.results) > 1 else "") + text)
+        systems.append(matching)
     return systems
 
 
@@ -93,34 +94,16 @@ def check_occlusion(annotations: Annotations) -> None:
     """Looks that every object has an occlusion label; crowds need none.
 
     Raises:
-      InputError: one has none.
+      InputError: some have none; names them, up to a limit.
     """
+    problems = Problems()
     for number, instance in enumerate(annotations.instances):
         if not instance.iscrowd and not any(instance.occlusion or ()):
-            raise InputError(
+            problems.add(
                 f"{annotations.path}: annotations[{number}] (id {instance.id}): occlusion: "
                 "expected a label in at least one frame"
             )
-
-
-def load_known_results(path: pathlib.Path | str, annotations: Annotations) -> list[TrackResult]:
-    """Reads results and drops those of categories that the annotations lack; says how many."""
-    known = {category.id for category in annotations.categories}
-    others = {value for value in _category_ids(path) if type(value) is int} - known
-    extended = (*annotations.categories, *(Category(value, str(value)) for value in others))
-    results = load_results(path, dataclasses.replace(annotations, categories=extended))
-    kept = [result for result in results if result.category_id in known]
-    if len(kept) < len(results):
-        unknown = ", ".join(map(str, sorted(others)))
-        print(f"dropped {len(results) - len(kept)} tracks of the unknown categories {unknown}")
-    return kept
-
-
-def _category_ids(path: pathlib.Path | str) -> Iterator[object]:
-    with open_json(path) as stream:
-        if stream.peek() == "[":
-            for record in stream.elements():
-                yield record.get("category_id") if isinstance(record, dict) else None
+    problems.finish()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,6 +146,17 @@ def _parser() -> argparse.ArgumentParser:
         help="drop tracks of categories that the annotations lack, and say how many",
     )
     add_crowd_flag(parser)
+    parser.add_argument(
+        "--ignore-unknown-videos",
+        action="store_true",
+        help="drop tracks of videos that the annotations lack (results of more videos than the "
+        "ground truth has), and say how many",
+    )
+    parser.add_argument(
+        "--class-agnostic",
+        action="store_true",
+        help="do not look at categories: all tracks and objects are of one",
+    )
     return parser
 
 

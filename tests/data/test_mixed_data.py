@@ -235,7 +235,7 @@ def test_images_without_anything_to_train_on_are_an_input_error(config):
         open_training_data(config, CAPACITY)
     del document["annotations"]
     path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match="expected a list to train on"):
+    with pytest.raises(InputError, match="annotations: .*no ground truth to train on"):
         open_training_data(config, CAPACITY)
 
 

@@ -96,3 +96,14 @@ def test_bad_files_are_named(document, tmp_path, changed, message):
     path.write_text(json.dumps(document[1] | changed))
     with pytest.raises(InputError, match=f"bad.json: {message}|bad.json: .*{message}"):
         read_contents(path)
+
+
+def test_all_problems_of_objects_are_listed(document, tmp_path):
+    contents = json.loads(json.dumps(document[1]))
+    contents["annotations"][0]["video_id"] = "one"
+    contents["annotations"][1]["category_id"] = None
+    (tmp_path / "bad.json").write_text(json.dumps(contents))
+    with pytest.raises(InputError) as error:
+        read_contents(tmp_path / "bad.json")
+    first, second = str(error.value).splitlines()
+    assert "annotations[0]: video_id" in first and "annotations[1]: category_id" in second

@@ -19,7 +19,13 @@ def overlaps(iou, areas=None) -> Overlaps:
     """Tracks in the order of their scores."""
     size = len(iou)
     areas = np.zeros(size) if areas is None else areas
-    return Overlaps(np.arange(size), -np.arange(size, dtype=float), areas, iou)
+    return Overlaps(
+        entries=np.arange(size),
+        scores=-np.arange(size, dtype=float),
+        categories=np.ones(size, int),
+        areas=areas,
+        iou=iou,
+    )
 
 
 def match(iou, *, ignored=None, crowd=None) -> list[int]:

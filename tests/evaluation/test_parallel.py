@@ -64,12 +64,27 @@ def test_a_problem_is_named_as_one_process_names_it(tmp_path, entry):
     assert f"results[{entry % len(records)}]" in messages[0] and "score" in messages[0]
 
 
-def test_the_same_track_in_two_parts_is_found(tmp_path):
+def test_the_same_track_in_two_parts_is_counted(tmp_path):
     records = json.loads(RESULTS.read_text())
     first = next(i for i, record in enumerate(records) if any(record["segmentations"]))
     path = written(tmp_path, [*records, records[first]])
-    with pytest.raises(InputError, match=rf"results\[{len(records)}\].* the same track as "):
-        evaluate(GT, path, workers=2)
+    assert measure_files(GT, path, 2) is not None
+    one, many = evaluate(GT, path), evaluate(GT, path, workers=2)
+    assert many.notes == one.notes and "1 of 149 tracks" in many.notes[0]
+    assert many.values == one.values
+
+
+@pytest.mark.parametrize("class_agnostic", [False, True])
+def test_what_the_ground_truth_lacks_is_dropped_in_every_part(tmp_path, class_agnostic):
+    records = json.loads(RESULTS.read_text())
+    for number in (0, 1, -1):
+        records[number]["video_id" if number else "category_id"] += 100
+    options = {"class_agnostic": class_agnostic, "ignore_unknown": ["videos", "categories"]}
+    path = written(tmp_path, records)
+    one, many = (evaluate(GT, path, workers=workers, **options) for workers in (1, 2))
+    assert many.notes == one.notes and "2 tracks of 2 videos" in " ".join(one.notes)
+    assert many.values == one.values
+    np.testing.assert_array_equal(many.precision, one.precision)
 
 
 def test_a_fault_of_the_ground_truth_is_named(tmp_path):

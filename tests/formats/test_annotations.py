@@ -1,3 +1,4 @@
+import copy
 import os
 import pathlib
 
@@ -172,6 +173,10 @@ def _compress(runs):
         ("annotations 1 segmentations 1", {}, "frame 1: run-length mask without size"),
         ("annotations 1 segmentations 1", "06", "frame 1: run-length mask without size"),
         ("annotations 1 segmentations 1", [[1, 2]], "frame 1: polygon 0 is not a list"),
+        ("annotations 1 segmentations 1", [1, 1, 3, 1, 3, 3], "frame 1: .*a list of polygons, "),
+        ("annotations 1 segmentations", None, "segmentations: expected a list, is null"),
+        ("videos 0 file_names", [], "file_names: 0 entries, expected 3"),
+        ("annotations", "none", "annotations: expected a list or null, is a string"),
         ("annotations 1 segmentations 1", [[1e9] * 6], "frame 1: polygon 0 has a coordinate"),
     ],
 )
@@ -193,6 +198,99 @@ def test_a_malformed_file_is_bad_input(write, text):
 def test_a_file_that_is_not_there_is_bad_input(tmp_path):
     with pytest.raises(InputError, match="none.json: No such file"):
         load_annotations(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("path", ["bboxes", "areas", "iscrowd", "occlusion"])
+def test_null_is_as_good_as_absent(contents, write, path):
+    one, other = copy.deepcopy(contents), copy.deepcopy(contents)
+    _set(one, f"annotations 0 {path}", None)
+    _set(other, f"annotations 0 {path}", ...)
+    null, absent = (load_annotations(write(c)).instances[0] for c in (one, other))
+    np.testing.assert_array_equal(null.boxes, absent.boxes)
+    np.testing.assert_array_equal(null.areas, absent.areas)
+    assert (null.iscrowd, null.occlusion) == (absent.iscrowd, absent.occlusion)
+
+
+@pytest.mark.parametrize("value", [None, ...])
+def test_the_length_of_a_video_follows_from_its_file_names(contents, write, value):
+    _set(contents, "videos 0 length", value)
+    assert load_annotations(write(contents)).videos[0].length == 3
+    _set(contents, "videos 0 file_names", value)
+    with pytest.raises(InputError, match=r"\(id 7\): length: missing, and so are file_names"):
+        load_annotations(write(contents))
+
+
+@pytest.mark.parametrize("value", [None, ...])
+def test_file_names_are_missed_only_where_frames_are_read(contents, write, tmp_path, value):
+    _set(contents, "videos 1 file_names", value)
+    annotations = load_annotations(write(contents))
+    assert annotations.videos[1].file_names == () and annotations.videos[1].length == 2
+    with pytest.raises(InputError, match=r"videos\[1\] \(id 2\): file_names: missing"):
+        annotations.check_frames(tmp_path)
+
+
+def test_backslashes_of_windows_part_folders(contents, write, tmp_path):
+    names = ["a\\0", "a\\1", "a\\2"]
+    _set(contents, "videos 0 file_names", names)
+    annotations = load_annotations(write(contents))
+    assert annotations.videos[0].file_names == ("a/0", "a/1", "a/2")
+    for name in ("a/0", "a/1", "a/2", "b/0", "b/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    annotations.check_frames(tmp_path)
+
+
+def test_frames_that_were_unpacked_with_backslashes_are_pointed_out(contents, write, tmp_path):
+    annotations = load_annotations(write(contents))
+    for name in ("a\\0", "a\\1", "a\\2", "b\\0", "b\\1"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match="5 of 5 .*a file named .* is there; expected the folder"):
+        annotations.check_frames(tmp_path)
+
+
+def test_a_missing_key_is_not_called_null(contents, write):
+    for value, word in ((None, "null"), (..., "missing")):
+        _set(contents, "annotations", value)
+        annotations = load_annotations(write(contents))
+        assert not annotations.has_ground_truth
+        with pytest.raises(InputError, match=f"annotations: {word}, so this file has no ground"):
+            annotations.check_ground_truth("to score with")
+
+
+def test_all_problems_are_listed_and_none_that_follows_from_another(contents, write):
+    for path, value in {
+        "videos 1 width": 0,  # of the object 11
+        "categories 1 name": 3,  # of the objects 11 and 12
+        "annotations 0 iscrowd": 2,
+        "annotations 0 areas 0": -1,
+        "annotations 0 segmentations 2 counts": "5",
+        "annotations 2 video_id": 99,
+    }.items():
+        _set(contents, path, value)
+    contents["annotations"].append(3)
+    with pytest.raises(InputError) as error:
+        load_annotations(write(contents))
+    lines = str(error.value).splitlines()
+    expected = [
+        "videos[1] (id 2): width",
+        "categories[1]: name",
+        "annotations[2] (id 12): video_id: 99",
+        "annotations[3]: expected an object",
+        "annotations[0] (id 10): segmentations, frame 2",
+        "annotations[0] (id 10): iscrowd",
+        "annotations[0] (id 10): areas, frame 0",
+    ]
+    assert len(lines) == len(expected)
+    assert all(text in line for text, line in zip(expected, lines, strict=True))
+
+
+def test_the_list_of_problems_ends(contents, write):
+    record = contents["annotations"][0] | {"iscrowd": 5}
+    contents["annotations"] = [record | {"id": number} for number in range(50)]
+    with pytest.raises(InputError) as error:
+        load_annotations(write(contents))
+    lines = str(error.value).splitlines()
+    assert len(lines) == 21 and lines[-1] == "(stopped after 20 problems)"
 
 
 def test_missing_frames_are_counted_and_the_first_named(contents, write, tmp_path):

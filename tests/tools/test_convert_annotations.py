@@ -116,3 +116,24 @@ def test_notes_of_readers_are_kept_once_each_in_their_order():
     for text in ("2 points are left out", "no sizes", "2 points are left out"):
         sources.note(text)
     assert sources.notes == ["2 points are left out", "no sizes"] and others.notes == []
+
+
+def test_file_names_may_have_backslashes_and_are_missed_where_they_are_needed(
+    tiny, tmp_path, capsys
+):
+    document = json.loads(tiny.read_text())
+    for video in document["videos"]:
+        video["file_names"] = [name.replace("/", "\\") for name in video["file_names"]]
+    (tmp_path / "windows.json").write_text(json.dumps(document))
+    outputs = []
+    for path in (tiny, tmp_path / "windows.json"):
+        output = tmp_path / f"{path.stem}_mots"
+        assert convert("ovis", "mots", path, output) == 0
+        outputs.append(sorted(str(file.relative_to(output)) for file in output.rglob("*")))
+    assert outputs[0] == outputs[1]
+    del document["videos"][0]["file_names"]
+    (tmp_path / "none.json").write_text(json.dumps(document))
+    assert convert("ovis", "coco", tmp_path / "none.json", tmp_path / "out.json") == 2
+    assert "file_names: missing" in capsys.readouterr().err
+    assert convert("ovis", "ovis", tmp_path / "none.json", tmp_path / "out.json") == 0
+    assert load_annotations(tmp_path / "out.json").videos[0].file_names == ()

@@ -76,7 +76,12 @@ def test_unknown_categories_are_an_error_or_dropped_and_counted(tmp_path, capsys
         (ANNOTATIONS, [RESULTS[0], RESULTS[1] | {"score": None}], ["results[1]", "score"]),
         (ANNOTATIONS, [RESULTS[0] | {"video_id": 12345}], ["results[0]", "video_id", "12345"]),
         (ANNOTATIONS, {}, ["results.json", "list"]),
-        ([], RESULTS, ["gt.json"]),
+        ([], RESULTS, ["gt.json", "are these results?"]),
+        (
+            {k: v for k, v in ANNOTATIONS.items() if k != "annotations"},
+            RESULTS,
+            ["gt.json", "annotations", "missing"],
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys, annotations, results, named):
@@ -117,10 +122,53 @@ def test_videos_counted_from_zero_are_named(tmp_path, capsys):
     assert "are videos counted from 0 here?" in capsys.readouterr().err
 
 
-def test_the_same_track_twice_is_an_error(tmp_path, capsys):
+def test_the_same_track_twice_is_scored_and_counted(tmp_path, capsys):
     first = next(i for i, record in enumerate(RESULTS) if any(record["segmentations"]))
-    assert run(tmp_path, ANNOTATIONS, [*RESULTS, RESULTS[first]]) == 2
-    assert f"results[{len(RESULTS)}]" in capsys.readouterr().err
+    assert run(tmp_path, ANNOTATIONS, [*RESULTS, RESULTS[first], RESULTS[first]]) == 0
+    shown = capsys.readouterr().out
+    assert f"2 of {len(RESULTS) + 2} tracks are the same as an earlier one" in shown
+
+
+def test_tracks_of_unknown_videos_are_dropped_and_counted(tmp_path, capsys):
+    kept = {video["id"] for video in ANNOTATIONS["videos"][:2]}
+    part = dict(ANNOTATIONS)
+    part["videos"] = [v for v in part["videos"] if v["id"] in kept]
+    part["annotations"] = [a for a in part["annotations"] if a["video_id"] in kept]
+    shared = [record for record in RESULTS if record["video_id"] in kept]
+    assert run(tmp_path, part, RESULTS) == 2
+    assert run(tmp_path, part, shared) == 0
+    want = capsys.readouterr().out.splitlines()
+    for workers in ("1", "2"):
+        options = ["--ignore-unknown-videos", "--workers", workers]
+        assert run(tmp_path, part, RESULTS, *options) == 0
+        first, *rest = capsys.readouterr().out.splitlines()
+        assert f"dropped {len(RESULTS) - len(shared)} tracks" in first and rest == want
+        assert f"{len(shared)} tracks are scored" in first
+    others = [record for record in RESULTS if record["video_id"] not in kept]
+    assert run(tmp_path, part, others, "--ignore-unknown-videos") == 2
+    assert "none of the" in capsys.readouterr().err
+
+
+def test_class_agnostic_results_need_no_category(tmp_path, capsys):
+    details = tmp_path / "details.json"
+    options = ["--class-agnostic", "--per-category", "--details", str(details)]
+    assert run(tmp_path, ANNOTATIONS, RESULTS, *options) == 0
+    want = capsys.readouterr().out
+    assert "Categories are not looked at" in want and "Person" not in want
+    assert want.splitlines()[-1].startswith("all categories")
+    categories = {a["id"]: a["category_id"] for a in ANNOTATIONS["annotations"]}
+    written = json.loads(details.read_text())
+    assert {o["id"]: o["category_id"] for o in written["objects"]} == categories
+    assert all(t["category_id"] == RESULTS[t["track"]]["category_id"] for t in written["tracks"])
+    scores = [record["score"] for record in RESULTS]
+    bare = [{k: v for k, v in record.items() if k != "category_id"} for record in RESULTS]
+    for number, record in enumerate(bare):  # where no scores are equal categories decide nothing
+        record["score"] = sorted(range(len(scores)), key=scores.__getitem__).index(number)
+    shown = []
+    for records in (bare, [b | {"category_id": 1000} for b in bare]):
+        assert run(tmp_path, ANNOTATIONS, records, "--class-agnostic") == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
 
 
 def test_packed_files_give_the_same_table(tmp_path, capsys):

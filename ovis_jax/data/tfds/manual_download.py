@@ -150,7 +150,7 @@ class FrameArchive:
 
     def missing(self, names: Sequence[str]) -> list[str]:
         """See `FrameFiles`."""
-        present = set(_open_archive(self.path).namelist())
+        present = _members(_open_archive(self.path))
         return [name for name in names if self.prefix + name not in present]
 
     def describe(self, name: str) -> str:
@@ -164,7 +164,8 @@ class FrameArchive:
           InputError: the archive is damaged.
         """
         try:
-            return _open_archive(self.path).read(self.prefix + name)
+            archive = _open_archive(self.path)
+            return archive.read(_members(archive)[self.prefix + name])
         except (OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.path}: {self.prefix + name}: {error}") from error
 
@@ -180,6 +181,12 @@ def _open_archive(path: pathlib.Path) -> zipfile.ZipFile:
 def _archive(path: pathlib.Path, modified: int) -> zipfile.ZipFile:
     """Keeps archives open, since their lists of files are long."""
     return zipfile.ZipFile(path)
+
+
+@functools.lru_cache(maxsize=8)
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Members by their names with "/"; zip files from old tools of Windows have backslashes."""
+    return {name.replace("\\", "/"): name for name in archive.namelist()}
 
 
 @contextlib.contextmanager

@@ -148,6 +148,7 @@ def layout_splits(
             continue
         with layout.annotation_file(folder) as path:
             annotations = load(path)
+            annotations.check_file_names()
         names = [name for video in annotations.videos for name in video.file_names]
         found[name] = AnnotatedSplit(annotations, layout.find_frames(folder, names))
     return found
