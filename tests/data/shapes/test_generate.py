@@ -5,12 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ovis_jax.data import occluded_shapes, shapes_rendering
 from ovis_jax.data.dataset_statistics import measure_dataset
-from ovis_jax.data.occluded_shapes import generate
-from ovis_jax.data.shapes_appearance import CATEGORIES
-from ovis_jax.data.shapes_parameters import ShapesParameters
-from ovis_jax.data.shapes_scene import draw_scene
+from ovis_jax.data.shapes import generate as generate_module
+from ovis_jax.data.shapes import rendering
+from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.generate import generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.data.shapes.scene import draw_scene
 from ovis_jax.data.track_records import occlusion_label
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
@@ -115,7 +116,7 @@ def _weights(scene, number, index):
         sprite[..., :3] = light * sprite[..., 3:]
         objects[number] = dataclasses.replace(objects[number], sprite=sprite)
         painted = dataclasses.replace(scene, objects=objects)
-        image = shapes_rendering.render_frame(painted, index, 128, 96, SMALL.motion_blur).image
+        image = rendering.render_frame(painted, index, 128, 96, SMALL.motion_blur).image
         images.append(image[..., 0].astype(float))
     return (images[1] - images[0]) / 255
 
@@ -125,7 +126,7 @@ def test_masks_hold_exactly_the_pixels_that_show_the_object():
     inside = []
     for seed in range(5):
         scene = draw_scene(np.random.default_rng(seed), parameters)
-        frame = shapes_rendering.render_frame(scene, 2, 128, 96, SMALL.motion_blur)
+        frame = rendering.render_frame(scene, 2, 128, 96, SMALL.motion_blur)
         for number in range(len(scene.objects)):
             weights = _weights(scene, number, 2)
             mask = frame.owners == number
@@ -143,7 +144,7 @@ def test_a_disc_is_drawn_round_its_place_on_the_path():
         scene = draw_scene(np.random.default_rng(seed), parameters)
         for number in np.flatnonzero(scene.categories == CATEGORIES.index("disc")):
             alone = dataclasses.replace(scene, order=np.full((5, 1), number), occluders=[])
-            owners = shapes_rendering.render_frame(alone, 1, 128, 96, 0.0).owners
+            owners = rendering.render_frame(alone, 1, 128, 96, 0.0).owners
             rows, columns = np.nonzero(owners == number)
             if rows.min() == 0 or columns.min() == 0 or rows.max() == 95 or columns.max() == 127:
                 continue
@@ -156,10 +157,10 @@ def test_a_disc_is_drawn_round_its_place_on_the_path():
 def test_full_areas_do_not_depend_on_what_is_in_front():
     scene = draw_scene(np.random.default_rng(3), SMALL)
     size = (SMALL.width, SMALL.height)
-    crowd = shapes_rendering.render_frame(scene, 1, *size, SMALL.motion_blur)
+    crowd = rendering.render_frame(scene, 1, *size, SMALL.motion_blur)
     for number in range(len(scene.objects)):
         alone = dataclasses.replace(scene, order=np.full((5, 1), number), occluders=[])
-        frame = shapes_rendering.render_frame(alone, 1, *size, SMALL.motion_blur)
+        frame = rendering.render_frame(alone, 1, *size, SMALL.motion_blur)
         assert crowd.full_areas[number] == (frame.owners == number).sum()
         assert (crowd.owners == number).sum() <= crowd.full_areas[number]
 
@@ -247,7 +248,7 @@ def test_a_run_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(path, document):
         raise OSError("disk full")
 
-    monkeypatch.setattr(occluded_shapes, "write_json", fail)
+    monkeypatch.setattr(generate_module, "write_json", fail)
     with pytest.raises(OSError, match="disk full"):
         generate(tmp_path / "set", SMALL)
     assert list(tmp_path.iterdir()) == []
@@ -287,6 +288,6 @@ def test_extreme_parameters_still_draw():
         parameters = dataclasses.replace(SMALL, **change)
         scene = draw_scene(np.random.default_rng(0), parameters)
         for index in {0, parameters.frames - 1}:
-            frame = shapes_rendering.render_frame(scene, index, 128, 96, parameters.motion_blur)
+            frame = rendering.render_frame(scene, index, 128, 96, parameters.motion_blur)
             assert frame.image.shape == (96, 128, 3) and frame.image.dtype == np.uint8
             assert frame.owners.max() < len(scene.objects)

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from ovis_jax.data.shapes_scene import Layer, Scene
+from ovis_jax.data.shapes.scene import Layer, Scene
 
 _EXPOSURES = (-0.5, 0.0, 0.5)  # moments of the open shutter that a blurred layer is the mean of
 

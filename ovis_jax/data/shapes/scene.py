@@ -4,9 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.data import shapes_appearance, shapes_motion
-from ovis_jax.data.shapes_motion import Meetings, Motion, Stage
-from ovis_jax.data.shapes_parameters import ShapesParameters
+from ovis_jax.data.shapes import appearance
+from ovis_jax.data.shapes.motion import (
+    Meetings,
+    Motion,
+    Stage,
+    draw_camera,
+    draw_meetings,
+    draw_motion,
+)
+from ovis_jax.data.shapes.parameters import ShapesParameters
 
 _DEPTH_PERIOD = 12  # frames between two possible changes of the depth order
 _PARALLAX = 1.2  # occluders are nearer than the background and move more
@@ -53,12 +60,12 @@ def draw_scene(rng: np.random.Generator, parameters: ShapesParameters) -> Scene:
     """Draws the contents of a video at random."""
     frames, width, height = parameters.frames, parameters.width, parameters.height
     stage = Stage(frames, np.array([width, height], np.float64), parameters.speed)
-    camera = shapes_motion.draw_camera(rng, stage, parameters.camera)
+    camera = draw_camera(rng, stage, parameters.camera)
     margin = int(np.ceil(parameters.camera)) + 2
     categories, objects = _draw_objects(rng, parameters, stage)
     noise_size = (2 * height, 2 * width, 3)
     return Scene(
-        background=shapes_appearance.background(rng, width + 2 * margin, height + 2 * margin),
+        background=appearance.background(rng, width + 2 * margin, height + 2 * margin),
         margin=margin,
         camera=camera,
         categories=categories,
@@ -78,25 +85,25 @@ def _draw_objects(rng, parameters, stage: Stage) -> tuple[np.ndarray, list[Layer
     """
     low, high = parameters.objects
     count = int(rng.integers(low, high, endpoint=True))
-    categories = rng.integers(len(shapes_appearance.CATEGORIES), size=count)
+    categories = rng.integers(len(appearance.CATEGORIES), size=count)
     diameters = np.exp(rng.uniform(*np.log(parameters.sizes), size=count))
     apart = rng.random() + (rng.permutation(count) + rng.uniform(-0.25, 0.25, count)) / count
-    hues = categories / len(shapes_appearance.CATEGORIES)
+    hues = categories / len(appearance.CATEGORIES)
     hues = hues + parameters.hue_spread * (2 * (apart % 1) - 1)
-    groups = [shapes_motion.draw_meetings(rng, stage) for _ in range((count + 2) // 3)]
+    groups = [draw_meetings(rng, stage) for _ in range((count + 2) // 3)]
     layers = []
     for category, diameter, hue in zip(categories, diameters, hues, strict=True):
-        sprite = shapes_appearance.object_sprite(rng, int(category), diameter, hue)
+        sprite = appearance.object_sprite(rng, int(category), diameter, hue)
         meetings = _choose_meetings(rng, groups, stage, parameters.crossing)
         leaves = bool(rng.random() < parameters.leaving)
-        motion = shapes_motion.draw_motion(rng, stage, meetings, diameter / 2, leaves)
+        motion = draw_motion(rng, stage, meetings, diameter / 2, leaves)
         layers.append(Layer(sprite, motion))
     return categories, layers
 
 
 def _choose_meetings(rng, groups: list[Meetings], stage: Stage, crossing: float) -> Meetings:
     """Those of a group, or with the chance 1 - crossing of the object alone."""
-    alone = shapes_motion.draw_meetings(rng, stage)
+    alone = draw_meetings(rng, stage)
     shared = groups[int(rng.integers(len(groups)))]
     return shared if rng.random() < crossing else alone
 
@@ -123,7 +130,7 @@ def _draw_occluders(rng, parameters, camera: np.ndarray) -> list[Layer]:
             size = (int(rng.uniform(0.03, 0.06) * width), 2 * height)
         else:
             size = (int(rng.uniform(0.08, 0.15) * width), int(rng.uniform(0.2, 0.4) * height))
-        sprite = shapes_appearance.occluder_sprite(rng, max(size[0], 4), max(size[1], 4))
+        sprite = appearance.occluder_sprite(rng, max(size[0], 4), max(size[1], 4))
         place = rng.uniform(0.15, 0.85, 2) * (width, height)
         angle = np.full(len(camera), rng.normal(0, 0.12))
         layers.append(

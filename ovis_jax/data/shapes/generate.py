@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 
 from ovis_jax.data.frame_files import write_frame
-from ovis_jax.data.shapes_appearance import CATEGORIES
-from ovis_jax.data.shapes_parameters import ShapesParameters
-from ovis_jax.data.shapes_rendering import render_frame
-from ovis_jax.data.shapes_scene import draw_scene
+from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.data.shapes.rendering import render_frame
+from ovis_jax.data.shapes.scene import draw_scene
 from ovis_jax.data.track_records import TrackRecords
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
