@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ovis_jax.data.image_data import ImageData, ImageDraw
+from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
 from ovis_jax.data.sampling import BatchOrder, ImageVisits
 from ovis_jax.data.training_data import Draw, TrainingData
 from ovis_jax.data.transforms import FrameGeometry

@@ -10,8 +10,8 @@ import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.frame_index import count_dropped
-from ovis_jax.data.pseudo_paste import cut_out
-from ovis_jax.data.pseudo_video import Cutout, Still
+from ovis_jax.data.pseudo.clip import Cutout, Still
+from ovis_jax.data.pseudo.paste import cut_out
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.categories import label_map
 from ovis_jax.formats.coco_images import load_coco

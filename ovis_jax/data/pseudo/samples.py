@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.data import sampling
-from ovis_jax.data.coco_stills import open_stills
 from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
-from ovis_jax.data.pseudo_clips import ClipSettings, draw_clip
-from ovis_jax.data.pseudo_motion import REST, Motion
-from ovis_jax.data.pseudo_paste import NOTHING, Pasting
-from ovis_jax.data.pseudo_video import PseudoFrame, draw_frame
+from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
+from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
+from ovis_jax.data.pseudo.motion import REST, Motion
+from ovis_jax.data.pseudo.paste import NOTHING, Pasting
+from ovis_jax.data.pseudo.stills import open_stills
 from ovis_jax.data.transforms import (
     FrameGeometry,
     is_landscape,

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.data.pseudo_video import Cutout
+from ovis_jax.data.pseudo.clip import Cutout
 
 _MAX_ENLARGEMENT = 2.0  # beyond it a pasted object is visibly blurred
 

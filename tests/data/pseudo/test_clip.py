@@ -4,15 +4,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.data.pseudo_motion import (
+from ovis_jax.data.pseudo.clip import (
+    Cutout,
+    PseudoClip,
+    Still,
+    draw_frame,
+)
+from ovis_jax.data.pseudo.motion import (
     REST,
     Motion,
     draw_transforms,
     mirror_transform,
     resize_transform,
 )
-from ovis_jax.data.pseudo_paste import Pasting, cut_out, draw_count, draw_place
-from ovis_jax.data.pseudo_video import Cutout, PseudoClip, Still, draw_frame
+from ovis_jax.data.pseudo.paste import (
+    Pasting,
+    cut_out,
+    draw_count,
+    draw_place,
+)
 
 MOTION = Motion(rotation=20, shear=8, translation=0.3, scale=0.4, perspective=0.1)
 PASTING = Pasting(probability=1.0, max_objects=3, size=(0.7, 1.4), travel=1.0)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovis_jax.data.coco_stills import CocoStills
 from ovis_jax.data.frame_files import write_frame
-from ovis_jax.data.image_data import check_settings
-from ovis_jax.data.pseudo_clips import ClipSettings, draw_clip
-from ovis_jax.data.pseudo_motion import Motion
-from ovis_jax.data.pseudo_paste import Pasting
-from ovis_jax.data.pseudo_video import draw_frame
+from ovis_jax.data.pseudo.clip import draw_frame
+from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
+from ovis_jax.data.pseudo.motion import Motion
+from ovis_jax.data.pseudo.paste import Pasting
+from ovis_jax.data.pseudo.samples import check_settings
+from ovis_jax.data.pseudo.stills import CocoStills
 from ovis_jax.data.track_records import TrackRecords
 from ovis_jax.data.transforms import frame_geometry
 from ovis_jax.formats.annotations import Category

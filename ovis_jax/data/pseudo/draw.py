@@ -6,10 +6,15 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.data.coco_stills import CocoStills
-from ovis_jax.data.pseudo_motion import Motion, draw_transforms, mirror_transform, resize_transform
-from ovis_jax.data.pseudo_paste import Pasting, draw_count, draw_place
-from ovis_jax.data.pseudo_video import PseudoClip, Still
+from ovis_jax.data.pseudo.clip import PseudoClip, Still
+from ovis_jax.data.pseudo.motion import (
+    Motion,
+    draw_transforms,
+    mirror_transform,
+    resize_transform,
+)
+from ovis_jax.data.pseudo.paste import Pasting, draw_count, draw_place
+from ovis_jax.data.pseudo.stills import CocoStills
 
 
 @dataclasses.dataclass(frozen=True)
