@@ -30,7 +30,7 @@ from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_wi
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
 from ovis_jax.training.hooks import Stopwatch

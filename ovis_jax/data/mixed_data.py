@@ -6,8 +6,8 @@ import dataclasses
 
 from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
 from ovis_jax.data.sampling import BatchOrder, ImageVisits
-from ovis_jax.data.training_data import Draw, TrainingData
 from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.data.videos.samples import Draw, TrainingData
 from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import FramePairs
 

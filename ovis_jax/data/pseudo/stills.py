@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.frame_index import count_dropped
 from ovis_jax.data.pseudo.clip import Cutout, Still
 from ovis_jax.data.pseudo.paste import cut_out
+from ovis_jax.data.videos.index import count_dropped
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.categories import label_map
 from ovis_jax.formats.coco_images import load_coco

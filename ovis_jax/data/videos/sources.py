@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.frame_index import VideoObjects, annotated_videos
 from ovis_jax.data.transforms import FrameGeometry, transform_mask
+from ovis_jax.data.videos.index import VideoObjects, annotated_videos
 from ovis_jax.formats.annotations import Category, load_annotations
 from ovis_jax.formats.errors import InputError
 

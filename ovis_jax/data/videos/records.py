@@ -11,11 +11,11 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
 from ovis_jax.data.frame_files import decode_frame
-from ovis_jax.data.frame_sources import Frame, FrameSource, stacked_masks
 from ovis_jax.data.packed_masks import PackedMask, place_mask
-from ovis_jax.data.record_files import ArrayRecordFiles, TFRecordFiles
-from ovis_jax.data.record_index import RecordIndex, index_path, read_index
 from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
+from ovis_jax.data.videos.record_index import RecordIndex, index_path, read_index
+from ovis_jax.data.videos.sources import Frame, FrameSource, stacked_masks
 from ovis_jax.formats.annotations import Video
 from ovis_jax.formats.errors import InputError
 

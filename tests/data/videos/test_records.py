@@ -9,10 +9,10 @@ from tiny_downloads import build, write_ovis_download
 from tiny_ovis import tiny_config
 
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.record_files import ArrayRecordFiles, TFRecordFiles
-from ovis_jax.data.record_index import index_path
 from ovis_jax.data.tfds.records_config import FRAMES, RecordsConfig
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
+from ovis_jax.data.videos.record_index import index_path
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.errors import InputError
 
 SCALE, CAPACITY = (48, 32), 4

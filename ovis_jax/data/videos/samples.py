@@ -7,16 +7,16 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import sampling
-from ovis_jax.data.frame_index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
-from ovis_jax.data.frame_records import open_records
-from ovis_jax.data.frame_sources import AnnotatedFolder, FrameSource
 from ovis_jax.data.transforms import (
     FrameGeometry,
     training_geometry,
     transform_boxes,
     transform_image,
 )
+from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
+from ovis_jax.data.videos.records import open_records
+from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource
 from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import FramePairs
 

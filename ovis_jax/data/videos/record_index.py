@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from etils import epath
 
-from ovis_jax.data.frame_index import VideoObjects
+from ovis_jax.data.videos.index import VideoObjects
 from ovis_jax.formats.annotations import Category, Video
 from ovis_jax.formats.errors import InputError
 
