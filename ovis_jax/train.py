@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 
 from ovis_jax import cluster
 from ovis_jax.checkpoints.store import CheckpointStore
-from ovis_jax.data.mixed_data import Samples, open_training_data
 from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.structures import FramePairs

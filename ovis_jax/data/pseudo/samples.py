@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ovis_jax.data import sampling
-from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
+from ovis_jax.data import order
+from ovis_jax.data.clips import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
 from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
 from ovis_jax.data.pseudo.motion import REST, Motion
@@ -126,7 +126,7 @@ class ImageData:
         self, draw: ImageDraw, size: tuple[int, int]
     ) -> tuple[PseudoFrame, PseudoFrame, np.ndarray]:
         """Query and reference frame, and the labels of their objects."""
-        rng = sampling.draws(draw.seed, draw.position)
+        rng = order.draws(draw.seed, draw.position)
         loaded = self._stills.load(draw.sample)
         for attempt in range(1, _ATTEMPTS + 1):
             resting = attempt == _ATTEMPTS

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.data import sampling
-from ovis_jax.data.frame_pairs import LoadedFrame, blank_pair, frame_pair
+from ovis_jax.data import order
+from ovis_jax.data.clips import LoadedFrame, blank_pair, frame_pair
 from ovis_jax.data.transforms import (
     FrameGeometry,
     training_geometry,
@@ -102,9 +102,9 @@ class TrainingData:
         """Batches after which every sample was a query at least once."""
         return self.order(batch_size, seed=0).batches_per_epoch
 
-    def order(self, batch_size: int, seed: int) -> sampling.BatchOrder:
+    def order(self, batch_size: int, seed: int) -> order.BatchOrder:
         """The order in which samples are visited."""
-        return sampling.BatchOrder(self.index.landscape, batch_size=batch_size, seed=seed)
+        return order.BatchOrder(self.index.landscape, batch_size=batch_size, seed=seed)
 
     def describe(self, sample: int) -> str:
         """Names a sample in messages: "video 3 (horses/00007.jpg), frame 7"."""
@@ -118,9 +118,9 @@ class TrainingData:
 
     def draw(self, seed: int, position: int, sample: int) -> Draw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""
-        rng = sampling.draws(seed, position)
+        rng = order.draws(seed, position)
         frames = self.index.annotated_frames(self.index.video_index[sample])
-        reference = sampling.draw_reference(rng, frames, self.index.frame[sample], self._window)
+        reference = order.draw_reference(rng, frames, self.index.frame[sample], self._window)
         return Draw(int(sample), reference, bool(rng.random() < self._flip_probability))
 
     def pair(self, draw: Draw) -> FramePairs:

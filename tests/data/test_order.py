@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.data.sampling import BatchOrder, draw_reference, draws, reference_candidates
+from ovis_jax.data.order import (
+    BatchOrder,
+    draw_reference,
+    draws,
+    reference_candidates,
+)
 
 LANDSCAPE = np.arange(23) % 3 > 0  # 15 and 8 samples
 
