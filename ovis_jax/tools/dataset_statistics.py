@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from ovis_jax.data.dataset_statistics import FRAME_RATE, DatasetStatistics, measure_dataset
-from ovis_jax.data.statistics_table import format_category_counts, format_statistics
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.statistics.counts import FRAME_RATE, DatasetStatistics, measure_dataset
+from ovis_jax.statistics.table import format_category_counts, format_statistics
 from ovis_jax.tools.tool import ToolParser, run_tool, short_names
 
 
@@ -64,7 +64,7 @@ def write_statistics(
     """
     write_json(folder / "statistics.json", [dataset.as_dict() for dataset in datasets])
     try:
-        from ovis_jax.visualization.statistics_plots import write_plots
+        from ovis_jax.statistics.plots import write_plots
     except ModuleNotFoundError as error:
         raise InputError(
             f"{folder}: statistics.json was written, but no plots: {error.name} is not installed"

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from ovis_jax.data.dataset_statistics import measure_dataset
 from ovis_jax.data.shapes import generate as generate_module
 from ovis_jax.data.shapes import rendering
 from ovis_jax.data.shapes.appearance import CATEGORIES
@@ -16,6 +15,7 @@ from ovis_jax.data.track_records import occlusion_label
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
+from ovis_jax.statistics.counts import measure_dataset
 
 SMALL = ShapesParameters(
     train_videos=2, valid_videos=1, frames=5, width=128, height=96, sizes=(20.0, 40.0)

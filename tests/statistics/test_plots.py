@@ -1,13 +1,9 @@
 import pytest
 from data.rectangles import track, video, write
 
-from ovis_jax.data.dataset_statistics import measure_dataset
 from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.visualization.statistics_plots import (
-    draw_categories,
-    draw_distributions,
-    draw_occlusion,
-)
+from ovis_jax.statistics.counts import measure_dataset
+from ovis_jax.statistics.plots import draw_categories, draw_distributions, draw_occlusion
 
 BOX, APART = (0, 0, 4, 4), (10, 10, 4, 4)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ovis_jax.data.dataset_statistics import GROUPS, DatasetStatistics
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES
+from ovis_jax.statistics.counts import GROUPS, DatasetStatistics
 
 _LABEL, _CELL = 40, 12
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ovis_jax.data.dataset_statistics import GROUPS, DatasetStatistics
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.atomic import open_atomic
+from ovis_jax.statistics.counts import GROUPS, DatasetStatistics
 
 LEVEL_COLORS = ("#4daf4a", "#f2c530", "#e04b3a")  # green, yellow, red, as in the paper's Figure 2
 _COLORS = ("#3566a8", "#e08a2e", "#3f9b76", "#a5528f", "#7a6a55", "#58a8c7")

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovis_jax.data import box_occlusion
+from ovis_jax.statistics import box_occlusion
 
 _box = st.one_of(
     st.none(),

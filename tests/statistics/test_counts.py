@@ -8,9 +8,9 @@ from data.rectangles import HEIGHT, WIDTH, track, video, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.data.dataset_statistics import measure_dataset
-from ovis_jax.data.statistics_table import format_category_counts, format_statistics
 from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.statistics.counts import measure_dataset
+from ovis_jax.statistics.table import format_category_counts, format_statistics
 
 BOX = (0, 0, 4, 4)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovis_jax.data.box_occlusion import box_occlusion_rates, crossing_pairs
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
 from ovis_jax.evaluation.occlusion import occlusion_score
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Category, Instance, Video
 from ovis_jax.formats.annotations import Annotations
+from ovis_jax.statistics.box_occlusion import box_occlusion_rates, crossing_pairs
 
 FRAME_RATE = 6.0
 """Annotated frames a second of YouTube-VIS: every fifth of 30. Annotation files hold no rates."""
