@@ -27,14 +27,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.torch_process import in_own_process
-from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FrameOutput, Window
 
 SIZE = (1280, 720)

@@ -50,8 +50,8 @@ from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.data.videos.sources import stacked_masks
 from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.normalise import normalise_frames
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
 
 WIDTH, HEIGHT = 1920, 1080

@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks.roofline import Device, Work, best_time, measure_device
 from benchmarks.torch_process import in_own_process
-from ovis_jax.compilation import PRECISIONS, multiply_with
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
+from ovis_jax.program.compilation import PRECISIONS, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 
 STRIDES = (4, 8, 16, 32)
 DILATION = 2

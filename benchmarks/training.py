@@ -26,12 +26,12 @@ from ml_collections import ConfigDict
 from benchmarks.peak_memory import PeakMemory
 from benchmarks.torch_process import in_own_process
 from benchmarks.train_program import GIB, TrainProgram, load_config
-from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.videos.samples import TrainingData
-from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
 from ovis_jax.training.hooks import Stopwatch
 from ovis_jax.training.sharding import split_batch

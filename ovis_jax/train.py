@@ -12,12 +12,13 @@ from absl import logging
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax import cluster
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.program import cluster
+from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
@@ -35,7 +36,6 @@ from ovis_jax.training.sharding import (
 )
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
-from ovis_jax.training.workdir import Workdir
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
 

@@ -12,11 +12,11 @@ import tqdm
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import command_line
 from ovis_jax.data.pseudo.files import write_pseudo_videos
 from ovis_jax.data.pseudo.stills import CocoStills, chosen_labels
 from ovis_jax.formats.annotations import Category, load_header
 from ovis_jax.formats.coco_images import load_coco
+from ovis_jax.program import command_line
 
 
 def categories_of(data: ConfigDict) -> Sequence[Category]:

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.program.host_memory import keep_freed_memory
 
 REPEATED_FAULTS = """
 import resource
 import numpy as np
-from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.program.host_memory import keep_freed_memory
 
 if {keep}:
     keep_freed_memory()

@@ -3,8 +3,8 @@ import pathlib
 import jax
 import pytest
 
-from ovis_jax.compilation import cache_folder, keep_compiled_programs, multiply_with
 from ovis_jax.formats.errors import InputError
+from ovis_jax.program.compilation import cache_folder, keep_compiled_programs, multiply_with
 
 
 @pytest.fixture

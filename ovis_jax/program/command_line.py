@@ -14,7 +14,7 @@ from absl import app, flags, logging
 from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
 
 FAILURE = 1
-_PACKAGE = pathlib.Path(__file__).parent
+_PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 def run(main: Callable[[], None], expected: tuple[type[Exception], ...] = ()) -> NoReturn:

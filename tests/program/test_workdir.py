@@ -5,7 +5,7 @@ import pytest
 
 from configs import quickstart
 from ovis_jax.formats.errors import InputError
-from ovis_jax.training.workdir import Workdir
+from ovis_jax.program.workdir import Workdir
 
 
 def plain(**train):
