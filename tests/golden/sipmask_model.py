@@ -13,12 +13,12 @@ from golden.published_model import clip_canvases
 from golden_folder import golden_arrays, golden_json
 
 from configs import csipmask_r50_ovis, sipmask_r50_ovis
-from ovis_jax.checkpoints.layouts import convolution
-from ovis_jax.checkpoints.maps import sipmask
-from ovis_jax.checkpoints.maps.parts import affine
-from ovis_jax.checkpoints.rules import Rule, apply_rules
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.build import build_model
+from ovis_jax.weights.layouts import convolution
+from ovis_jax.weights.maps import sipmask
+from ovis_jax.weights.maps.parts import affine
+from ovis_jax.weights.rules import Rule, apply_rules
 
 LEVELS = ("p3", "p4", "p5", "p6", "p7")
 MIRRORED = (2, 5)  # clip frames of video 1

@@ -12,7 +12,6 @@ from golden.published_model import apply, clip_canvases, published_model
 from golden.recorded_batch import frame_pairs, padded
 from golden_folder import golden_arrays, golden_json
 
-from ovis_jax.checkpoints.maps.cmasktrack_rcnn import rules
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
 from ovis_jax.models.systems.mask_track_rcnn import STRIDES
@@ -20,6 +19,7 @@ from ovis_jax.ops.assign import assign_by_iou
 from ovis_jax.ops.boxes import encode_boxes
 from ovis_jax.ops.masks import crop_masks
 from ovis_jax.structures import FramePairs
+from ovis_jax.weights.maps.cmasktrack_rcnn import rules
 
 IMAGES = (0, 1)
 

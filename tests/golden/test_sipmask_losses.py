@@ -14,8 +14,6 @@ from golden.sipmask_model import apply, assert_recorded, published_sipmask, reco
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
-from ovis_jax.checkpoints.maps.sipmask import rules
-from ovis_jax.checkpoints.rules import to_state_dict
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track_map import embeddings_at
@@ -23,6 +21,8 @@ from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances, grid_points
 from ovis_jax.structures import FramePairs
 from ovis_jax.training.optimizer import trained_parameters
+from ovis_jax.weights.maps.sipmask import rules
+from ovis_jax.weights.rules import to_state_dict
 
 PAIRS = (0, 1)
 LOSS_NAMES = {
