@@ -22,7 +22,6 @@ from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
-from ovis_jax.training.overlay import draw_pair
 from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
 from ovis_jax.training.sharding import (
     check_batch_size,
@@ -36,6 +35,7 @@ from ovis_jax.training.sharding import (
 )
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
+from ovis_jax.visualization.pairs import draw_pair
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
 

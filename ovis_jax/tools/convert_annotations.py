@@ -14,10 +14,16 @@ import shutil
 import sys
 from collections.abc import Callable
 
+from ovis_jax.converters import (
+    coco_tracks,
+    cvat_video,
+    id_pngs,
+    labelme,
+    ovis,
+)
+from ovis_jax.converters.clips import Sources
 from ovis_jax.formats.annotations import Annotations, load_header
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
-from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {

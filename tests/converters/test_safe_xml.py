@@ -1,7 +1,7 @@
 import pytest
 
+from ovis_jax.converters.safe_xml import read_xml
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.safe_xml import read_xml
 
 
 def test_entities_are_refused_whatever_they_are(tmp_path):

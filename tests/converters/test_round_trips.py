@@ -4,16 +4,22 @@ import tempfile
 
 import numpy as np
 import pytest
+from converters.random_clips import CATEGORIES, random_annotations, tracks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.converters.random_clips import CATEGORIES, random_annotations, tracks
 
+from ovis_jax.converters import (
+    coco_tracks,
+    cvat_video,
+    id_pngs,
+    labelme,
+    ovis,
+)
+from ovis_jax.converters.clips import Sources, video_names
+from ovis_jax.converters.outlines import from_points, joined, outlines
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.documents import from_document, to_document
-from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
-from ovis_jax.tools.converters.clips import Sources, video_names
-from ovis_jax.tools.converters.outlines import from_points, joined, outlines
 
 SEEDS = st.integers(0, 2**32)
 FORMATS = {  # and what a round trip does not keep

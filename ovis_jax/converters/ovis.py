@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
+from ovis_jax.converters.clips import Sources
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.documents import to_document
-from ovis_jax.tools.converters.clips import Sources
 
 
 def read(path: pathlib.Path, sources: Sources) -> Annotations:

@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
+from ovis_jax.converters import id_pngs
+from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.indexed_png import read_numbers, write_numbers
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters import id_pngs
-from ovis_jax.tools.converters.clips import Sources
-from ovis_jax.tools.converters.indexed_png import read_numbers, write_numbers
 
 
 def indexed_png(pixels, bits, palette):

@@ -13,17 +13,17 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from ovis_jax.formats import rle
-from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
-from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import (
+from ovis_jax.converters.clips import (
     Clip,
     Sources,
     annotations_of,
     subfolders,
     video_names,
 )
-from ovis_jax.tools.converters.indexed_png import read_numbers, write_numbers
+from ovis_jax.converters.indexed_png import read_numbers, write_numbers
+from ovis_jax.formats import rle
+from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
+from ovis_jax.formats.errors import InputError
 
 _VOID = 255
 _PER_CATEGORY, _IGNORED = 1000, 10000

@@ -17,6 +17,15 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 from tqdm import tqdm
 
+from ovis_jax.converters.clips import (
+    Clip,
+    Sources,
+    annotations_of,
+    numbered,
+    video_names,
+)
+from ovis_jax.converters.outlines import joined, outlines
+from ovis_jax.converters.safe_xml import read_xml
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
@@ -24,15 +33,6 @@ from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.atomic import write_text
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import shown
-from ovis_jax.tools.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    numbered,
-    video_names,
-)
-from ovis_jax.tools.converters.outlines import joined, outlines
-from ovis_jax.tools.converters.safe_xml import read_xml
 
 _ATTRIBUTE = "occlusion"
 _DIGITS = re.compile("[0-9]{1,9}")

@@ -11,6 +11,15 @@ import pathlib
 
 from tqdm import tqdm
 
+from ovis_jax.converters.clips import (
+    Clip,
+    Sources,
+    annotations_of,
+    numbered,
+    subfolders,
+    video_names,
+)
+from ovis_jax.converters.outlines import outlines
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
@@ -19,15 +28,6 @@ from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, list_of, required, shown, whole_number
 from ovis_jax.formats.json_stream import open_json
-from ovis_jax.tools.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    numbered,
-    subfolders,
-    video_names,
-)
-from ovis_jax.tools.converters.outlines import outlines
 
 _FIELDS = ("shapes", "imagePath", "imageHeight", "imageWidth")
 _VERSION = "5.4.1"  # of labelme, whose files look like this

@@ -12,13 +12,13 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
+from ovis_jax.converters.clips import Sources, video_names
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import as_record, list_of, required, whole_number
 from ovis_jax.formats.json_stream import open_json
-from ovis_jax.tools.converters.clips import Sources, video_names
 
 _PARTS = ("images", "annotations", "categories")
 

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
-from tools.converters.squares import HEIGHT, SQUARE, WIDTH, square_mask
+from converters.squares import (
+    HEIGHT,
+    SQUARE,
+    WIDTH,
+    square_mask,
+)
 
+from ovis_jax.converters import cvat_video
+from ovis_jax.converters.clips import Sources
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters import cvat_video
-from ovis_jax.tools.converters.clips import Sources
 
 
 def entry(frame, outside=0, tag="polygon", **fields):
