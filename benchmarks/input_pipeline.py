@@ -34,14 +34,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from benchmarks.blobs import ragged_mask
-from benchmarks.input_alternatives import (
+from benchmarks.alternatives.input_alternatives import (
     BATCH,
     Pair,
     opencv_batches,
     opencv_batches_with_all_masks,
     torch_batches,
 )
+from benchmarks.inputs.blobs import ragged_mask
 from configs import common
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.pipeline import training_batches

@@ -23,8 +23,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.peak_memory import PeakMemory
-from benchmarks.torch_process import in_own_process
 from benchmarks.train_program import GIB, TrainProgram, load_config
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.shapes.generate import generate
@@ -144,8 +144,8 @@ def row(name: str, images: float, options: argparse.Namespace, more: str = "") -
 
 def time_torch(config: ConfigDict, options: argparse.Namespace, shape: tuple[int, ...]):
     """Device and seconds of a step, for frames [B, H, W, 3]."""
-    from benchmarks.torch_model import multiply_with
-    from benchmarks.torch_training import TorchTraining
+    from benchmarks.alternatives.torch_model import multiply_with
+    from benchmarks.alternatives.torch_training import TorchTraining
 
     multiply_with(options.matmul_precision)
     training = TorchTraining(config, options.dtype)

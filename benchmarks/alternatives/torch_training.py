@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from ml_collections import ConfigDict
 
-from benchmarks.torch_model import ROI_LEVELS, TorchModel
+from benchmarks.alternatives.torch_model import ROI_LEVELS, TorchModel
 
 OBJECTS = 4  # a frame
 

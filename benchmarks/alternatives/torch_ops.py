@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from benchmarks import torch_model
+from benchmarks.alternatives import torch_model
 
 
 def time_correlation(query: np.ndarray, reference: np.ndarray, cotangent: np.ndarray, **options):
