@@ -8,7 +8,7 @@ import pytest
 from ovis_jax.formats.errors import InputError
 from ovis_jax.weights.readers.files import read_state_dict
 
-FOLDER = pathlib.Path(__file__).parents[2] / "data" / "weights"
+FOLDER = pathlib.Path(__file__).parents[2] / "recorded" / "weights"
 _REAL = pathlib.Path(__file__).parents[4] / "shared" / "data" / "weights"
 
 

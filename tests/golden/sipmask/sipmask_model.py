@@ -7,9 +7,9 @@ import functools
 
 import jax
 import numpy as np
+from golden.cmasktrack_rcnn.published_model import clip_canvases
 from golden.comparison import MASK_PIXELS, assert_close_map, differing_pixels
 from golden.generated_weights import checked_tensors
-from golden.published_model import clip_canvases
 from golden_folder import golden_arrays, golden_json
 
 from configs import csipmask_r50_ovis, sipmask_r50_ovis

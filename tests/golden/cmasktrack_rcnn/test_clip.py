@@ -4,14 +4,14 @@ import functools
 
 import numpy as np
 import pytest
-from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_same_records
-from golden.published_model import (
+from golden.cmasktrack_rcnn.published_model import (
     VIDEO_IDS,
     clip_setting,
     small_model,
     tracking,
     video_frames,
 )
+from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_same_records
 from golden_folder import golden_json
 
 from configs import cmasktrack_rcnn_r50_ovis

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE, assert_same_records
-from golden.sipmask_model import (
+from golden.sipmask.sipmask_model import (
     MIRRORED,
     SCORE_TOLERANCE,
     assert_recorded_mask,

@@ -10,15 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden.comparison import (
-    BOX_TOLERANCE,
-    MASK_PIXELS,
-    SCORE_TOLERANCE,
-    assert_recorded,
-    assert_same_proposals,
-    differing_pixels,
-)
-from golden.published_model import (
+from golden.cmasktrack_rcnn.published_model import (
     apply,
     clip_setting,
     published_model,
@@ -26,6 +18,14 @@ from golden.published_model import (
     small_model,
     tracking,
     video_frames,
+)
+from golden.comparison import (
+    BOX_TOLERANCE,
+    MASK_PIXELS,
+    SCORE_TOLERANCE,
+    assert_recorded,
+    assert_same_proposals,
+    differing_pixels,
 )
 from golden_folder import golden_arrays
 

@@ -7,10 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
+from golden.cmasktrack_rcnn.published_model import clip_canvases
 from golden.comparison import BOX_TOLERANCE
-from golden.published_model import clip_canvases
 from golden.recorded_batch import frame_pairs, padded
-from golden.sipmask_model import apply, assert_recorded, published_sipmask, record
+from golden.sipmask.sipmask_model import (
+    apply,
+    assert_recorded,
+    published_sipmask,
+    record,
+)
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis

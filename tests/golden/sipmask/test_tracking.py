@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden.sipmask_model import record, tracked_frames
+from golden.sipmask.sipmask_model import record, tracked_frames
 
 from ovis_jax.ops.boxes import pairwise_iou
 from ovis_jax.structures import Detections

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
+from golden.cmasktrack_rcnn.published_model import apply, clip_canvases, published_model
 from golden.comparison import assert_recorded
-from golden.published_model import apply, clip_canvases, published_model
 from golden.recorded_batch import frame_pairs, padded
 from golden_folder import golden_arrays, golden_json
 

@@ -1,6 +1,6 @@
 """Makes the small part of the golden data that stands beside this file from the whole.
 
-    python tests/data/golden/take_part.py WHOLE
+    python tests/recorded/golden/take_part.py WHOLE
 
 Operations are kept as they are, maps are thinned out, of the clips one video stays. PART marks the
 folder: tests skip what it lacks, and would fail for the same lack in the whole.

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from golden.cmasktrack_rcnn.published_model import clip, clip_canvases, published_model
 from golden.comparison import assert_recorded, assert_same_proposals, recorded_names
-from golden.published_model import clip, clip_canvases, published_model
 from golden_folder import golden_arrays
 
 from ovis_jax.models.heads import rpn as rpn_head

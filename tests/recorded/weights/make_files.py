@@ -1,7 +1,7 @@
 """Writes the files beside it, with PyTorch and safetensors, which the tests do not need.
 
     pip install torch==2.13.0 safetensors numpy
-    python tests/data/weights/make_files.py
+    python tests/recorded/weights/make_files.py
 
 `zip.pth` and `stream.pth` are the same object in the two kinds of torch.save; `parallel.pth` is a
 state dict of DataParallel; `plain.safetensors` holds what safetensors can hold. `expected.npz` has

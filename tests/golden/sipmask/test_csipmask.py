@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden.comparison import BOX_TOLERANCE, MAP_TOLERANCE
-from golden.sipmask_model import (
+from golden.sipmask.sipmask_model import (
     LEVELS,
     SCORE_TOLERANCE,
     apply,
