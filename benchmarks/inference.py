@@ -177,7 +177,7 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
     pyramid = tuple(x[:1] for x in encode())
     count = system.window_before + 1 + system.window_after
     window = Window(
-        pyramid=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
+        features=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
         valid=np.ones(count, bool),
         image_size=size,
         scale=np.float32(geometry.scale),
@@ -186,7 +186,7 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
     tracks = config.capacity.tracks
     step = stage("step", system.apply(variables, tracks, method="init_memory"), window)
     number = 1 if system.calibration is None else max(count - 1, 1)
-    references = tuple(x[:number] for x in window.pyramid)
+    references = tuple(x[:number] for x in window.features)
     calibrate = stage("calibrate", references, references)
     stages = importlib.import_module(f"benchmarks.stages.{config.model.system}").stages
     parts = {"calibrate": calibrate} | stages(stage, window, pyramid, calibrate())

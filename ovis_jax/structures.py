@@ -10,8 +10,12 @@ E embedding.
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax
 import jax
+
+Features = Any  # a pytree of arrays that share their leading axes, such as the levels of a pyramid
 
 
 @flax.struct.dataclass
@@ -78,14 +82,14 @@ class Window:
     """Encoded frames t-before ... t+after around query frame t of one video.
 
     Attributes:
-      pyramid: tuple of levels, each [before + 1 + after, h, w, C].
+      features: what the system's `encode` gives, each array [before + 1 + after, ...].
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
       scale: [] float32, resized pixels per original pixel.
       is_first: [] bool: t is the first frame of its video.
     """
 
-    pyramid: tuple[jax.Array, ...]
+    features: Features
     valid: jax.Array
     image_size: jax.Array
     scale: jax.Array

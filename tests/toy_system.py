@@ -31,7 +31,7 @@ class ToySystem(nn.Module):
 
     def step(self, memory, window):
         exists = window.valid[:, None, None, None]
-        levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.pyramid]
+        levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.features]
         place = jnp.arange(1, len(window.valid) + 1)
         summary = sum((level * place).sum() for level in levels)
         count = jnp.where(window.is_first, 100, memory.count) + 1

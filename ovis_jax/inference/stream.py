@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 
 from ovis_jax.inference import window as windows
-from ovis_jax.structures import FrameOutput, TrackMemory, Window
+from ovis_jax.structures import Features, FrameOutput, TrackMemory, Window
 
 
 @flax.struct.dataclass
@@ -96,18 +96,18 @@ class VideoStream:
         size = np.asarray(image_size, np.float32)
         scale = np.float32(scale)
         sizes = np.tile(size, (self._chunk, 1))
-        state, pyramid = None, None
+        state, features = None, None
         num_frames, first_query = 0, -self._after
         for images, exists in _chunks(frames, self._chunk):
-            pyramid = self._encode(self._variables, images, sizes)
-            state = self._start(self._variables, pyramid) if state is None else state
-            encoded = windows.EncodedFrames(pyramid=pyramid, exists=exists)
+            features = self._encode(self._variables, images, sizes)
+            state = self._start(self._variables, features) if state is None else state
+            encoded = windows.EncodedFrames(features=features, exists=exists)
             state, output = self._advance(self._variables, state, encoded, size, scale)
             num_frames += int(exists.sum())
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
         while 0 < num_frames > first_query:  # the last queries wait for frames that never come
-            encoded = windows.EncodedFrames(pyramid=pyramid, exists=np.zeros(self._chunk, bool))
+            encoded = windows.EncodedFrames(features=features, exists=np.zeros(self._chunk, bool))
             state, output = self._advance(self._variables, state, encoded, size, scale)
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
@@ -130,10 +130,10 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarra
         yield np.stack(group + padding), np.arange(size) < len(group)
 
 
-def _start(system: nn.Module, tracks: int, variables: dict, pyramid: windows.Pyramid) -> VideoState:
-    """State before the first frame of a video whose chunks are encoded to `pyramid`."""
+def _start(system: nn.Module, tracks: int, variables: dict, features: Features) -> VideoState:
+    """State before the first frame of a video whose chunks are encoded to `features`."""
     return VideoState(
-        buffer=windows.empty_frames(pyramid, system.window_before + system.window_after),
+        buffer=windows.empty_frames(features, system.window_before + system.window_after),
         memory=system.apply(variables, tracks, method="init_memory"),
         num_queries=jnp.zeros((), jnp.int32),
     )
@@ -161,7 +161,7 @@ def _advance(
         memory, num_queries = carry
         around = windows.cut(frames, slot, before + 1 + after)
         window = Window(
-            pyramid=around.pyramid,
+            features=around.features,
             valid=around.exists,
             image_size=image_size,
             scale=scale,

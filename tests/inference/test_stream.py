@@ -33,7 +33,7 @@ def offline(system, variables, frames):
         exists = (wanted >= 0) & (wanted < len(frames))
         levels = tuple(x[wanted.clip(0, len(frames) - 1)] for x in pyramid)
         window = Window(
-            pyramid=tuple(jnp.where(exists[:, None, None, None], x, jnp.nan) for x in levels),
+            features=tuple(jnp.where(exists[:, None, None, None], x, jnp.nan) for x in levels),
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
             scale=jnp.float32(SCALE),

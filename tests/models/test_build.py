@@ -58,9 +58,11 @@ def test_training_and_inference_lower_for_every_kind_of_device(name):
     assert exported.platforms == PLATFORMS
 
     def infer(variables, frames):
-        pyramid = system.apply(variables, frames, np.tile([HEIGHT, WIDTH], (5, 1)), method="encode")
+        features = system.apply(
+            variables, frames, np.tile([HEIGHT, WIDTH], (5, 1)), method="encode"
+        )
         around = Window(
-            pyramid=pyramid,
+            features=features,
             valid=jnp.ones(5, bool),
             image_size=jnp.array([HEIGHT, WIDTH]),
             scale=jnp.ones(()),

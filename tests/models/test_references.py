@@ -15,7 +15,7 @@ def window(valid):
     """Frame t holds the number t, and NaN where it does not exist."""
     frames = np.where(valid, np.arange(len(valid)), np.nan)
     return Window(
-        pyramid=(jnp.asarray(frames, jnp.float32)[:, None, None, None],),
+        features=(jnp.asarray(frames, jnp.float32)[:, None, None, None],),
         valid=jnp.asarray(valid),
         image_size=jnp.array([8, 8]),
         scale=jnp.float32(1),

@@ -77,7 +77,7 @@ def window(system, variables, frames: jax.Array, valid, is_first: bool = False) 
     """Encodes uint8 frames [before + 1 + after, H, W, 3] into a window."""
     sizes = jnp.tile(jnp.array(IMAGE_SIZE), (len(frames), 1))
     return Window(
-        pyramid=system.apply(variables, frames, sizes, method="encode"),
+        features=system.apply(variables, frames, sizes, method="encode"),
         valid=jnp.asarray(valid),
         image_size=jnp.asarray(IMAGE_SIZE, jnp.int32),
         scale=jnp.float32(0.5),

@@ -19,7 +19,7 @@ _Sizes = TypeVar("_Sizes")
 
 
 def online_parts(config: ConfigDict) -> dict[str, Any]:
-    """Keyword arguments of `CalibratedSystem`, all but tracker and calibration."""
+    """Keyword arguments of `OnlineSystem`, all but the tracker."""
     model = config.model
     return dict(
         backbone=ResNet(**model.backbone, dtype=model.dtype, rematerialise=model.rematerialise),
@@ -30,11 +30,10 @@ def online_parts(config: ConfigDict) -> dict[str, Any]:
 
 
 def calibration_parts(config: ConfigDict) -> dict[str, Any]:
-    """Keyword arguments of a system that calibrates with the frames around."""
-    return dict(
-        calibration=_calibration(config.model),
-        reference_window=config.predict.reference_window,
-    )
+    """Keyword arguments of a system that calibrates with the frames on either side."""
+    reach = config.predict.reference_window
+    calibration = _calibration(config.model)
+    return dict(calibration=calibration, window_before=reach, window_after=reach)
 
 
 def _calibration(model: ConfigDict) -> TemporalCalibration | None:

@@ -1,7 +1,6 @@
 """MaskTrack R-CNN and, with calibration, CMaskTrack R-CNN."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import flax
 import jax
@@ -12,8 +11,13 @@ from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads import track as track_head
-from ovis_jax.models.references import weighted_mean
-from ovis_jax.models.systems.calibrated import CalibratedSystem
+from ovis_jax.models.references import (
+    calibrate,
+    calibrate_window,
+    query_features,
+    weighted_mean,
+)
+from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Detections, FramePairs, Proposals, Window
@@ -35,7 +39,7 @@ class Capacity:
     detections: int
 
 
-class MaskTrackRCNN(CalibratedSystem):
+class MaskTrackRCNN(OnlineSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids
@@ -50,6 +54,7 @@ class MaskTrackRCNN(CalibratedSystem):
       track: RoI features to embeddings.
       capacity: sizes of the padded records.
       inclusive_boxes: width is x2 - x1 + 1, as in the published checkpoints.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
     """
 
     rpn: rpn_head.RPNHead
@@ -58,8 +63,16 @@ class MaskTrackRCNN(CalibratedSystem):
     track: track_head.TrackHead
     capacity: Capacity
     inclusive_boxes: bool = True
+    calibration: nn.Module | None = None
 
-    CALIBRATED_LEVELS: ClassVar[int] = ROI_LEVELS
+    def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
+        """The levels that RoIs are read from, calibrated; see `references.calibrate`."""
+        return calibrate(self.calibration, query[:ROI_LEVELS], reference[:ROI_LEVELS])
+
+    def calibrate_window(self, window: Window) -> tuple[Pyramid, jax.Array]:
+        """The same for the references of a window; see `references.calibrate_window`."""
+        window = window.replace(features=window.features[:ROI_LEVELS])
+        return calibrate_window(self.calibration, window, self.window_before)
 
     def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
         """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
@@ -165,8 +178,8 @@ class MaskTrackRCNN(CalibratedSystem):
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
-        query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self.calibrate_window(query, window)
+        query = query_features(window, self.window_before)
+        calibrated, weights = self.calibrate_window(window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
         return self.detect_among(
             proposals, query, calibrated, weights, window.image_size, window.scale

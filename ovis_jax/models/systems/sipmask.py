@@ -1,17 +1,18 @@
 """SipMask for video and, with calibration, CSipMask: a one-stage detector with a tracking map."""
 
-from typing import ClassVar
+from collections.abc import Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
+from ovis_jax.models import references
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track import track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
-from ovis_jax.models.references import AVERAGES, mean_probs, weighted_mean
-from ovis_jax.models.systems.calibrated import CalibratedSystem, Pyramid
+from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances
@@ -50,7 +51,7 @@ class _Positives:
     positive: jax.Array
 
 
-class SipMask(CalibratedSystem):
+class SipMask(OnlineSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Masks are drawn on one grid over the whole frame, from basis maps and the coefficients of each
@@ -70,6 +71,7 @@ class SipMask(CalibratedSystem):
       average_masks: what of masks is averaged, one of `AVERAGES`.
       track_calibrated: embeddings are read from calibrated maps, not from the query's.
       basis_calibrated: basis maps are read from calibrated maps, not from the query's.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
     """
 
     fcos: fcos_head.FCOSHead
@@ -80,15 +82,18 @@ class SipMask(CalibratedSystem):
     average_masks: str = "probs"
     track_calibrated: bool = False
     basis_calibrated: bool = True
-
-    CALIBRATED_LEVELS: ClassVar[int] = len(fcos_head.STRIDES)
+    calibration: nn.Module | None = None
 
     def __post_init__(self):
         """Refuses unknown averages."""
         for value in (self.average_scores, self.average_masks):
-            if value not in AVERAGES:
-                raise ValueError(f"average is {value!r}; expected one of {AVERAGES}")
+            if value not in references.AVERAGES:
+                raise ValueError(f"average is {value!r}; expected one of {references.AVERAGES}")
         super().__post_init__()
+
+    def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
+        """The calibrated levels; see `references.calibrate`."""
+        return references.calibrate(self.calibration, query, reference)
 
     def basis(self, query: Pyramid, maps: fcos_head.FCOSMaps) -> jax.Array:
         """Basis maps [B, H / 2, W / 2, C] of the calibrated maps or of the query pyramid."""
@@ -201,21 +206,23 @@ class SipMask(CalibratedSystem):
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
-        query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self.calibrate_window(query, window)
+        center = self.window_before
+        query = references.query_features(window, center)
+        calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
         found = self.decode(maps, weights, window.image_size, window.scale)
         resized = jnp.where(found.valid[:, None], found.boxes * window.scale, 0)
         masks = self.segment(maps, self.basis(query, maps), found.point, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
+        track_weights = weights if self.track_calibrated else jnp.ones(1)
         embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
             boxes=found.boxes,
             scores=found.scores,
             labels=found.labels,
-            embeddings=weighted_mean(embeddings, weights if self.track_calibrated else jnp.ones(1)),
+            embeddings=references.weighted_mean(embeddings, track_weights),
             mask_logits=masks,
-            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(masks)),
+            mask_boxes=mask_head.grid_boxes(masks.shape[1:], window.scale, len(masks)),
             valid=found.valid,
             overflow=found.overflow,
         )
@@ -232,9 +239,9 @@ class SipMask(CalibratedSystem):
         As `decode_detections` of the head, which see, for averages over the references.
         """
         return fcos_head.decode_detections(
-            mean_probs(maps.logits, weights, self.average_scores),
-            mean_probs(maps.centerness, weights, self.average_scores),
-            weighted_mean(maps.distances, weights),
+            references.mean_probs(maps.logits, weights, self.average_scores),
+            references.mean_probs(maps.centerness, weights, self.average_scores),
+            references.weighted_mean(maps.distances, weights),
             self.fcos.points(maps.box_features),
             image_size,
             scale,
@@ -283,14 +290,3 @@ def _clean(instances: Instances, image_size: jax.Array) -> Instances:
     clip = jax.vmap(lambda own, size: clip_boxes(own, size, inclusive=True))
     labels = jnp.where(valid, instances.labels, 0)
     return instances.replace(boxes=clip(boxes, image_size), labels=labels)
-
-
-def _grid_box(size: tuple[int, int], scale: jax.Array, count: int) -> jax.Array:
-    """Pixels [count, 4] of the original frame that a grid over the whole padded frame covers.
-
-    The grid is enlarged to a whole number of pixels, rounded down (but for what float32 loses), and
-    its last pixel must not be lost to truncation.
-    """
-    height, width = size
-    corner = jnp.floor(mask_head.BASIS_STRIDE * jnp.array([width, height]) / scale + 1e-3) - 0.5
-    return jnp.broadcast_to(jnp.concatenate([jnp.zeros(2), corner]), (count, 4))
