@@ -181,7 +181,6 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
         valid=np.ones(count, bool),
         image_size=size,
         scale=np.float32(geometry.scale),
-        is_first=np.array(True),
     )
     tracks = config.capacity.tracks
     step = stage("step", system.apply(variables, tracks, method="init_memory"), window)

@@ -86,14 +86,12 @@ class Window:
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
       scale: [] float32, resized pixels per original pixel.
-      is_first: [] bool: t is the first frame of its video.
     """
 
     features: Features
     valid: jax.Array
     image_size: jax.Array
     scale: jax.Array
-    is_first: jax.Array
 
 
 @flax.struct.dataclass

@@ -25,7 +25,7 @@ class ToySystem(nn.Module):
             boxes=jnp.zeros((capacity, 4)),
             labels=jnp.zeros(capacity, jnp.int32),
             embeddings=jnp.zeros((capacity, 2)),
-            count=jnp.zeros((), jnp.int32),
+            count=jnp.full((), 100, jnp.int32),
             overflow=jnp.zeros((), jnp.int32),
         )
 
@@ -34,7 +34,7 @@ class ToySystem(nn.Module):
         levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.features]
         place = jnp.arange(1, len(window.valid) + 1)
         summary = sum((level * place).sum() for level in levels)
-        count = jnp.where(window.is_first, 100, memory.count) + 1
+        count = memory.count + 1
         memory = memory.replace(count=count, embeddings=memory.embeddings + summary)
         slots = jnp.arange(self.detections)
         return memory, FrameOutput(

@@ -24,12 +24,10 @@ class VideoState:
     Attributes:
       buffer: the last `before + after` encoded frames.
       memory: the system's memory.
-      num_queries: [] int32, frames that were queries already.
     """
 
     buffer: windows.EncodedFrames
     memory: TrackMemory
-    num_queries: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +133,6 @@ def _start(system: nn.Module, tracks: int, variables: dict, features: Features) 
     return VideoState(
         buffer=windows.empty_frames(features, system.window_before + system.window_after),
         memory=system.apply(variables, tracks, method="init_memory"),
-        num_queries=jnp.zeros((), jnp.int32),
     )
 
 
@@ -157,24 +154,21 @@ def _advance(
     def step(memory, window):
         return system.apply(variables, memory, window, method="step")
 
-    def query(carry, slot):
-        memory, num_queries = carry
+    def query(memory, slot):
         around = windows.cut(frames, slot, before + 1 + after)
         window = Window(
             features=around.features,
             valid=around.exists,
             image_size=image_size,
             scale=scale,
-            is_first=num_queries == 0,
         )
         exists = around.exists[before]
-        memory, output = jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)
-        return (memory, num_queries + exists), output
+        return jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)
 
     slots = jnp.arange(len(encoded.exists))
-    (memory, num_queries), outputs = jax.lax.scan(query, (state.memory, state.num_queries), slots)
+    memory, outputs = jax.lax.scan(query, state.memory, slots)
     buffer = windows.last(frames, before + after)
-    return VideoState(buffer=buffer, memory=memory, num_queries=num_queries), outputs
+    return VideoState(buffer=buffer, memory=memory), outputs
 
 
 def _skip(step, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:

@@ -73,29 +73,25 @@ class CueTracker:
         return jnp.where(detections.valid[:, None], total, -jnp.inf)
 
     def update(
-        self, memory: TrackMemory, detections: Detections, is_first: jax.Array
+        self, memory: TrackMemory, detections: Detections
     ) -> tuple[TrackMemory, jax.Array, jax.Array]:
         """Gives the detections of a frame identities and remembers them.
 
         Args:
-          memory: objects so far.
+          memory: objects so far in this video; a video begins with an empty one.
           detections: of the frame, D slots.
-          is_first: [] bool, the frame begins a video: earlier objects are forgotten.
 
         Returns:
           The new memory; ids [D] int32, -1 for none; kept [D] bool, the detection that finally
           holds its identity in this frame. A detection that a later one surpassed has an id, but
           is not kept. New objects for which no slot is free get no id and count as overflow.
         """
-        memory = memory.replace(count=jnp.where(is_first, 0, memory.count))
         return remember(memory, detections, self.match_scores(memory, detections))
 
-    def step(
-        self, memory: TrackMemory, detections: Detections, is_first: jax.Array
-    ) -> tuple[TrackMemory, FrameOutput]:
+    def step(self, memory: TrackMemory, detections: Detections) -> tuple[TrackMemory, FrameOutput]:
         """`update`, with the detections that hold an identity as the output of the frame."""
         lost = memory.overflow
-        memory, ids, kept = self.update(memory, detections, is_first)
+        memory, ids, kept = self.update(memory, detections)
         output = FrameOutput(
             ids=ids,
             scores=detections.scores,

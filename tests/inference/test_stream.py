@@ -37,7 +37,6 @@ def offline(system, variables, frames):
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
             scale=jnp.float32(SCALE),
-            is_first=jnp.asarray(query == 0),
         )
         memory, output = system.apply(variables, memory, window, method="step")
         outputs.append(jax.device_get(output))

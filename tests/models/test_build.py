@@ -66,7 +66,6 @@ def test_training_and_inference_lower_for_every_kind_of_device(name):
             valid=jnp.ones(5, bool),
             image_size=jnp.array([HEIGHT, WIDTH]),
             scale=jnp.ones(()),
-            is_first=jnp.array(True),
         )
         memory = system.apply(variables, 20, method="init_memory")
         return system.apply(variables, memory, around, method="step")

@@ -19,7 +19,6 @@ def window(valid):
         valid=jnp.asarray(valid),
         image_size=jnp.array([8, 8]),
         scale=jnp.float32(1),
-        is_first=jnp.asarray(False),
     )
 
 

@@ -83,7 +83,7 @@ def test_recorded_embeddings_lead_to_the_recorded_tracks():
             got = TRACKER.match_scores(memory, detections)
             want = own["comp_scores"]
             np.testing.assert_allclose(got[: len(want), : want.shape[1]], want, atol=1e-3)
-        memory, ids, kept = update(memory, detections, frame["frame"] == 0)
+        memory, ids, kept = update(memory, detections)
         check_frame(frame, memory, ids, kept)
 
 
@@ -104,9 +104,7 @@ class NaiveTracker:
             total[k + 1] += 2 * overlap / union + 10 * (label == other_label)
         return total
 
-    def update(self, boxes, scores, labels, embeddings, is_first):
-        if is_first:
-            self.__init__()
+    def update(self, boxes, scores, labels, embeddings):
         frame = list(zip(boxes, scores, labels, embeddings, strict=True))
         totals = [self.total(*detection) for detection in frame]
         ids, holder, best = [], {}, {}
@@ -139,11 +137,11 @@ def random_frame(rng):
 def test_tracks_are_those_of_the_sequential_algorithm(seed):
     rng = np.random.default_rng(seed)
     naive, memory = NaiveTracker(), TRACKER.init_memory(CAPACITY, 4)
-    for t in range(7):
-        frame, is_first = random_frame(rng), t in (0, 5)
+    for _ in range(7):
+        frame = random_frame(rng)
         detections = make_detections(*frame, capacity=12, fill=np.nan)
-        memory, ids, kept = update(memory, detections, is_first)
-        want, holders = naive.update(*frame, is_first)
+        memory, ids, kept = update(memory, detections)
+        want, holders = naive.update(*frame)
         np.testing.assert_array_equal(ids[: len(want)], want)
         assert {int(ids[i]): int(i) for i in np.flatnonzero(kept)} == holders
         count = int(memory.count)
@@ -178,8 +176,8 @@ def test_claims_at_or_below_minus_one_hundred_fail():
 def test_labels_stay_those_of_the_first_detection():
     memory = TRACKER.init_memory(4, 2)
     box, appearance = [[0, 0, 10, 10]], [[8.0, 0]]
-    memory, *_ = update(memory, make_detections(box, [0.9], [3], appearance, 2), True)
-    memory, ids, _ = update(memory, make_detections(box, [0.8], [1], appearance, 2), False)
+    memory, *_ = update(memory, make_detections(box, [0.9], [3], appearance, 2))
+    memory, ids, _ = update(memory, make_detections(box, [0.8], [1], appearance, 2))
     assert ids[0] == 0 and memory.labels[0] == 3
 
 
@@ -187,22 +185,20 @@ def test_detections_without_a_free_slot_are_dropped_and_counted():
     rng = np.random.default_rng(0)
     boxes = np.arange(5)[:, None] * 100 + np.array([0, 0, 10, 10])
     detections = make_detections(boxes, [0.9] * 5, range(5), rng.normal(size=(5, 2)), 6)
-    memory, ids, kept = update(TRACKER.init_memory(3, 2), detections, True)
+    memory, ids, kept = update(TRACKER.init_memory(3, 2), detections)
     np.testing.assert_array_equal(ids, [0, 1, 2, -1, -1, -1])
     np.testing.assert_array_equal(kept, [True] * 3 + [False] * 3)
     assert memory.count == 3 and memory.overflow == 2
     np.testing.assert_array_equal(memory.boxes, boxes[:3])
 
 
-def test_a_first_frame_forgets_and_an_empty_frame_does_not():
+def test_an_empty_frame_changes_nothing():
     frame = make_detections([[0, 0, 10, 10]], [0.9], [3], [[8.0, 0]], 2)
     empty = make_detections(np.zeros((0, 4)), [], [], np.zeros((0, 2)), 2, fill=np.nan)
-    memory, *_ = update(TRACKER.init_memory(4, 2), frame, True)
-    unchanged, ids, kept = update(memory, empty, False)
+    memory, *_ = update(TRACKER.init_memory(4, 2), frame)
+    unchanged, ids, kept = update(memory, empty)
     jax.tree.map(np.testing.assert_array_equal, unchanged, memory)
     assert np.all(ids == -1) and not kept.any()
-    forgotten, *_ = update(memory, empty, True)
-    assert forgotten.count == 0
 
 
 def test_invalid_detections_and_empty_slots_change_nothing():
@@ -212,8 +208,8 @@ def test_invalid_detections_and_empty_slots_change_nothing():
     for fill in (0.0, np.nan):
         memory = TRACKER.init_memory(CAPACITY, 4)
         memory = memory.replace(boxes=memory.boxes + fill, embeddings=memory.embeddings + fill)
-        memory, *_ = update(memory, make_detections(*first, capacity=16, fill=fill), True)
-        memory, ids, kept = update(memory, make_detections(*second, 16, fill), False)
+        memory, *_ = update(memory, make_detections(*first, capacity=16, fill=fill))
+        memory, ids, kept = update(memory, make_detections(*second, 16, fill))
         count = int(memory.count)
         results.append((memory.boxes[:count], memory.embeddings[:count], ids, kept))
     jax.tree.map(np.testing.assert_array_equal, *results)

@@ -63,4 +63,4 @@ class OnlineSystem(nn.Module, kw_only=True):
 
     def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
         """Detects the objects of a window's query frame and gives them identities."""
-        return self.tracker.step(memory, self.detect(window), window.is_first)
+        return self.tracker.step(memory, self.detect(window))

@@ -108,7 +108,6 @@ def test_detections_of_the_averages(pyramid):
         valid=jnp.asarray(valid),
         image_size=jnp.float32(clip_sizes()[0]),
         scale=clip_scale(),
-        is_first=jnp.array(True),
     )
     found = jax.device_get(run("detect", window))
     want = record("det_bboxes")

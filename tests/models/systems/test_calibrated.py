@@ -40,12 +40,12 @@ def identities(system, variables, frames, valid):
     memory = system.apply(variables, 20, method="init_memory")
 
     @jax.jit
-    def step(memory, first):
-        own = window(system, variables, frames, valid, first)
+    def step(memory):
+        own = window(system, variables, frames, valid)
         return system.apply(variables, memory, own, method="step")
 
-    for t in range(3):
-        memory, output = step(memory, t == 0)
+    for _ in range(3):
+        memory, output = step(memory)
         yield np.asarray(output.ids)[np.asarray(output.valid)].tolist()
 
 
