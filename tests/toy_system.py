@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.structures import FrameOutput, TrackMemory
+from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.cues import TrackMemory
+from ovis_jax.tracking.rules import TrackRule, mean_and_majority
 
 
 class ToySystem(nn.Module):
@@ -13,6 +15,7 @@ class ToySystem(nn.Module):
     window_before: int = 0
     window_after: int = 0
     detections: int = 3
+    track_rule: TrackRule = mean_and_majority
 
     @nn.compact
     def encode(self, frames, image_size):
@@ -47,6 +50,10 @@ class ToySystem(nn.Module):
             valid=slots < count % 3,
             overflow=window.valid.sum(),
         )
+
+    @nn.nowrap
+    def finish(self, memory, tracks):
+        return tracks
 
     def _box(self, window):
         """The upper left quarter of the original frame."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
 
 import flax
 import jax
@@ -14,7 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from ovis_jax.inference import window as windows
-from ovis_jax.structures import Features, FrameOutput, TrackMemory, Window
+from ovis_jax.structures import Features, FrameOutput, Window
 
 
 @flax.struct.dataclass
@@ -23,11 +24,11 @@ class VideoState:
 
     Attributes:
       buffer: the last `before + after` encoded frames.
-      memory: the system's memory.
+      memory: the system's memory, any pytree.
     """
 
     buffer: windows.EncodedFrames
-    memory: TrackMemory
+    memory: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +47,33 @@ class ChunkOutput:
     frames: FrameOutput
 
 
+class VideoOutputs:
+    """The outputs of one video in the order of its frames; they can be read once.
+
+    Attributes:
+      memory: the system's memory after the video, on the device, once all outputs have been read;
+        None before, and if there are none.
+    """
+
+    def __init__(self, chunks: Generator[ChunkOutput, None, Any]):
+        """Outputs that a generator yields, which returns the memory."""
+        self.memory = None
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[ChunkOutput]:
+        """Yields the chunks."""
+        self.memory = yield from self._chunks
+
+
 class VideoStream:
     """Runs a system over videos of any length, chunk by chunk.
 
     Every frame passes `encode` once, `chunk` frames together. A frame becomes the query as soon as
     the frames after it that its window needs are encoded, so outputs lag `window_after` frames.
     The numbers do not depend on `chunk`.
+
+    Attributes:
+      finish: the system's `finish(memory, tracks)`.
     """
 
     def __init__(self, system: nn.Module, variables: dict, *, chunk: int, tracks: int):
@@ -59,13 +81,15 @@ class VideoStream:
 
         Args:
           system: module with `encode(frames [B, H, W, 3] uint8, image_size [B, 2])`,
-            `init_memory(tracks)`, `step(memory, window)`, `window_before` and `window_after`.
+            `init_memory(tracks)`, `step(memory, window)`, `finish(memory, tracks)`,
+            `window_before` and `window_after`.
           variables: the system's variables.
           chunk: frames encoded together.
           tracks: capacity of the track memory.
         """
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
+        self.finish = system.finish
         self._variables = variables
         self._chunk = chunk
         self._after = system.window_after
@@ -81,16 +105,21 @@ class VideoStream:
 
     def __call__(
         self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
-    ) -> Iterator[ChunkOutput]:
-        """Yields the outputs of one video in the order of its frames.
+    ) -> VideoOutputs:
+        """The outputs of one video in the order of its frames.
 
-        Results are yielded before they are computed: reading them waits for the device.
+        They are yielded before they are computed: reading them waits for the device.
 
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
           scale: resized pixels per original pixel.
         """
+        return VideoOutputs(self._outputs(frames, image_size, scale))
+
+    def _outputs(
+        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+    ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
         scale = np.float32(scale)
         sizes = np.tile(size, (self._chunk, 1))
@@ -109,6 +138,7 @@ class VideoStream:
             state, output = self._advance(self._variables, state, encoded, size, scale)
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
+        return None if state is None else state.memory
 
     def _chunk_output(self, first: int, num_frames: int, output: FrameOutput) -> ChunkOutput:
         stop = max(0, min(first + self._chunk, num_frames))
@@ -171,7 +201,7 @@ def _advance(
     return VideoState(buffer=buffer, memory=memory), outputs
 
 
-def _skip(step, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+def _skip(step, memory: Any, window: Window) -> tuple[Any, FrameOutput]:
     """What `step` returns where there is no frame: the memory as it was and nothing valid."""
     _, output = jax.eval_shape(step, memory, window)
     return memory, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), output)

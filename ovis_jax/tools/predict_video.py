@@ -118,7 +118,7 @@ def predict_video(
     """
     size = (images.width, images.height)
     tracks = predict_images(system, variables, images.read(), size, config)
-    records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names))
+    records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names), system.track_rule)
     output.mkdir(parents=True, exist_ok=True)
     write_results(output / "results.json", records)
     drawn = predicted_tracks(records, names, min_score)

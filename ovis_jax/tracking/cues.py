@@ -5,13 +5,34 @@ Source: MaskTrack R-CNN, section 4.2, with the coefficients and the order of eve
 
 import dataclasses
 
+import flax
 import jax
 import jax.numpy as jnp
 
 from ovis_jax.ops.boxes import pairwise_iou
-from ovis_jax.structures import Detections, FrameOutput, TrackMemory
+from ovis_jax.structures import Detections, FrameOutput
+from ovis_jax.tracking.tracker import frame_output
 
 _WORST_CLAIM = -100.0  # an object is never claimed by a total at or below it
+
+
+@flax.struct.dataclass
+class TrackMemory:
+    """Objects of one video seen so far. An object's slot number is its identity.
+
+    Attributes:
+      boxes: [M, 4] float32, last known, pixels of the original frame.
+      labels: [M] int32, of the object's first detection.
+      embeddings: [M, E] float32, last known.
+      count: [] int32, occupied slots; slots `0 .. count - 1` are valid.
+      overflow: [] int32, detections dropped because no slot was free.
+    """
+
+    boxes: jax.Array
+    labels: jax.Array
+    embeddings: jax.Array
+    count: jax.Array
+    overflow: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,17 +113,7 @@ class CueTracker:
         """`update`, with the detections that hold an identity as the output of the frame."""
         lost = memory.overflow
         memory, ids, kept = self.update(memory, detections)
-        output = FrameOutput(
-            ids=ids,
-            scores=detections.scores,
-            labels=detections.labels,
-            boxes=detections.boxes,
-            mask_logits=detections.mask_logits,
-            mask_boxes=detections.mask_boxes,
-            valid=kept,
-            overflow=detections.overflow + memory.overflow - lost,
-        )
-        return memory, output
+        return memory, frame_output(detections, ids, kept, memory.overflow - lost)
 
 
 def match_logits(memory: TrackMemory, detections: Detections) -> jax.Array:

@@ -84,6 +84,17 @@ def test_a_video_leaves_nothing_behind_for_the_next_one():
     jax.tree.map(np.testing.assert_array_equal, first, again)
 
 
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_the_memory_after_the_last_frame_is_there_once_all_outputs_are_read(length):
+    system, variables = make_system(0, 2)
+    outputs = VideoStream(system, variables, chunk=3, tracks=5)(video(length), SIZE, SCALE)
+    assert outputs.memory is None
+    for _ in outputs:
+        assert outputs.memory is None
+    fresh = system.apply(variables, 5, method="init_memory")
+    assert outputs.memory.count == fresh.count + length
+
+
 def test_videos_of_one_canvas_share_one_compiled_program():
     system, variables = make_system(1, 1)
     stream = VideoStream(system, variables, chunk=4, tracks=5)

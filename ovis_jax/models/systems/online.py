@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.ops.normalise import normalise_frames
-from ovis_jax.structures import FrameOutput, FramePairs, TrackMemory, Window
-from ovis_jax.tracking.cues import CueTracker
+from ovis_jax.structures import FrameOutput, FramePairs, Window
+from ovis_jax.tracking.rules import Track, TrackRule, mean_and_majority
+from ovis_jax.tracking.tracker import Memory, Tracker
 
 Pyramid = tuple[jax.Array, ...]
 
@@ -27,15 +28,17 @@ class OnlineSystem(nn.Module, kw_only=True):
       pixel_std: what they are divided by then.
       window_before: frames before the query that `step` reads.
       window_after: frames after it.
+      track_rule: scores and categories of a track's records.
     """
 
     backbone: nn.Module
     neck: nn.Module
-    tracker: CueTracker
+    tracker: Tracker
     pixel_mean: tuple[float, float, float]
     pixel_std: tuple[float, float, float]
     window_before: int = 0
     window_after: int = 0
+    track_rule: TrackRule = mean_and_majority
 
     def normalise(self, frames: jax.Array, image_size: jax.Array) -> jax.Array:
         """Frames as the backbone reads them; see `normalise_frames`."""
@@ -57,10 +60,16 @@ class OnlineSystem(nn.Module, kw_only=True):
         levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
         return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 
-    def init_memory(self, capacity: int) -> TrackMemory:
+    def init_memory(self, capacity: int) -> Memory:
         """Empty memory for `capacity` objects of one video."""
         return self.tracker.init_memory(capacity, self.track.channels)
 
-    def step(self, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+    def step(self, memory: Memory, window: Window) -> tuple[Memory, FrameOutput]:
         """Detects the objects of a window's query frame and gives them identities."""
         return self.tracker.step(memory, self.detect(window))
+
+    @nn.nowrap
+    def finish(self, memory: Memory, tracks: list[Track]) -> list[Track]:
+        """The tracks of a video, on the host, once it is over: those of an online system stay."""
+        del memory
+        return tracks
