@@ -11,6 +11,7 @@ from models import tiny, tiny_sipmask
 from models.tiny import HEIGHT, WIDTH, frame_pairs
 
 from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Window
 
 CONFIGS = {"mask_track_rcnn": tiny.tiny_config, "sipmask": tiny_sipmask.tiny_config}
@@ -26,8 +27,9 @@ def system_of(name, **model):
 
 
 def total_loss(system, params, key):
-    losses, _ = system.apply({"params": params}, frame_pairs(), key, method="losses")
-    return sum(losses.values())
+    keys = RowKeys.of(key, 2)
+    losses, _ = system.apply({"params": params}, frame_pairs(), keys, method="losses")
+    return sum(loss.value for loss in losses.values())
 
 
 @functools.cache

@@ -9,8 +9,8 @@ from flax import linen as nn
 from ovis_jax.ops.assign import assign_by_iou, sample
 from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
 from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
-from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances, Proposals
 
 POSITIVE_IOU = 0.5
@@ -149,25 +149,22 @@ def box_targets(
     )
 
 
-def box_loss(
-    logits: jax.Array, deltas: jax.Array, targets: BoxTargets, shard: Shard = WHOLE
-) -> tuple[jax.Array, jax.Array]:
-    """Classification and box losses, both divided by the number of sampled RoIs of the batch.
+def box_loss(logits: jax.Array, deltas: jax.Array, targets: BoxTargets) -> tuple[Mean, Mean]:
+    """Classification and box losses, both a mean over the sampled RoIs.
 
     Args:
       logits: [B, R, K + 1].
       deltas: [B, R, K + 1, 4].
       targets: batched, [B, R, ...].
-      shard: which rows these are.
     """
-    count = jnp.maximum(shard.total(targets.valid.sum()), 1)
+    count = targets.valid.sum()
     logits = jnp.where(targets.valid[..., None], logits, 0)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits, targets.classes)
     own = jnp.take_along_axis(deltas, targets.classes[..., None, None], axis=-2)[..., 0, :]
     error = jnp.where(targets.positive[..., None], own - targets.deltas, 0)
     return (
-        jnp.sum(entropy, where=targets.valid) / count,
-        jnp.sum(smooth_l1(error, 1.0)) / count,
+        Mean(jnp.sum(entropy, where=targets.valid), count),
+        Mean(jnp.sum(smooth_l1(error, 1.0)), count),
     )
 
 

@@ -13,8 +13,8 @@ from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import assign_by_iou, sample
 from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
 from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
-from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances, Proposals
 
 POSITIVE_IOU = 0.7
@@ -124,26 +124,25 @@ def rpn_targets(
     return RPNTargets(positive, negative, jnp.where(positive[:, None], deltas, 0))
 
 
-def rpn_loss(
-    logits: jax.Array, deltas: jax.Array, targets: RPNTargets, shard: Shard = WHOLE
-) -> tuple[jax.Array, jax.Array]:
-    """Objectness and box losses, both divided by the number of sampled anchors of the batch.
+def rpn_loss(logits: jax.Array, deltas: jax.Array, targets: RPNTargets) -> tuple[Mean, Mean]:
+    """Objectness and box losses, both a mean over the sampled anchors.
+
+    An image without positives counts as if it had one, and likewise without negatives.
 
     Args:
       logits: [B, A].
       deltas: [B, A, 4].
       targets: batched, [B, A, ...].
-      shard: which rows these are.
     """
     positive, sampled = targets.positive, targets.positive | targets.negative
     count = jnp.maximum(positive.sum(-1), 1) + jnp.maximum(targets.negative.sum(-1), 1)
-    count = shard.total(count.sum())
+    count = count.sum()
     logits = jnp.where(sampled, logits, 0)
     objectness = optax.sigmoid_binary_cross_entropy(logits, positive.astype(logits.dtype))
     error = jnp.where(positive[..., None], deltas - targets.deltas, 0)
     return (
-        jnp.sum(objectness, where=sampled) / count,
-        jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)) / count,
+        Mean(jnp.sum(objectness, where=sampled), count),
+        Mean(jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)), count),
     )
 
 

@@ -18,8 +18,9 @@ from ovis_jax.models.references import (
     weighted_mean,
 )
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
-from ovis_jax.ops.shards import WHOLE, Shard
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Detections, FramePairs, Proposals, Window
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -91,22 +92,18 @@ class MaskTrackRCNN(OnlineSystem):
         """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
 
-    def losses(
-        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        """Losses of a batch of frame pairs; their sum is minimised.
+    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch of frame pairs; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs.
-          key: PRNG key for the sampling of anchors and RoIs.
-          shard: which rows of a larger batch these are; the losses are this shard's part.
+          batch: frame pairs, B rows.
+          keys: of the B rows, for the sampling of anchors and RoIs.
 
         Returns:
-          Scalar losses and scalar metrics by name.
+          Losses and metrics by name.
         """
-        pairs = len(batch.query)
         query, reference = self.encode_pairs(batch)
-        anchor_key, roi_key = jax.random.split(key)
+        anchor_keys, roi_keys = keys.split(2)
 
         logits, deltas = self.rpn(query)
         anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
@@ -114,8 +111,8 @@ class MaskTrackRCNN(OnlineSystem):
             lambda k, size, instances: rpn_head.rpn_targets(
                 k, anchors, size, instances, self.rpn.num_samples, inclusive=self.inclusive_boxes
             )
-        )(shard.keys(anchor_key, pairs), batch.image_size, batch.instances)
-        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets, shard)
+        )(anchor_keys.each, batch.image_size, batch.instances)
+        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
 
         proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
         targets = jax.vmap(
@@ -127,10 +124,10 @@ class MaskTrackRCNN(OnlineSystem):
                 self.box.max_positive,
                 inclusive=self.inclusive_boxes,
             )
-        )(shard.keys(roi_key, pairs), proposals, batch.instances)
-        losses, metrics = self.roi_losses(batch, query, reference, targets, shard)
+        )(roi_keys.each, proposals, batch.instances)
+        losses, metrics = self.roi_losses(batch, query, reference, targets)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
-        metrics["positive_anchors"] = anchor_targets.positive.sum(-1).mean()
+        metrics["positive_anchors"] = Mean.of(anchor_targets.positive.sum(-1))
         return losses, metrics
 
     def roi_losses(
@@ -139,12 +136,11 @@ class MaskTrackRCNN(OnlineSystem):
         query: Sequence[jax.Array],
         reference: Sequence[jax.Array],
         targets: box_head.BoxTargets,
-        shard: Shard = WHOLE,
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
         calibrated = self.calibrate(query, reference)
         logits, deltas = self.classify(calibrated, targets.boxes)
-        box_class, box = box_head.box_loss(logits, deltas, targets, shard)
+        box_class, box = box_head.box_loss(logits, deltas, targets)
         # All positives stand in the first slots, so only these reach the mask and track heads.
         positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
         mask_logits = self.segment(calibrated, positives.boxes)
@@ -156,7 +152,7 @@ class MaskTrackRCNN(OnlineSystem):
             "box_class": box_class,
             "box": box,
             "mask": mask_head.mask_loss(
-                mask_logits, mask_targets, positives.classes, positives.positive, shard
+                mask_logits, mask_targets, positives.classes, positives.positive
             ),
             "track": track_head.track_loss(
                 self.embed(query, positives.boxes),
@@ -166,13 +162,12 @@ class MaskTrackRCNN(OnlineSystem):
                     batch.reference_match, positives.index, positives.positive
                 ),
                 positives.positive,
-                shard,
             ),
         }
         correct = (logits.argmax(-1) == targets.classes) & targets.positive
         metrics = {
-            "positive_rois": targets.positive.sum(-1).mean(),
-            "positive_accuracy": correct.sum() / jnp.maximum(targets.positive.sum(), 1),
+            "positive_rois": Mean.of(targets.positive.sum(-1)),
+            "positive_accuracy": Mean(correct.sum(), targets.positive.sum()),
         }
         return losses, metrics
 

@@ -15,8 +15,9 @@ from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops.boxes import clip_boxes
 from ovis_jax.ops.masks import halve_masks
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
-from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Detections, FramePairs, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
@@ -101,28 +102,25 @@ class SipMask(OnlineSystem):
             maps = self.fcos(query)
         return self.mask.basis(maps.box_features)
 
-    def losses(
-        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        """Losses of a batch of frame pairs; their sum is minimised.
+    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch of frame pairs; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs.
-          key: PRNG key for the shifts of the reference boxes.
-          shard: which rows of a larger batch these are; the losses are this shard's part.
+          batch: frame pairs, B rows.
+          keys: of the B rows, for the shifts of the reference boxes.
 
         Returns:
-          Scalar losses and scalar metrics by name.
+          Losses and metrics by name.
         """
-        pairs, slots = batch.reference_valid.shape
+        slots = batch.reference_valid.shape[1]
         shifts = jax.vmap(
             lambda k: jax.random.uniform(k, (slots, 2), minval=-JITTER, maxval=JITTER)
-        )(shard.keys(key, pairs))
-        return self.shifted_losses(batch, shifts, shard)
+        )(keys.each)
+        return self.shifted_losses(batch, shifts)
 
     def shifted_losses(
-        self, batch: FramePairs, shifts: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        self, batch: FramePairs, shifts: jax.Array
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
         query, reference = self.encode_pairs(batch)
         calibrated = self.calibrate(query, reference)
@@ -131,7 +129,7 @@ class SipMask(OnlineSystem):
         instances = _clean(batch.instances, batch.image_size)
         targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
         points = jnp.concatenate([jnp.asarray(x) for x in points])
-        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets, shard)
+        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets)
 
         coefficients = self.mask.coefficients(maps.class_features)
         positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
@@ -149,20 +147,19 @@ class SipMask(OnlineSystem):
             "class": classes,
             "box": boxes,
             "centerness": centerness,
-            "mask": mean_of_rows(mask, shard),
+            "mask": Mean.of(mask),
             "track": self._track_loss(
                 self.track(calibrated if self.track_calibrated else query),
                 self.track(reference),
                 positives,
                 batch,
                 shifts,
-                shard,
             ),
         }
         count = targets.positive.sum(-1)
         metrics = {
-            "positive_points": count.mean(),
-            "lost_positives": jnp.maximum(count - self.capacity.positives, 0).mean(),
+            "positive_points": Mean.of(count),
+            "lost_positives": Mean.of(jnp.maximum(count - self.capacity.positives, 0)),
         }
         return losses, metrics
 
@@ -189,7 +186,7 @@ class SipMask(OnlineSystem):
             positive=positive,
         )
 
-    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts, shard):
+    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts):
         """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
         valid = batch.reference_valid
         boxes = jnp.where(valid[..., None], batch.reference_boxes, 0)
@@ -201,7 +198,6 @@ class SipMask(OnlineSystem):
             valid,
             jax.vmap(track_targets)(batch.reference_match, positives.index, positives.positive),
             positives.positive,
-            shard,
         )
 
     def detect(self, window: Window) -> Detections:

@@ -105,7 +105,8 @@ def losses_of(system, variables, *recorded):
         logits, deltas = module.rpn(query)
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor)
         losses, _ = module.roi_losses(pairs, query, reference, roi)
-        return {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+        losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+        return {name: loss.value for name, loss in losses.items()}
 
     return system.apply(variables, *recorded, method=compute)
 

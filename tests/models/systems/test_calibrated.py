@@ -10,7 +10,8 @@ from models.poison import poison_instances
 from models.tiny import frame_pairs, window
 from models.total_loss import assert_every_part_learns, total_loss
 
-from ovis_jax.ops.shards import WHOLE, Shard
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
 
 SYSTEMS = {"mask_track_rcnn": tiny.tiny_system, "sipmask": tiny_sipmask.tiny_system}
 LOSSES = {
@@ -79,23 +80,24 @@ def test_a_frame_without_objects_trains_the_background_only(name, model):
 
 
 @pytest.mark.slow
-def test_the_losses_of_shards_add_up_to_those_of_the_batch(model):
+def test_losses_and_metrics_of_parts_add_up_to_those_of_the_batch(model):
     system, variables = model
     batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
     valid = np.array(batch.instances.valid)
-    valid[0, 1:] = False  # so that the shards have different numbers of objects
+    valid[0, 1:] = False  # so that the parts have different numbers of objects
     batch = batch.replace(instances=batch.instances.replace(valid=valid))
 
-    def losses(rows, shard):
-        return system.apply(variables, rows, key, shard, method="losses")[0]
+    def losses(rows):
+        own = jax.tree.map(lambda x: x[rows], batch)
+        return system.apply(variables, own, RowKeys(key, rows), method="losses")
 
-    whole = jax.jit(lambda rows: losses(rows, WHOLE))(batch)
-    shards = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
-    split = jax.vmap(lambda rows: losses(rows, Shard("data", 2)), axis_name="data")
-    parts = jax.jit(split)(shards)
-    for loss, value in whole.items():
-        np.testing.assert_allclose(parts[loss].sum(), value, rtol=1e-5, err_msg=loss)
-        assert parts[loss][0] != parts[loss][1]
+    whole = jax.jit(losses)(jnp.arange(4))
+    first, second = jax.jit(lambda: [losses(rows) for rows in (jnp.arange(2), jnp.arange(2, 4))])()
+    is_mean = {"is_leaf": lambda x: isinstance(x, Mean)}
+    together = jax.tree.map(lambda a, b: (a + b).value, first, second, **is_mean)
+    values = jax.tree.map(lambda mean: mean.value, whole, **is_mean)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), together, values)
+    assert all(first[0][loss].value != second[0][loss].value for loss in whole[0])
 
 
 def test_frames_outside_the_video_do_not_count_whatever_they_hold(model):
