@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.roofline import Device, Work, best_time, measure_device
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
@@ -311,7 +312,7 @@ def roi_aligns(size: int) -> dict[str, Callable]:
     """Ways to pool RoIs."""
 
     def package(pyramid, boxes):
-        return roi_align(pyramid, STRIDES, boxes, size, inclusive=True)
+        return roi_align(pyramid, STRIDES, boxes, size, convention=INCLUSIVE)
 
     def matrices(pyramid, boxes):
         return interpolation_matrices(pyramid, boxes, size)
@@ -327,7 +328,7 @@ def roi_aligns(size: int) -> dict[str, Callable]:
 
 def interpolation_matrices(pyramid, boxes, size: int):
     """Two dense products on every level; zeros for the RoIs of other levels."""
-    levels = assign_levels(boxes, len(pyramid), inclusive=True)
+    levels = assign_levels(boxes, len(pyramid), convention=INCLUSIVE)
     total = 0
     for i, (features, stride) in enumerate(zip(pyramid, STRIDES, strict=True)):
         height, width, _ = features.shape

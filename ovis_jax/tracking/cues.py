@@ -9,7 +9,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops.boxes import pairwise_iou
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.structures import Detections, FrameOutput
 from ovis_jax.tracking.tracker import frame_output
 
@@ -43,13 +43,13 @@ class CueTracker:
       score_weight: of the logarithm of the detection's score, which decides between rivals only.
       iou_weight: of the overlap with the object's last box.
       label_weight: of an equal label; "new" counts as equal.
-      inclusive: box convention.
+      convention: of boxes.
     """
 
     score_weight: float = 1.0
     iou_weight: float = 2.0
     label_weight: float = 10.0
-    inclusive: bool = True
+    convention: BoxConvention = INCLUSIVE
 
     def init_memory(self, capacity: int, embedding_size: int) -> TrackMemory:
         """An empty memory for `capacity` objects."""
@@ -84,7 +84,7 @@ class CueTracker:
         pairs = detections.valid[:, None] & occupied
         match = jnp.where(pairs, logits, -jnp.inf)
         probs = jax.nn.log_softmax(jnp.pad(match, ((0, 0), (1, 0))))  # "new" has logit 0
-        iou = pairwise_iou(detections.boxes, memory.boxes, inclusive=self.inclusive)
+        iou = self.convention.iou(detections.boxes, memory.boxes)
         equal = detections.labels[:, None] == memory.labels
         cues = self.iou_weight * jnp.where(pairs, iou, 0) + self.label_weight * equal
         cues = jnp.pad(cues, ((0, 0), (1, 0)), constant_values=self.label_weight)

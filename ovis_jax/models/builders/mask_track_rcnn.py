@@ -8,22 +8,24 @@ from ovis_jax.models.heads.mask import MaskHead
 from ovis_jax.models.heads.rpn import RPNHead
 from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.systems.mask_track_rcnn import Capacity, MaskTrackRCNN
+from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.tracking.cues import CueTracker
 
 
 def build(config: ConfigDict) -> MaskTrackRCNN:
     """The system; without `model.calibration` it is MaskTrack R-CNN."""
     model = config.model
+    convention = BoxConvention(inclusive=model.inclusive_boxes)
     shared = {"dtype": model.dtype}
     mask = rematerialised(MaskHead, model)
     return MaskTrackRCNN(
         **online_parts(config),
         **calibration_parts(config),
-        tracker=CueTracker(inclusive=model.inclusive_boxes),
+        tracker=CueTracker(convention=convention),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=mask(num_classes=model.num_classes, **model.mask, **shared),
         track=TrackHead(**model.track, **shared),
         capacity=sizes(Capacity, config.capacity),
-        inclusive_boxes=model.inclusive_boxes,
+        convention=convention,
     )

@@ -7,6 +7,7 @@ from ovis_jax.models.heads.fcos import FCOSHead
 from ovis_jax.models.heads.subregion_mask import SubregionMaskHead
 from ovis_jax.models.heads.track_map import TrackMapHead
 from ovis_jax.models.systems.sipmask import SipMask, SipMaskCapacity
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.tracking.cues import CueTracker
 
 
@@ -18,7 +19,7 @@ def build(config: ConfigDict) -> SipMask:
     return SipMask(
         **online_parts(config),
         **calibration_parts(config),
-        tracker=CueTracker(inclusive=True),
+        tracker=CueTracker(convention=INCLUSIVE),
         fcos=fcos(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=track(**model.track, **shared),

@@ -12,7 +12,7 @@ from flax import linen as nn
 from ovis_jax.models.feature_align import FeatureAlignment
 from ovis_jax.models.layers import Tower
 from ovis_jax.ops.assign import assign_points
-from ovis_jax.ops.boxes import clip_boxes, paired_iou
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import fast_nms
@@ -188,7 +188,7 @@ def fcos_loss(maps: FCOSMaps, points: jax.Array, targets: FCOSTargets) -> tuple[
     focal = sigmoid_focal(maps.logits, ones, FOCAL_ALPHA, FOCAL_GAMMA)
     weight = jnp.where(positive, targets.centerness, 0)
     predicted = boxes_from_distances(points, jnp.where(positive[..., None], maps.distances, 1))
-    iou = paired_iou(predicted, boxes_from_distances(points, targets.distances), inclusive=True)
+    iou = INCLUSIVE.paired_iou(predicted, boxes_from_distances(points, targets.distances))
     box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
     logits = jnp.where(positive, maps.centerness, 0)
     centerness = optax.sigmoid_binary_cross_entropy(logits, targets.centerness)
@@ -298,7 +298,7 @@ def best_points(
     index = jnp.concatenate(index)
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
-    boxes = clip_boxes(boxes, image_size, inclusive=True) / scale
+    boxes = INCLUSIVE.clip(boxes, image_size) / scale
     return boxes, scores[index], index.astype(jnp.int32)
 
 

@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import assign_by_iou, sample
-from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
+from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
@@ -87,7 +87,7 @@ def rpn_targets(
     instances: Instances,
     num_samples: int,
     *,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> RPNTargets:
     """Assigns and samples the anchors of one image; anchors that leave the image are not used.
 
@@ -97,7 +97,7 @@ def rpn_targets(
       image_size: [2], (height, width) without padding.
       instances: of this image, [N, ...].
       num_samples: anchors in the loss, at most half of them positive.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
     """
     height, width = image_size
     inside = (
@@ -114,13 +114,13 @@ def rpn_targets(
         positive_iou=POSITIVE_IOU,
         negative_iou=NEGATIVE_IOU,
         min_positive_iou=NEGATIVE_IOU,
-        inclusive=inclusive,
+        convention=convention,
     )
     positive, negative = sample(
         key, assignment.positive, assignment.negative, num_samples, num_samples // 2
     )
     targets = jnp.where(positive[:, None], instances.boxes[assignment.index], anchors)
-    deltas = encode_boxes(anchors, targets, inclusive=inclusive)
+    deltas = convention.encode(anchors, targets)
     return RPNTargets(positive, negative, jnp.where(positive[:, None], deltas, 0))
 
 
@@ -154,7 +154,7 @@ def decode_proposals(
     *,
     level_capacity: int,
     capacity: int,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> Proposals:
     """Best boxes of one image: per level top scores and NMS, then the best of all levels.
 
@@ -165,7 +165,7 @@ def decode_proposals(
       image_size: [2], (height, width) without padding; boxes are clipped to it.
       level_capacity: anchors of a level that enter NMS.
       capacity: proposals.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
 
     Returns:
       Proposals [capacity, ...] without gradient.
@@ -178,10 +178,10 @@ def decode_proposals(
         level_scores, index = jax.lax.top_k(
             jax.nn.sigmoid(logits[start : start + count]), min(level_capacity, count)
         )
-        level_boxes = decode_boxes(
-            jnp.asarray(level)[index], deltas[start : start + count][index], inclusive=inclusive
+        level_boxes = convention.decode(
+            jnp.asarray(level)[index], deltas[start : start + count][index]
         )
-        level_boxes = clip_boxes(level_boxes, image_size, inclusive=inclusive)
+        level_boxes = convention.clip(level_boxes, image_size)
         boxes.append(level_boxes)
         scores.append(level_scores)
         keep.append(
@@ -190,7 +190,7 @@ def decode_proposals(
                 level_scores,
                 jnp.ones(len(index), bool),
                 NMS_IOU,
-                inclusive=inclusive,
+                convention=convention,
             )
         )
         start += count

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.ops.boxes import paired_iou
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.resize import gather_levels, resize_bilinear
 from ovis_jax.ops.subregions import quarter_masks
 
@@ -164,7 +164,7 @@ def mask_weights(
     Returns:
       [P] without gradient; their sum is just below 1, or 0 without positive points.
     """
-    weights = jnp.where(positive, probs * paired_iou(boxes, targets, inclusive=True), 0)
+    weights = jnp.where(positive, probs * INCLUSIVE.paired_iou(boxes, targets), 0)
     return jax.lax.stop_gradient(weights / (weights.sum() + WEIGHT_EPSILON))
 
 

@@ -18,6 +18,7 @@ from ovis_jax.models.references import (
     weighted_mean,
 )
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.row_keys import RowKeys
@@ -54,7 +55,7 @@ class MaskTrackRCNN(OnlineSystem):
       mask: RoI features to masks.
       track: RoI features to embeddings.
       capacity: sizes of the padded records.
-      inclusive_boxes: width is x2 - x1 + 1, as in the published checkpoints.
+      convention: of boxes; the published checkpoints have the inclusive one.
       calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
     """
 
@@ -63,7 +64,7 @@ class MaskTrackRCNN(OnlineSystem):
     mask: mask_head.MaskHead
     track: track_head.TrackHead
     capacity: Capacity
-    inclusive_boxes: bool = True
+    convention: BoxConvention = INCLUSIVE
     calibration: nn.Module | None = None
 
     def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
@@ -109,7 +110,7 @@ class MaskTrackRCNN(OnlineSystem):
         anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
         anchor_targets = jax.vmap(
             lambda k, size, instances: rpn_head.rpn_targets(
-                k, anchors, size, instances, self.rpn.num_samples, inclusive=self.inclusive_boxes
+                k, anchors, size, instances, self.rpn.num_samples, convention=self.convention
             )
         )(anchor_keys.each, batch.image_size, batch.instances)
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
@@ -122,7 +123,7 @@ class MaskTrackRCNN(OnlineSystem):
                 instances,
                 self.box.num_samples,
                 self.box.max_positive,
-                inclusive=self.inclusive_boxes,
+                convention=self.convention,
             )
         )(roi_keys.each, proposals, batch.instances)
         losses, metrics = self.roi_losses(batch, query, reference, targets)
@@ -210,7 +211,7 @@ class MaskTrackRCNN(OnlineSystem):
             score_threshold=self.box.score_threshold,
             candidates=self.capacity.candidates,
             capacity=self.capacity.detections,
-            inclusive=self.inclusive_boxes,
+            convention=self.convention,
         )
         rois = jnp.where(valid[:, None], boxes * scale, 0)
         return Detections(
@@ -277,7 +278,7 @@ class MaskTrackRCNN(OnlineSystem):
                 size,
                 level_capacity=self.capacity.level_proposals,
                 capacity=self.capacity.proposals,
-                inclusive=self.inclusive_boxes,
+                convention=self.convention,
             )
         )(logits, deltas, image_size)
 
@@ -285,5 +286,5 @@ class MaskTrackRCNN(OnlineSystem):
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
         levels = tuple(pyramid[:ROI_LEVELS])
         return jax.vmap(
-            lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes)
+            lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, convention=self.convention)
         )(levels, rois)

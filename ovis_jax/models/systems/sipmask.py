@@ -13,7 +13,7 @@ from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track import track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.boxes import clip_boxes
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
@@ -283,6 +283,6 @@ def _clean(instances: Instances, image_size: jax.Array) -> Instances:
     """Instances [B, N, ...] with boxes that end inside the frame and nothing in invalid slots."""
     valid = instances.valid
     boxes = jnp.where(valid[..., None], instances.boxes, 0)
-    clip = jax.vmap(lambda own, size: clip_boxes(own, size, inclusive=True))
+    clip = jax.vmap(INCLUSIVE.clip)
     labels = jnp.where(valid, instances.labels, 0)
     return instances.replace(boxes=clip(boxes, image_size), labels=labels)
