@@ -33,7 +33,7 @@ from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
 from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
-from ovis_jax.training.hooks import Stopwatch
+from ovis_jax.training.progress import Stopwatch
 from ovis_jax.training.sharding import split_batch
 
 LOADED_AHEAD = 5  # batches, at most

@@ -17,7 +17,7 @@ from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import restore_model, train
-from ovis_jax.training.hooks import Diverged
+from ovis_jax.training.metrics import Diverged
 from ovis_jax.visualization.overlays import write_overlays
 
 MODES = ("train", "evaluate", "predict", "train_and_evaluate")
