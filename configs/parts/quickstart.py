@@ -77,9 +77,9 @@ def sipmask() -> ConfigDict:
 def calibrated(config: ConfigDict) -> ConfigDict:
     """A configuration of this size with calibration.
 
-    The calibration starts from doing nothing, and what computes its offsets learns slowly. Otherwise
-    AdamW, whose steps do not shrink with the gradient, moves the offsets out of the frame long
-    before the features are worth comparing, and from there no gradient leads back.
+    The calibration starts from doing nothing, and what computes its offsets learns slowly.
+    Otherwise AdamW, whose steps do not shrink with the gradient, moves the offsets out of the frame
+    long before the features are worth comparing, and from there no gradient leads back.
     """
     config.model.calibration = calibration()
     config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
