@@ -23,8 +23,8 @@ from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
-from ovis_jax.program.compilation import PRECISIONS, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.compilation import PRECISIONS
+from ovis_jax.program.start import start
 
 STRIDES = (4, 8, 16, 32)
 DILATION = 2
@@ -78,8 +78,7 @@ def main() -> None:
     parser.add_argument("--matmul-precision", choices=PRECISIONS, default="highest")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
-    keep_freed_memory()
-    multiply_with(options.matmul_precision)
+    start(options.matmul_precision)
     size, device = SIZES[options.size], measure_device()
     print(f"{options.size}: {size} on {jax.devices()[0].device_kind}, {device}")
     for operation in operations(size):

@@ -8,7 +8,7 @@ from absl import logging
 from tiny_ovis import write_tiny_ovis
 from toy_system import ToySystem, toy_variables
 
-from configs import common
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax import predict
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
@@ -18,7 +18,7 @@ from ovis_jax.main import metrics_during_training
 
 def setup(folder, **system):
     """Config, annotations, toy system and its variables for a tiny data set on disk."""
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.data = write_tiny_ovis(folder)
     config.model.num_classes = 2
     config.capacity.tracks = 5

@@ -22,8 +22,7 @@ from ovis_jax.formats.results import write_results
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import check_categories, predict_images, report
 from ovis_jax.program import command_line
-from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.start import start
 from ovis_jax.visualization.movie import movie_rate, read_movie
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
@@ -158,10 +157,8 @@ def define_flags() -> None:
 
 def main() -> None:
     """Predicts what the flags say."""
-    keep_compiled_programs()
-    keep_freed_memory()
     values = flags.FLAGS
-    multiply_with(values.config.matmul_precision)
+    start(values.config.matmul_precision)
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)
     system, variables = restore(pathlib.Path(values.checkpoint), values.config)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from configs import common
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import FramePairs, Instances
@@ -80,7 +80,7 @@ def toy_batch(batch_size, seed):
 
 def toy_config(**train):
     """The shared defaults with a short schedule."""
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.train.update(
         batch_size=8,
         num_steps=6,

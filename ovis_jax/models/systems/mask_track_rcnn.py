@@ -33,7 +33,7 @@ MASK_GROUP = 16  # detections whose masks are computed together
 
 @flax.struct.dataclass
 class Capacity:
-    """Sizes of the padded records between the stages; see `configs.common.capacity`."""
+    """Sizes of the padded records between the stages; see `configs.parts.mask_track_rcnn`."""
 
     level_proposals: int
     proposals: int
