@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from configs.parts.run import run
+from configs.parts.tracker import cues
 
 
 def mask_track_rcnn_r50() -> ConfigDict:
@@ -41,6 +42,8 @@ def model() -> ConfigDict:
             box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
             mask=dict(channels=256, num_convs=4, norm="none"),
             track=dict(channels=1024),
+            linker="cues",  # or "iou"
+            tracker=cues(),
             calibration=None,
         )
     )

@@ -7,6 +7,7 @@ Its weights want BGR frames minus a mean, not divided by a deviation, and the st
 from ml_collections import ConfigDict
 
 from configs.parts.run import run
+from configs.parts.tracker import cues
 
 
 def sipmask_r50() -> ConfigDict:
@@ -56,6 +57,8 @@ def model() -> ConfigDict:
             ),
             mask=dict(num_basis=32, channels=512),
             track=dict(channels=512, tower_channels=256, num_convs=2),
+            linker="cues",  # or "iou"
+            tracker=cues(),
             calibration=None,
             references=dict(  # how the outputs of several calibrated pyramids become one
                 average_scores="logits",  # or "probs"

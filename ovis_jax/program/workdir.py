@@ -16,6 +16,13 @@ import jax
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 
+# What fields stood for before they were fields: a folder of that time holds the same run.
+_BEFORE_THEY_WERE_FIELDS = {
+    "config.model.linker": "cues",
+    "config.model.tracker.score_weight": 1.0,
+    "config.model.tracker.iou_weight": 2.0,
+    "config.model.tracker.label_weight": 10.0,
+}
 _PACKAGES = ("ovis-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow")
 
 
@@ -124,6 +131,7 @@ def _read_json(path: pathlib.Path) -> Any:
 def _check_equal(path: pathlib.Path, saved: dict, config: dict) -> None:
     """Raises InputError naming the fields in which two configurations differ."""
     old, new = dict(_fields(saved)), dict(_fields(config))
+    old = {name: value for name, value in _BEFORE_THEY_WERE_FIELDS.items() if name in new} | old
     absent = "absent"
     differences = [
         f"{name} is {old.get(name, absent)!r} there and {new.get(name, absent)!r} here"

@@ -5,12 +5,19 @@ from typing import Any, Protocol
 import jax
 
 from ovis_jax.structures import Detections, FrameOutput
+from ovis_jax.tracking.rules import TrackRule
 
 Memory = Any  # a pytree of arrays, of the linker's own kind
 
 
 class Tracker(Protocol):
-    """Links the detections of a frame to the objects of a memory; neither knows networks."""
+    """Links the detections of a frame to the objects of a memory; neither knows networks.
+
+    Attributes:
+      track_rule: scores and labels of a track's records.
+    """
+
+    track_rule: TrackRule
 
     def init_memory(self, capacity: int, embedding_size: int) -> Memory:
         """The memory before the first frame of a video.

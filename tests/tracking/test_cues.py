@@ -5,36 +5,13 @@ import pytest
 from golden_folder import golden_arrays, golden_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tracking.padded import CAPACITY, make_detections
 
-from ovis_jax.structures import Detections
 from ovis_jax.tracking.cues import CueTracker, assign_identities, remember
 
 TRACKER = CueTracker()
-CAPACITY = 128  # slots of detections and of memory in the replays
 update = jax.jit(TRACKER.update)
 remember_jit = jax.jit(remember)
-
-
-def make_detections(boxes, scores, labels, embeddings, capacity=CAPACITY, fill=0.0):
-    """Detections padded to a capacity with `fill`."""
-    missing = capacity - len(boxes)
-
-    def pad(x, dtype, value):
-        x = np.asarray(x, dtype)
-        return jnp.asarray(
-            np.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1), constant_values=value)
-        )
-
-    return Detections(
-        boxes=pad(boxes, np.float32, fill),
-        scores=pad(scores, np.float32, fill),
-        labels=pad(labels, np.int32, 0 if fill == 0 else 12345),
-        embeddings=pad(embeddings, np.float32, fill),
-        mask_logits=jnp.zeros((capacity, 1, 1)),
-        mask_boxes=pad(boxes, np.float32, fill),
-        valid=jnp.arange(capacity) < len(boxes),
-        overflow=jnp.zeros((), jnp.int32),
-    )
 
 
 def recorded_frames(video):

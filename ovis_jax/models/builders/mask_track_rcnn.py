@@ -2,14 +2,19 @@
 
 from ml_collections import ConfigDict
 
-from ovis_jax.models.builders.parts import calibration_parts, online_parts, rematerialised, sizes
+from ovis_jax.models.builders.parts import (
+    calibration_parts,
+    online_parts,
+    rematerialised,
+    sizes,
+    tracker,
+)
 from ovis_jax.models.heads.box import BoxHead
 from ovis_jax.models.heads.mask import MaskHead
 from ovis_jax.models.heads.rpn import RPNHead
 from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.systems.mask_track_rcnn import Capacity, MaskTrackRCNN
 from ovis_jax.ops.boxes import BoxConvention
-from ovis_jax.tracking.cues import CueTracker
 
 
 def build(config: ConfigDict) -> MaskTrackRCNN:
@@ -21,7 +26,7 @@ def build(config: ConfigDict) -> MaskTrackRCNN:
     return MaskTrackRCNN(
         **online_parts(config),
         **calibration_parts(config),
-        tracker=CueTracker(convention=convention),
+        tracker=tracker(model, convention),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=mask(num_classes=model.num_classes, **model.mask, **shared),

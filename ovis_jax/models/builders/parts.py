@@ -14,8 +14,13 @@ from ml_collections import ConfigDict
 from ovis_jax.models.backbones.resnet import ResNet
 from ovis_jax.models.calibration import TemporalCalibration
 from ovis_jax.models.necks.fpn import FPN
+from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.tracking.cues import CueTracker
+from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.tracker import Tracker
 
 _Sizes = TypeVar("_Sizes")
+LINKERS: dict[str, Callable[..., Tracker]] = {"cues": CueTracker, "iou": IoUTracker}
 
 
 def online_parts(config: ConfigDict) -> dict[str, Any]:
@@ -27,6 +32,13 @@ def online_parts(config: ConfigDict) -> dict[str, Any]:
         pixel_mean=tuple(config.data.mean),
         pixel_std=tuple(config.data.std),
     )
+
+
+def tracker(model: ConfigDict, convention: BoxConvention) -> Tracker:
+    """The linker of `model.linker` with the settings of `model.tracker`."""
+    if model.linker not in LINKERS:
+        raise ValueError(f"linker is {model.linker!r}; expected one of {tuple(LINKERS)}")
+    return LINKERS[model.linker](**model.tracker, convention=convention)
 
 
 def calibration_parts(config: ConfigDict) -> dict[str, Any]:

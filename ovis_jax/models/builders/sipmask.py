@@ -2,13 +2,18 @@
 
 from ml_collections import ConfigDict
 
-from ovis_jax.models.builders.parts import calibration_parts, online_parts, rematerialised, sizes
+from ovis_jax.models.builders.parts import (
+    calibration_parts,
+    online_parts,
+    rematerialised,
+    sizes,
+    tracker,
+)
 from ovis_jax.models.heads.fcos import FCOSHead
 from ovis_jax.models.heads.subregion_mask import SubregionMaskHead
 from ovis_jax.models.heads.track_map import TrackMapHead
 from ovis_jax.models.systems.sipmask import SipMask, SipMaskCapacity
 from ovis_jax.ops.boxes import INCLUSIVE
-from ovis_jax.tracking.cues import CueTracker
 
 
 def build(config: ConfigDict) -> SipMask:
@@ -19,7 +24,7 @@ def build(config: ConfigDict) -> SipMask:
     return SipMask(
         **online_parts(config),
         **calibration_parts(config),
-        tracker=CueTracker(convention=INCLUSIVE),
+        tracker=tracker(model, INCLUSIVE),
         fcos=fcos(num_classes=model.num_classes, **model.fcos, **shared),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=track(**model.track, **shared),

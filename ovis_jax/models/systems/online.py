@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.structures import FrameOutput, FramePairs, Window
-from ovis_jax.tracking.rules import Track, TrackRule, mean_and_majority
+from ovis_jax.tracking.rules import Track, TrackRule
 from ovis_jax.tracking.tracker import Memory, Tracker
 
 Pyramid = tuple[jax.Array, ...]
@@ -28,7 +28,6 @@ class OnlineSystem(nn.Module, kw_only=True):
       pixel_std: what they are divided by then.
       window_before: frames before the query that `step` reads.
       window_after: frames after it.
-      track_rule: scores and categories of a track's records.
     """
 
     backbone: nn.Module
@@ -38,7 +37,11 @@ class OnlineSystem(nn.Module, kw_only=True):
     pixel_std: tuple[float, float, float]
     window_before: int = 0
     window_after: int = 0
-    track_rule: TrackRule = mean_and_majority
+
+    @property
+    def track_rule(self) -> TrackRule:
+        """Scores and labels of a track's records: what the tracker says."""
+        return self.tracker.track_rule
 
     def normalise(self, frames: jax.Array, image_size: jax.Array) -> jax.Array:
         """Frames as the backbone reads them; see `normalise_frames`."""
