@@ -4,28 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models import tiny, tiny_sipmask
 from models.detections import assert_same_detections, detect, random_frames
 from models.poison import poison_instances
 from models.tiny import frame_pairs, window
+from models.tiny_systems import CALIBRATED, SYSTEMS
 from models.total_loss import assert_every_part_learns, total_loss
 
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 
-SYSTEMS = {"mask_track_rcnn": tiny.tiny_system, "sipmask": tiny_sipmask.tiny_system}
-LOSSES = {
-    "mask_track_rcnn": {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"},
-    "sipmask": {"class", "box", "centerness", "mask", "track"},
-}
-LOSSES_OF_BACKGROUND = {"mask_track_rcnn": {"rpn_class", "box_class"}, "sipmask": {"class"}}
-PARTS = {
-    "mask_track_rcnn": {"backbone", "neck", "rpn", "box", "mask", "track", "calibration"},
-    "sipmask": {"backbone", "neck", "fcos", "mask", "track", "calibration"},
-}
 
-
-@pytest.fixture(params=SYSTEMS)
+@pytest.fixture(params=CALIBRATED)
 def name(request):
     return request.param
 
@@ -33,7 +22,7 @@ def name(request):
 @pytest.fixture
 def model(name):
     """A system that reads two frames on either side, and its variables."""
-    return SYSTEMS[name]()
+    return SYSTEMS[name].build()
 
 
 def identities(system, variables, frames, valid):
@@ -52,15 +41,15 @@ def identities(system, variables, frames, valid):
 
 def test_every_loss_is_finite_and_every_part_receives_a_gradient(name, model):
     (total, (losses, _)), gradient = total_loss(*model, frame_pairs())
-    assert set(losses) == LOSSES[name] and all(x > 0 for x in losses.values())
+    assert set(losses) == SYSTEMS[name].losses and all(x > 0 for x in losses.values())
     assert np.isfinite(total)
-    assert_every_part_learns(gradient, PARTS[name])
+    assert_every_part_learns(gradient, SYSTEMS[name].parts)
 
 
 def test_every_part_learns_without_calibration(name):
-    (total, _), gradient = total_loss(*SYSTEMS[name](calibrated=False), frame_pairs())
+    (total, _), gradient = total_loss(*SYSTEMS[name].build(calibrated=False), frame_pairs())
     assert np.isfinite(total)
-    assert_every_part_learns(gradient, PARTS[name] - {"calibration"})
+    assert_every_part_learns(gradient, SYSTEMS[name].parts - {"calibration"})
 
 
 def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient(model):
@@ -75,7 +64,7 @@ def test_a_frame_without_objects_trains_the_background_only(name, model):
     empty = jnp.zeros_like(batch.instances.valid)
     batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
     (_, (losses, _)), gradient = total_loss(*model, batch)
-    assert {loss for loss, value in losses.items() if value != 0} == LOSSES_OF_BACKGROUND[name]
+    assert {loss for loss, value in losses.items() if value != 0} == SYSTEMS[name].background_losses
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((losses, gradient)))
 
 
@@ -116,7 +105,7 @@ def test_a_reference_frame_inside_the_video_does_count(model):
 
 
 def test_frames_around_the_query_count_for_nothing_without_calibration(name):
-    model, frames = SYSTEMS[name](calibrated=False), random_frames()
+    model, frames = SYSTEMS[name].build(calibrated=False), random_frames()
     a = detect(*model, frames, [True] * 5)
     b = detect(*model, (255 - frames).at[2].set(frames[2]), [True] * 5)
     assert a.valid.any()
