@@ -7,10 +7,11 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models.tiny import frame_pairs
+from models.tiny import frame_pairs, tiny_config
 from models.tiny_systems import SYSTEMS, TRAINED
 
-from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.build import build_model, build_system, init_variables
 from ovis_jax.ops.row_keys import RowKeys
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -92,3 +93,19 @@ def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_wa
 @every_system
 def test_bfloat16_keeps_half_of_the_activations(name):
     assert kept_bytes(name, dtype="bfloat16") < 0.8 * kept_bytes(name)
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "reason"),
+    [
+        ("", {"system": "yolo"}, "'yolo'; expected 'mask_track_rcnn' or 'sipmask'"),
+        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou'"),
+        ("tracker", {"iou_wieght": 2.0}, "iou_wieght"),
+    ],
+)
+def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
+    config = tiny_config().copy_and_resolve_references()
+    config.unlock()
+    (config.model[part] if part else config.model).update(values)
+    with pytest.raises(InputError, match=f"config.model: .*{reason}"):
+        build_model(config)
