@@ -21,7 +21,7 @@ class ToySystem(nn.Module):
     def encode(self, frames, image_size):
         weight = self.param("weight", nn.initializers.constant(0.5), ())
         fine = (frames[:, ::4, ::4] / 255 - 0.5) * weight
-        return fine, fine[:, ::2, ::2]
+        return {"maps": (fine, fine[:, ::2, ::2]), "vector": fine.mean((1, 2))}
 
     def init_memory(self, capacity):
         return TrackMemory(
@@ -33,8 +33,12 @@ class ToySystem(nn.Module):
         )
 
     def step(self, memory, window):
-        exists = window.valid[:, None, None, None]
-        levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.features]
+
+        def level(x):
+            exists = window.valid.reshape(-1, *[1] * (x.ndim - 1))
+            return jnp.where(exists, x, 0).mean(tuple(range(1, x.ndim)))
+
+        levels = jax.tree.leaves(jax.tree.map(level, window.features))
         place = jnp.arange(1, len(window.valid) + 1)
         summary = sum((level * place).sum() for level in levels)
         count = memory.count + 1

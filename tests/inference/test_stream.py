@@ -25,15 +25,19 @@ def make_system(before, after):
 def offline(system, variables, frames):
     """Encodes all frames, then steps with windows taken from all of them."""
     before, after = system.window_before, system.window_after
-    pyramid = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
+    features = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
     memory = system.apply(variables, 5, method="init_memory")
     outputs = []
     for query in range(len(frames)):
         wanted = np.arange(query - before, query + after + 1)
         exists = (wanted >= 0) & (wanted < len(frames))
-        levels = tuple(x[wanted.clip(0, len(frames) - 1)] for x in pyramid)
+
+        def cut(x, wanted=wanted, exists=exists):
+            there = exists.reshape(-1, *[1] * (x.ndim - 1))
+            return jnp.where(there, x[wanted.clip(0, len(frames) - 1)], jnp.nan)
+
         window = Window(
-            features=tuple(jnp.where(exists[:, None, None, None], x, jnp.nan) for x in levels),
+            features=jax.tree.map(cut, features),
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
             scale=jnp.float32(SCALE),

@@ -169,6 +169,15 @@ def test_detections_without_a_free_slot_are_dropped_and_counted():
     np.testing.assert_array_equal(memory.boxes, boxes[:3])
 
 
+def test_class_scores_pass_through_where_there_are_some():
+    frame = make_detections([[0, 0, 10, 10]], [0.9], [3], [[8.0, 0]], 2)
+    memory = TRACKER.init_memory(4, 2)
+    assert TRACKER.step(memory, frame)[1].class_scores is None
+    every = jnp.arange(6.0).reshape(2, 3)
+    output = TRACKER.step(memory, frame.replace(class_scores=every))[1]
+    np.testing.assert_array_equal(output.class_scores, every)
+
+
 def test_an_empty_frame_changes_nothing():
     frame = make_detections([[0, 0, 10, 10]], [0.9], [3], [[8.0, 0]], 2)
     empty = make_detections(np.zeros((0, 4)), [], [], np.zeros((0, 2)), 2, fill=np.nan)
