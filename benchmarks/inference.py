@@ -33,8 +33,8 @@ from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.compilation import PRECISIONS
+from ovis_jax.program.start import start
 from ovis_jax.structures import FrameOutput, Window
 
 SIZE = (1280, 720)
@@ -58,9 +58,7 @@ def main() -> None:
     parser.add_argument("--output", type=pathlib.Path, help="file for the numbers, JSON")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
-    keep_compiled_programs()
-    multiply_with(options.matmul_precision)
-    keep_freed_memory()
+    start(options.matmul_precision)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = write_clip(pathlib.Path(folder), options.frames)
@@ -177,16 +175,15 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
     pyramid = tuple(x[:1] for x in encode())
     count = system.window_before + 1 + system.window_after
     window = Window(
-        pyramid=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
+        features=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
         valid=np.ones(count, bool),
         image_size=size,
         scale=np.float32(geometry.scale),
-        is_first=np.array(True),
     )
     tracks = config.capacity.tracks
     step = stage("step", system.apply(variables, tracks, method="init_memory"), window)
     number = 1 if system.calibration is None else max(count - 1, 1)
-    references = tuple(x[:number] for x in window.pyramid)
+    references = tuple(x[:number] for x in window.features)
     calibrate = stage("calibrate", references, references)
     stages = importlib.import_module(f"benchmarks.stages.{config.model.system}").stages
     parts = {"calibrate": calibrate} | stages(stage, window, pyramid, calibrate())

@@ -42,7 +42,7 @@ from benchmarks.alternatives.input_alternatives import (
     torch_batches,
 )
 from benchmarks.inputs.blobs import ragged_mask
-from configs import common
+from configs.parts.data import data as data_settings
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.transforms import resize_image, transform_image
@@ -58,7 +58,7 @@ WIDTH, HEIGHT = 1920, 1080
 NUM_VIDEOS, NUM_FRAMES, NUM_OBJECTS = 6, 12, 4
 CAPACITY = 8
 SEED = 0
-DATA = common.data()
+DATA = data_settings()
 OURS = ("ours, raw folder", "ours, raw folder, halved decoding", "ours, prepared records")
 OTHERS = {
     "OpenCV + pycocotools": opencv_batches,
@@ -163,7 +163,7 @@ def time_loader(name: str, folder: pathlib.Path, seconds: float) -> dict[str, fl
 
 def data_config(folder: pathlib.Path, *, prepared: bool) -> ConfigDict:
     """The configuration of the full-size models, with this data."""
-    data = common.data()
+    data = data_settings()
     data.train_annotations = str(folder / "download/annotations_train.json")
     data.train_images = str(folder / "download/train")
     if prepared:

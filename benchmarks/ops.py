@@ -19,11 +19,12 @@ import numpy as np
 
 from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.roofline import Device, Work, best_time, measure_device
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
-from ovis_jax.program.compilation import PRECISIONS, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.compilation import PRECISIONS
+from ovis_jax.program.start import start
 
 STRIDES = (4, 8, 16, 32)
 DILATION = 2
@@ -77,8 +78,7 @@ def main() -> None:
     parser.add_argument("--matmul-precision", choices=PRECISIONS, default="highest")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
-    keep_freed_memory()
-    multiply_with(options.matmul_precision)
+    start(options.matmul_precision)
     size, device = SIZES[options.size], measure_device()
     print(f"{options.size}: {size} on {jax.devices()[0].device_kind}, {device}")
     for operation in operations(size):
@@ -311,7 +311,7 @@ def roi_aligns(size: int) -> dict[str, Callable]:
     """Ways to pool RoIs."""
 
     def package(pyramid, boxes):
-        return roi_align(pyramid, STRIDES, boxes, size, inclusive=True)
+        return roi_align(pyramid, STRIDES, boxes, size, convention=INCLUSIVE)
 
     def matrices(pyramid, boxes):
         return interpolation_matrices(pyramid, boxes, size)
@@ -327,7 +327,7 @@ def roi_aligns(size: int) -> dict[str, Callable]:
 
 def interpolation_matrices(pyramid, boxes, size: int):
     """Two dense products on every level; zeros for the RoIs of other levels."""
-    levels = assign_levels(boxes, len(pyramid), inclusive=True)
+    levels = assign_levels(boxes, len(pyramid), convention=INCLUSIVE)
     total = 0
     for i, (features, stride) in enumerate(zip(pyramid, STRIDES, strict=True)):
         height, width, _ = features.shape

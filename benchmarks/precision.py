@@ -17,8 +17,7 @@ from ml_collections import ConfigDict
 from ovis_jax.evaluation import evaluate, match_details, match_results
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.predict import predict
-from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import restore_model
 
@@ -32,10 +31,8 @@ def main() -> None:
     parser.add_argument("--annotations", help="of other videos")
     parser.add_argument("--images", help="folder of their frames")
     options = parser.parse_args()
-    keep_compiled_programs()
-    keep_freed_memory()
     config = ConfigDict(json.loads((options.workdir / "config.json").read_text()))
-    multiply_with(config.matmul_precision)
+    start(config.matmul_precision)
     workdir = Workdir(options.workdir, json.loads(config.to_json()))
     if options.annotations:
         config.data.update(eval_annotations=options.annotations, eval_images=options.images)

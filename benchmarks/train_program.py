@@ -11,6 +11,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import FramePairs, Instances
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh, replicate
@@ -145,8 +146,9 @@ class TrainProgram:
         def backward(params, constants, batch, key):
             def total_loss(params):
                 variables = {"params": params} | constants
-                losses, _ = self._system.apply(variables, batch, key, method="losses")
-                return sum(losses.values())
+                keys = RowKeys.of(key, num_pairs)
+                losses, _ = self._system.apply(variables, batch, keys, method="losses")
+                return sum(loss.value for loss in losses.values())
 
             return jax.vjp(total_loss, params)[1]
 

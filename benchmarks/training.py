@@ -30,10 +30,10 @@ from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.videos.samples import TrainingData
-from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.compilation import PRECISIONS
+from ovis_jax.program.start import start
 from ovis_jax.structures import FramePairs
-from ovis_jax.training.hooks import Stopwatch
+from ovis_jax.training.progress import Stopwatch
 from ovis_jax.training.sharding import split_batch
 
 LOADED_AHEAD = 5  # batches, at most
@@ -64,9 +64,7 @@ def main() -> None:
     parser.add_argument("--skip-data", action="store_true")
     parser.add_argument("--skip-torch", action="store_true")
     options = parser.parse_args()
-    keep_compiled_programs()
-    multiply_with(options.matmul_precision)
-    keep_freed_memory()
+    start(options.matmul_precision)
     config = load_config(options.config)
     config.model.update(dtype=options.dtype, rematerialise=options.rematerialise)
     config.train.microbatches = options.microbatches

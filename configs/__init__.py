@@ -1,1 +1,1 @@
-"""Runnable set-ups, one per file; `common` holds the shared defaults."""
+"""Runnable set-ups, one per file; `parts` holds what they share."""

@@ -4,13 +4,14 @@ No code of CSipMask was published. What is calibrated and how references are ave
 package's reading of the paper; `config.model.references` has its choices.
 """
 
-from configs import common, sipmask_r50_ovis
+from configs.parts.calibration import calibration
+from configs.parts.sipmask import sipmask_r50
 
 
 def get_config():
     """Returns the locked configuration."""
-    config = sipmask_r50_ovis.sipmask_r50()
+    config = sipmask_r50()
     config.data.reference_sampling = "window"
-    config.model.calibration = common.calibration()
+    config.model.calibration = calibration()
     config.predict.reference_window = 5  # frames on either side, outputs averaged
     return config.lock()

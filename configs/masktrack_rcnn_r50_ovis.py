@@ -1,8 +1,8 @@
 """MaskTrack R-CNN, ResNet-50-FPN, OVIS: the baseline without feature calibration."""
 
-from configs import common
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 
 
 def get_config():
     """Returns the locked configuration."""
-    return common.masktrack_rcnn_r50().lock()
+    return mask_track_rcnn_r50().lock()

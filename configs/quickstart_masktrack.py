@@ -1,8 +1,8 @@
 """MaskTrack R-CNN at the size of `quickstart`: the comparison without calibration."""
 
-from configs import quickstart
+from configs.parts import quickstart
 
 
 def get_config():
     """Returns the locked configuration."""
-    return quickstart.masktrack().lock()
+    return quickstart.mask_track_rcnn().lock()

@@ -1,1 +1,1 @@
-"""One question of the paper per file; `runner` trains, evaluates and prints."""
+"""One question of the paper per file; `harness` trains, measures and prints."""

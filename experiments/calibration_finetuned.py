@@ -4,7 +4,9 @@ A detector is trained without calibration; then it is trained further, once as i
 calibration added, for equally many steps.
 """
 
-from experiments.runner import Run, main
+from experiments.harness.main import main
+from experiments.harness.measures import AP_BY_OCCLUSION, linked
+from experiments.harness.runs import Run
 
 QUESTION = "Training a MaskTrack R-CNN further, with and without calibration, on Occluded Shapes."
 FURTHER = {
@@ -17,7 +19,7 @@ RUNS = [
     Run("masktrack", "quickstart_masktrack", FURTHER),
     Run("cmasktrack", "quickstart", FURTHER | {"train.fresh": "('calibration',)"}),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked", "AP_HO, linked")
+MEASURES = (*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO"))
 
 if __name__ == "__main__":
-    main(QUESTION, RUNS, COLUMNS)
+    main(QUESTION, RUNS, MEASURES)

@@ -4,7 +4,9 @@ The first three runs share their weights and differ in what is averaged over the
 other two are trained as they predict.
 """
 
-from experiments.runner import Run, main
+from experiments.harness.main import main
+from experiments.harness.measures import AP_BY_OCCLUSION, linked
+from experiments.harness.runs import Run
 
 QUESTION = "CSipMask and its open choices, on Occluded Shapes."
 TRAINED = {"train.init_checkpoint": "{workdir}/csipmask-seed{seed}/checkpoints"}
@@ -33,7 +35,7 @@ RUNS = [
         {"model.references.basis_calibrated": False},
     ),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked")
+MEASURES = (*AP_BY_OCCLUSION, linked("AP"))
 
 if __name__ == "__main__":
-    main(QUESTION, RUNS, COLUMNS)
+    main(QUESTION, RUNS, MEASURES)

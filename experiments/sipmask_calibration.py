@@ -1,6 +1,8 @@
 """Does temporal feature calibration help one-stage detectors too? (paper, Table 3)."""
 
-from experiments.runner import Run, main
+from experiments.harness.main import main
+from experiments.harness.measures import AP_BY_OCCLUSION, linked
+from experiments.harness.runs import Run
 
 QUESTION = "Two detectors with and without temporal feature calibration, on Occluded Shapes."
 RUNS = [
@@ -9,7 +11,7 @@ RUNS = [
     Run("sipmask", "quickstart_sipmask"),
     Run("csipmask", "quickstart_csipmask"),
 ]
-COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AP, linked", "AP_HO, linked")
+MEASURES = (*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO"))
 
 if __name__ == "__main__":
-    main(QUESTION, RUNS, COLUMNS)
+    main(QUESTION, RUNS, MEASURES)

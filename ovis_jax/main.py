@@ -14,11 +14,10 @@ from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.predict import check_categories, predict
 from ovis_jax.program import cluster, command_line
-from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import restore_model, train
-from ovis_jax.training.hooks import Diverged
+from ovis_jax.training.metrics import Diverged
 from ovis_jax.visualization.overlays import write_overlays
 
 MODES = ("train", "evaluate", "predict", "train_and_evaluate")
@@ -37,8 +36,7 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 def main() -> None:
     """Does what the flags say, alone or as one process of a cluster."""
-    keep_compiled_programs()
-    keep_freed_memory()
+    start(_CONFIG.value.matmul_precision)
     addresses = _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
     if not _DISTRIBUTED.value and addresses == (None, None, None):
         return run()
@@ -52,7 +50,6 @@ def main() -> None:
 def run() -> None:
     """Trains, predicts and evaluates, as the mode says."""
     config, mode = _CONFIG.value, _MODE.value
-    multiply_with(config.matmul_precision)
     workdir = Workdir(_WORKDIR.value, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)
     if mode in ("train", "train_and_evaluate"):

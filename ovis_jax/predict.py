@@ -68,9 +68,15 @@ def predict(
     annotations.check_frames(config.data.eval_images)
     videos = cluster.own_share(annotations.videos)
     category_ids = [category.id for category in annotations.categories]
+    tracks = track_videos(system, variables, videos, config)
     shares = [
-        {"records": t.tracklets.records(video.id, video.length, category_ids), "lost": t.overflow}
-        for video, t in zip(videos, track_videos(system, variables, videos, config), strict=True)
+        {
+            "records": own.tracklets.records(
+                video.id, video.length, category_ids, system.track_rule
+            ),
+            "lost": own.overflow,
+        }
+        for video, own in zip(videos, tracks, strict=True)
     ]
     shares = cluster.gather_shares(shares)
     found = Prediction(
@@ -160,10 +166,16 @@ def run_video(
     tracks: VideoTracks,
     host: HostThread,
 ) -> None:
-    """Sends the frames of one video through a stream; `host` adds the outputs to `tracks`."""
+    """Sends the frames of one video through a stream; `host` adds its outputs to `tracks`.
+
+    At the end the system finishes the tracks.
+    """
     image_size = (geometry.height, geometry.width)
-    for chunk in stream(frames, image_size, geometry.scale):
+    outputs = stream(frames, image_size, geometry.scale)
+    for chunk in outputs:
         host.submit(tracks.add, chunk)
+    if outputs.memory is not None:
+        host.submit(tracks.finish, stream.finish, outputs.memory)
 
 
 def counted(frames: Iterable[np.ndarray], progress: tqdm) -> Iterator[np.ndarray]:

@@ -4,14 +4,17 @@ Every per-item field has a fixed capacity and comes with `valid`. What stands in
 unspecified (it may be NaN) and reaches no result and no gradient.
 
 Boxes are `(x1, y1, x2, y2)`. Leading batch axes are allowed everywhere and written `...`.
-Axis letters: B batch, N instances, P proposals, D detections, M memory slots, K classes,
-E embedding.
+Axis letters: B batch, N instances, P proposals, D detections, K classes, E embedding.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax
 import jax
+
+Features = Any  # a pytree of arrays that share their leading axes, such as the levels of a pyramid
 
 
 @flax.struct.dataclass
@@ -78,18 +81,16 @@ class Window:
     """Encoded frames t-before ... t+after around query frame t of one video.
 
     Attributes:
-      pyramid: tuple of levels, each [before + 1 + after, h, w, C].
+      features: what the system's `encode` gives, each array [before + 1 + after, ...].
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
       scale: [] float32, resized pixels per original pixel.
-      is_first: [] bool: t is the first frame of its video.
     """
 
-    pyramid: tuple[jax.Array, ...]
+    features: Features
     valid: jax.Array
     image_size: jax.Array
     scale: jax.Array
-    is_first: jax.Array
 
 
 @flax.struct.dataclass
@@ -107,6 +108,7 @@ class Detections:
         detection's own box or, where masks are drawn on the whole frame, a common one.
       valid: [..., D] bool; valid slots come first.
       overflow: [...] int32, candidates that were lost because a capacity was too small.
+      class_scores: [..., D, K] float32, as in `FrameOutput`.
     """
 
     boxes: jax.Array
@@ -117,25 +119,7 @@ class Detections:
     mask_boxes: jax.Array
     valid: jax.Array
     overflow: jax.Array
-
-
-@flax.struct.dataclass
-class TrackMemory:
-    """Objects of one video seen so far. An object's slot number is its identity.
-
-    Attributes:
-      boxes: [M, 4] float32, last known, pixels of the original frame.
-      labels: [M] int32, of the object's first detection.
-      embeddings: [M, E] float32, last known.
-      count: [] int32, occupied slots; slots `0 .. count - 1` are valid.
-      overflow: [] int32, detections dropped because no slot was free.
-    """
-
-    boxes: jax.Array
-    labels: jax.Array
-    embeddings: jax.Array
-    count: jax.Array
-    overflow: jax.Array
+    class_scores: jax.Array | None = None
 
 
 @flax.struct.dataclass
@@ -144,13 +128,15 @@ class FrameOutput:
 
     Attributes:
       ids: [..., D] int32, identity within the video; unique among the valid slots of a frame.
-      scores: [..., D] float32.
+      scores: [..., D] float32; what they mean is between a system and its track rule.
       labels: [..., D] int32 in [0, K).
       boxes: [..., D, 4] float32, pixels of the original frame.
       mask_logits: [..., D, h, w] float32, on a grid over the mask box.
       mask_boxes: [..., D, 4] float32, as in `Detections`.
       valid: [..., D] bool.
       overflow: [...] int32, objects lost to a capacity in this frame.
+      class_scores: [..., D, K] float32 for a track rule that reads them; None, which costs nothing,
+        for all others.
     """
 
     ids: jax.Array
@@ -161,3 +147,4 @@ class FrameOutput:
     mask_boxes: jax.Array
     valid: jax.Array
     overflow: jax.Array
+    class_scores: jax.Array | None = None

@@ -21,8 +21,10 @@ from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import cluster
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import FramePairs
-from ovis_jax.training import hooks
+from ovis_jax.training.interruption import StopSignal
+from ovis_jax.training.metrics import MetricsBuffer
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
+from ovis_jax.training.progress import EventWriter, ProgressLine, Stopwatch
 from ovis_jax.training.run_length import check_same_past, make_schedule, run_length
 from ovis_jax.training.sharding import (
     check_batch_size,
@@ -239,14 +241,14 @@ def run_steps(
     """Steps until the end or SIGTERM; logs and saves on the way and saves at the end."""
     settings = run.config.train
     first_step, shown = int(state.step), cluster.is_first()
-    writer = hooks.EventWriter(events, first_step, enabled=shown)
-    progress = hooks.ProgressLine(first_step, run.num_steps, shown=shown)
+    writer = EventWriter(events, first_step, enabled=shown)
+    progress = ProgressLine(first_step, run.num_steps, shown=shown)
     writer.scalars(first_step, {"dropped_objects": run.data.num_dropped})
-    metrics, stopwatch = hooks.MetricsBuffer(run.data.describe), hooks.Stopwatch()
+    metrics, stopwatch = MetricsBuffer(run.data.describe), Stopwatch()
     with (
         contextlib.closing(writer),
         contextlib.closing(progress),
-        hooks.StopSignal() as stop,
+        StopSignal() as stop,
     ):
         for step in range(first_step + 1, run.num_steps + 1):
             rows = stopwatch.next_batch(batches)

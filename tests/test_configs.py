@@ -47,3 +47,12 @@ def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(r
             value = ast.literal_eval(value)  # as the command line reads it
         config.update_from_flattened_dict({field: value})
     assert traverse_util.flatten_dict(build_model(config)[1]["params"])
+
+
+def test_ioutracker_plus_has_the_parameters_of_the_detector_whose_checkpoints_it_reads():
+    own, detector = (
+        build_model(load(name))[1]
+        for name in ("ioutracker_plus_quickstart", "quickstart_masktrack")
+    )
+    shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), shapes) for shapes in (own, detector)]
+    assert shapes[0] == shapes[1]

@@ -17,6 +17,7 @@ from ovis_jax import main, train
 from ovis_jax.checkpoints.store import CheckpointStore, save_variables
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program import command_line
+from ovis_jax.program.compilation import multiply_with
 from ovis_jax.program.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -50,7 +51,7 @@ def failure(monkeypatch, capsys):
         forget_flags()
         monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])
         monkeypatch.setattr(command_line, "start_logging", lambda: None)
-        monkeypatch.setattr(main, "keep_compiled_programs", lambda: None)
+        monkeypatch.setattr(main, "start", multiply_with)
         monkeypatch.setattr(train, "init_variables", zero_variables)
         with pytest.raises(SystemExit) as end:
             command_line.run(main.main)

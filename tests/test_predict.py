@@ -8,7 +8,7 @@ from absl import logging
 from tiny_ovis import write_tiny_ovis
 from toy_system import ToySystem, toy_variables
 
-from configs import common
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax import predict
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
@@ -18,7 +18,7 @@ from ovis_jax.main import metrics_during_training
 
 def setup(folder, **system):
     """Config, annotations, toy system and its variables for a tiny data set on disk."""
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.data = write_tiny_ovis(folder)
     config.model.num_classes = 2
     config.capacity.tracks = 5
@@ -65,6 +65,24 @@ def test_images_in_memory_give_the_tracks_of_the_same_frames_on_disk(tmp_path):
     tracks = predict.predict_images(system, variables, images, size, config)
     own = [r for r in records if r["video_id"] == video.id]
     assert tracks.tracklets.records(video.id, video.length, [3, 7]) == own
+
+
+def test_records_follow_the_track_rule_and_the_finish_of_the_system(tmp_path):
+    class LastTrack(ToySystem):
+        def finish(self, memory, tracks):
+            assert memory.count >= 100  # the toy counts frames from there
+            return tracks[-1:]
+
+    config, annotations, system, variables = setup(tmp_path)
+    plain = predict.predict(system, variables, annotations, config, None).records
+    system = LastTrack(track_rule=lambda track: [(0.25, 0), (len(track), 1)])
+    records = predict.predict(system, variables, annotations, config, None).records
+    for video in annotations.videos:
+        last = [r["segmentations"] for r in plain if r["video_id"] == video.id][-1]
+        seen = sum(mask is not None for mask in last)
+        want = [(3, 0.25, last), (7, seen, last)]
+        own = [r for r in records if r["video_id"] == video.id]
+        assert [(r["category_id"], r["score"], r["segmentations"]) for r in own] == want
 
 
 def test_a_truncated_frame_is_named_and_nothing_is_written(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from pycocotools import mask as coco
 
-from configs import common
+from configs.parts.data import data as data_settings
 
 CATEGORIES = [{"id": 7, "name": "green"}, {"id": 3, "name": "red"}]  # not in the order of their ids
 COLOURS = {3: (230, 20, 20), 7: (20, 220, 20)}
@@ -45,7 +45,7 @@ def write_tiny_ovis(folder: pathlib.Path, *, frames: int = 6) -> ConfigDict:
 
 def tiny_config(annotations: pathlib.Path, images: pathlib.Path) -> ConfigDict:
     """The shared defaults, at 48x32 pixels."""
-    data = common.data()
+    data = data_settings()
     data.train_annotations = data.eval_annotations = str(annotations)
     data.train_images = data.eval_images = str(images)
     data.image_scale = (48, 32)

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.structures import FrameOutput, TrackMemory
+from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.cues import TrackMemory
+from ovis_jax.tracking.rules import TrackRule, mean_and_majority
 
 
 class ToySystem(nn.Module):
@@ -13,28 +15,33 @@ class ToySystem(nn.Module):
     window_before: int = 0
     window_after: int = 0
     detections: int = 3
+    track_rule: TrackRule = mean_and_majority
 
     @nn.compact
     def encode(self, frames, image_size):
         weight = self.param("weight", nn.initializers.constant(0.5), ())
         fine = (frames[:, ::4, ::4] / 255 - 0.5) * weight
-        return fine, fine[:, ::2, ::2]
+        return {"maps": (fine, fine[:, ::2, ::2]), "vector": fine.mean((1, 2))}
 
     def init_memory(self, capacity):
         return TrackMemory(
             boxes=jnp.zeros((capacity, 4)),
             labels=jnp.zeros(capacity, jnp.int32),
             embeddings=jnp.zeros((capacity, 2)),
-            count=jnp.zeros((), jnp.int32),
+            count=jnp.full((), 100, jnp.int32),
             overflow=jnp.zeros((), jnp.int32),
         )
 
     def step(self, memory, window):
-        exists = window.valid[:, None, None, None]
-        levels = [jnp.where(exists, x, 0).mean((1, 2, 3)) for x in window.pyramid]
+
+        def level(x):
+            exists = window.valid.reshape(-1, *[1] * (x.ndim - 1))
+            return jnp.where(exists, x, 0).mean(tuple(range(1, x.ndim)))
+
+        levels = jax.tree.leaves(jax.tree.map(level, window.features))
         place = jnp.arange(1, len(window.valid) + 1)
         summary = sum((level * place).sum() for level in levels)
-        count = jnp.where(window.is_first, 100, memory.count) + 1
+        count = memory.count + 1
         memory = memory.replace(count=count, embeddings=memory.embeddings + summary)
         slots = jnp.arange(self.detections)
         return memory, FrameOutput(
@@ -47,6 +54,10 @@ class ToySystem(nn.Module):
             valid=slots < count % 3,
             overflow=window.valid.sum(),
         )
+
+    @nn.nowrap
+    def finish(self, memory, tracks):
+        return tracks
 
     def _box(self, window):
         """The upper left quarter of the original frame."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ovis_jax.models.systems.calibrated import Pyramid
+from ovis_jax.models.systems.online import Pyramid
 from ovis_jax.structures import Window
 
 

@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput
 from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.rules import Track
 from ovis_jax.tracking.tracklets import Tracklets
 
 _MAX_WAITING = 2  # chunks on the device or waiting for the thread; more would only fill memory
@@ -47,15 +49,20 @@ class VideoTracks:
                 objects = jax.tree.map(lambda x, i=slot: x[i], frames)
                 self._add_frame(chunk.first_frame + slot, objects, np.flatnonzero(valid))
 
+    def finish(self, finish: Callable[[Any, list[Track]], list[Track]], memory: Any) -> None:
+        """Lets a system finish the tracks, from the memory that the video left behind."""
+        memory = jax.device_get(memory)
+        self.tracklets.finish(lambda tracks: finish(memory, tracks))
+
     def _add_frame(self, frame: int, objects: FrameOutput, kept: np.ndarray) -> None:
         boxes = pixel_boxes(objects.mask_boxes[kept], self._scale)
         masks = [
             paste_mask(logits, box, self._height, self._width)
             for logits, box in zip(objects.mask_logits[kept], boxes, strict=True)
         ]
-        self.tracklets.add(
-            frame, objects.ids[kept], objects.scores[kept], objects.labels[kept], masks
-        )
+        ids, scores, labels = (x[kept] for x in (objects.ids, objects.scores, objects.labels))
+        every = None if objects.class_scores is None else objects.class_scores[kept]
+        self.tracklets.add(frame, ids, scores, labels, masks, every)
 
 
 class HostThread:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
 
 import flax
 import jax
@@ -14,7 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from ovis_jax.inference import window as windows
-from ovis_jax.structures import FrameOutput, TrackMemory, Window
+from ovis_jax.structures import Features, FrameOutput, Window
 
 
 @flax.struct.dataclass
@@ -23,13 +24,11 @@ class VideoState:
 
     Attributes:
       buffer: the last `before + after` encoded frames.
-      memory: the system's memory.
-      num_queries: [] int32, frames that were queries already.
+      memory: the system's memory, any pytree.
     """
 
     buffer: windows.EncodedFrames
-    memory: TrackMemory
-    num_queries: jax.Array
+    memory: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +47,33 @@ class ChunkOutput:
     frames: FrameOutput
 
 
+class VideoOutputs:
+    """The outputs of one video in the order of its frames; they can be read once.
+
+    Attributes:
+      memory: the system's memory after the video, on the device, once all outputs have been read;
+        None before, and if there are none.
+    """
+
+    def __init__(self, chunks: Generator[ChunkOutput, None, Any]):
+        """Outputs that a generator yields, which returns the memory."""
+        self.memory = None
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[ChunkOutput]:
+        """Yields the chunks."""
+        self.memory = yield from self._chunks
+
+
 class VideoStream:
     """Runs a system over videos of any length, chunk by chunk.
 
     Every frame passes `encode` once, `chunk` frames together. A frame becomes the query as soon as
     the frames after it that its window needs are encoded, so outputs lag `window_after` frames.
     The numbers do not depend on `chunk`.
+
+    Attributes:
+      finish: the system's `finish(memory, tracks)`.
     """
 
     def __init__(self, system: nn.Module, variables: dict, *, chunk: int, tracks: int):
@@ -61,13 +81,15 @@ class VideoStream:
 
         Args:
           system: module with `encode(frames [B, H, W, 3] uint8, image_size [B, 2])`,
-            `init_memory(tracks)`, `step(memory, window)`, `window_before` and `window_after`.
+            `init_memory(tracks)`, `step(memory, window)`, `finish(memory, tracks)`,
+            `window_before` and `window_after`.
           variables: the system's variables.
           chunk: frames encoded together.
           tracks: capacity of the track memory.
         """
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
+        self.finish = system.finish
         self._variables = variables
         self._chunk = chunk
         self._after = system.window_after
@@ -83,34 +105,40 @@ class VideoStream:
 
     def __call__(
         self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
-    ) -> Iterator[ChunkOutput]:
-        """Yields the outputs of one video in the order of its frames.
+    ) -> VideoOutputs:
+        """The outputs of one video in the order of its frames.
 
-        Results are yielded before they are computed: reading them waits for the device.
+        They are yielded before they are computed: reading them waits for the device.
 
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
           scale: resized pixels per original pixel.
         """
+        return VideoOutputs(self._outputs(frames, image_size, scale))
+
+    def _outputs(
+        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+    ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
         scale = np.float32(scale)
         sizes = np.tile(size, (self._chunk, 1))
-        state, pyramid = None, None
+        state, features = None, None
         num_frames, first_query = 0, -self._after
         for images, exists in _chunks(frames, self._chunk):
-            pyramid = self._encode(self._variables, images, sizes)
-            state = self._start(self._variables, pyramid) if state is None else state
-            encoded = windows.EncodedFrames(pyramid=pyramid, exists=exists)
+            features = self._encode(self._variables, images, sizes)
+            state = self._start(self._variables, features) if state is None else state
+            encoded = windows.EncodedFrames(features=features, exists=exists)
             state, output = self._advance(self._variables, state, encoded, size, scale)
             num_frames += int(exists.sum())
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
         while 0 < num_frames > first_query:  # the last queries wait for frames that never come
-            encoded = windows.EncodedFrames(pyramid=pyramid, exists=np.zeros(self._chunk, bool))
+            encoded = windows.EncodedFrames(features=features, exists=np.zeros(self._chunk, bool))
             state, output = self._advance(self._variables, state, encoded, size, scale)
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
+        return None if state is None else state.memory
 
     def _chunk_output(self, first: int, num_frames: int, output: FrameOutput) -> ChunkOutput:
         stop = max(0, min(first + self._chunk, num_frames))
@@ -130,12 +158,11 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarra
         yield np.stack(group + padding), np.arange(size) < len(group)
 
 
-def _start(system: nn.Module, tracks: int, variables: dict, pyramid: windows.Pyramid) -> VideoState:
-    """State before the first frame of a video whose chunks are encoded to `pyramid`."""
+def _start(system: nn.Module, tracks: int, variables: dict, features: Features) -> VideoState:
+    """State before the first frame of a video whose chunks are encoded to `features`."""
     return VideoState(
-        buffer=windows.empty_frames(pyramid, system.window_before + system.window_after),
+        buffer=windows.empty_frames(features, system.window_before + system.window_after),
         memory=system.apply(variables, tracks, method="init_memory"),
-        num_queries=jnp.zeros((), jnp.int32),
     )
 
 
@@ -157,27 +184,24 @@ def _advance(
     def step(memory, window):
         return system.apply(variables, memory, window, method="step")
 
-    def query(carry, slot):
-        memory, num_queries = carry
+    def query(memory, slot):
         around = windows.cut(frames, slot, before + 1 + after)
         window = Window(
-            pyramid=around.pyramid,
+            features=around.features,
             valid=around.exists,
             image_size=image_size,
             scale=scale,
-            is_first=num_queries == 0,
         )
         exists = around.exists[before]
-        memory, output = jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)
-        return (memory, num_queries + exists), output
+        return jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)
 
     slots = jnp.arange(len(encoded.exists))
-    (memory, num_queries), outputs = jax.lax.scan(query, (state.memory, state.num_queries), slots)
+    memory, outputs = jax.lax.scan(query, state.memory, slots)
     buffer = windows.last(frames, before + after)
-    return VideoState(buffer=buffer, memory=memory, num_queries=num_queries), outputs
+    return VideoState(buffer=buffer, memory=memory), outputs
 
 
-def _skip(step, memory: TrackMemory, window: Window) -> tuple[TrackMemory, FrameOutput]:
+def _skip(step, memory: Any, window: Window) -> tuple[Any, FrameOutput]:
     """What `step` returns where there is no frame: the memory as it was and nothing valid."""
     _, output = jax.eval_shape(step, memory, window)
     return memory, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), output)

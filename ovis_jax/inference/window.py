@@ -4,7 +4,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-Pyramid = tuple[jax.Array, ...]
+from ovis_jax.structures import Features
 
 
 @flax.struct.dataclass
@@ -12,23 +12,23 @@ class EncodedFrames:
     """Consecutive encoded frames of one video; frames beyond its ends stand there as not existing.
 
     Attributes:
-      pyramid: tuple of levels, each [T, h, w, C]; anything where a frame does not exist.
+      features: arrays [T, ...] each; anything where a frame does not exist.
       exists: [T] bool.
     """
 
-    pyramid: Pyramid
+    features: Features
     exists: jax.Array
 
 
-def empty_frames(pyramid: Pyramid, count: int) -> EncodedFrames:
+def empty_frames(features: Features, count: int) -> EncodedFrames:
     """Frames before the start of a video.
 
     Args:
-      pyramid: levels [T, h, w, C] (or their shapes) of the frames that will follow; T is not used.
+      features: those [T, ...] (or their shapes) of the frames that will follow; T is not used.
       count: number of frames, `before + after` for a window's buffer.
     """
-    levels = tuple(jnp.zeros((count, *x.shape[1:]), x.dtype) for x in pyramid)
-    return EncodedFrames(pyramid=levels, exists=jnp.zeros(count, bool))
+    empty = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), features)
+    return EncodedFrames(features=empty, exists=jnp.zeros(count, bool))
 
 
 def append(buffer: EncodedFrames, frames: EncodedFrames) -> EncodedFrames:

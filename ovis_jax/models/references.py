@@ -1,39 +1,85 @@
-"""The reference frames of a query, and the mean of what each of them gives."""
+"""The reference frames of a query, calibration with them, and the mean of what each of them gives.
+
+Source: paper, section 4.
+"""
+
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.structures import Window
+from ovis_jax.structures import Features, Window
 
 AVERAGES = ("logits", "probs")
 
+Pyramid = tuple[jax.Array, ...]
+Calibration = Callable[[Pyramid, Pyramid], Pyramid]
 
-def window_references(window: Window, center: int) -> tuple[list[jax.Array], jax.Array]:
+
+def calibrate(
+    calibration: Calibration | None, query: Sequence[jax.Array], reference: Sequence[jax.Array]
+) -> Pyramid:
+    """The calibrated levels [B, h, w, C] of a query; without calibration these are the query's."""
+    query, reference = tuple(query), tuple(reference)
+    return query if calibration is None else calibration(query, reference)
+
+
+def calibrate_window(
+    calibration: Calibration | None, window: Window, center: int
+) -> tuple[Pyramid, jax.Array]:
+    """Levels [F, h, w, C] of a query, calibrated with the F references in its window.
+
+    References that do not exist weigh nothing. A frame without any (a one-frame video, or a window
+    of one frame) is its own. Without calibration the query stands alone, and F is 1.
+
+    Args:
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
+      window: its features are the levels to calibrate.
+      center: number of the query frame in it.
+
+    Returns:
+      The levels, and weights [F] that add up to 1.
+    """
+    query = query_features(window, center)
+    if calibration is None:
+        return query, jnp.ones(1)
+    reference, weights = window_references(window, center)
+    queries = [jnp.broadcast_to(x, (len(weights), *x.shape[1:])) for x in query]
+    return calibrate(calibration, queries, reference), weights
+
+
+def query_features(window: Window, center: int) -> Features:
+    """The features [1, ...] of the query frame, which stands at `center` of a window."""
+    return jax.tree.map(lambda x: x[center][None], window.features)
+
+
+def window_references(window: Window, center: int) -> tuple[Features, jax.Array]:
     """The reference frames of a window, all but the query at `center`.
 
     A frame without any reference (a one-frame video, or a window of one frame) is its own
     reference.
 
     Args:
-      window: pyramid of [T, h, w, C], valid [T].
+      window: features of [T, ...], valid [T].
       center: number of the query frame in it.
 
     Returns:
-      Levels [F, h, w, C], zero where a reference does not exist, and weights [F] that add up to 1
+      Features [F, ...], zero where a reference does not exist, and weights [F] that add up to 1
       over those that do.
     """
     if len(window.valid) == 1:
-        return list(window.pyramid), jnp.ones(1)
+        return window.features, jnp.ones(1)
     others = np.delete(np.arange(len(window.valid)), center)
     exists = window.valid[others]
     alone = ~exists.any()
     exists = exists.at[0].set(exists[0] | alone)
-    levels = [
-        x[others].at[0].set(jnp.where(alone, x[center], x[others[0]])) for x in window.pyramid
-    ]
-    levels = [jnp.where(exists[:, None, None, None], x, 0) for x in levels]
-    return levels, exists / exists.sum()
+
+    def references(x):
+        x = x[others].at[0].set(jnp.where(alone, x[center], x[others[0]]))
+        return jnp.where(exists.reshape(-1, *[1] * (x.ndim - 1)), x, 0)
+
+    return jax.tree.map(references, window.features), exists / exists.sum()
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops.boxes import box_areas, pairwise_iou
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.ops.points import distances_to_sides
 
 
@@ -32,7 +32,7 @@ def assign_by_iou(
     positive_iou: float,
     negative_iou: float,
     min_positive_iou: float,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> Assignment:
     """Assigns boxes to objects by overlap, as mmdetection 0.x does.
 
@@ -50,11 +50,11 @@ def assign_by_iou(
       positive_iou: see above.
       negative_iou: see above; at most `positive_iou`.
       min_positive_iou: see above.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
     """
     boxes = jnp.where(box_valid[:, None], boxes, 0)
     targets = jnp.where(target_valid[:, None], targets, 0)
-    iou = pairwise_iou(targets, boxes, inclusive=inclusive)  # [N, A]
+    iou = convention.iou(targets, boxes)  # [N, A]
     iou = jnp.where(target_valid[:, None] & box_valid, iou, -1)
     # Both rules compare for equality and must see the same rounding, so it is computed once.
     iou = jax.lax.optimization_barrier(iou)
@@ -101,7 +101,7 @@ def assign_points(
     inside = jnp.all((points > low) & (points < high), axis=-1)
     longest = distances_to_sides(points, targets[:, None]).max(axis=-1)
     fits = (longest >= ranges[:, 0]) & (longest <= ranges[:, 1])
-    area = box_areas(targets, inclusive=True)[:, None]
+    area = INCLUSIVE.areas(targets)[:, None]
     area = jnp.where(inside & fits & target_valid[:, None], area, jnp.inf)
     smallest = area.min(axis=0)
     positive = jnp.isfinite(smallest)

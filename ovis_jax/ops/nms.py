@@ -4,7 +4,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops.boxes import box_areas, pairwise_iou
+from ovis_jax.ops.boxes import EXCLUSIVE, BoxConvention
 
 
 def nms(
@@ -13,7 +13,7 @@ def nms(
     valid: jax.Array,
     iou_threshold: float,
     *,
-    inclusive: bool,
+    convention: BoxConvention,
     groups: jax.Array | None = None,
 ) -> jax.Array:
     """Exact greedy suppression: a box survives unless a better survivor overlaps it too much.
@@ -27,7 +27,7 @@ def nms(
       scores: [N]; of equal scores the lower index is better.
       valid: [N] bool; other slots neither survive nor suppress.
       iou_threshold: a box is suppressed by an IoU strictly above it.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
       groups: [N] int, boxes suppress only boxes of their own group; None: all are one group.
 
     Returns:
@@ -38,7 +38,7 @@ def nms(
     index = jnp.arange(len(scores))
     tie = (scores == scores[:, None]) & (index < index[:, None])
     better = (scores > scores[:, None]) | tie  # [box, rival]
-    rivals = better & valid & (pairwise_iou(boxes, boxes, inclusive=inclusive) > iou_threshold)
+    rivals = better & valid & (convention.iou(boxes, boxes) > iou_threshold)
     if groups is not None:
         rivals &= groups == groups[:, None]
 
@@ -112,8 +112,8 @@ def fast_nms(
 
 def _overlap_of_better(boxes: jax.Array) -> jax.Array:
     """Largest IoU [N] of each box [N, 4] with one before it; infinite if both are empty."""
-    iou = pairwise_iou(boxes, boxes, inclusive=False)
-    empty = box_areas(boxes, inclusive=False) == 0
+    iou = EXCLUSIVE.iou(boxes, boxes)
+    empty = EXCLUSIVE.areas(boxes) == 0
     iou = jnp.where(empty[:, None] & empty, jnp.inf, iou)
     order = jnp.arange(len(boxes))
     return jnp.max(jnp.where(order < order[:, None], iou, 0), axis=1)

@@ -6,18 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovis_jax.ops.boxes import BoxConvention
+
 FINEST_SIZE = 56.0
 
 
 def assign_levels(
-    rois: jax.Array, num_levels: int, finest_size: float = FINEST_SIZE, *, inclusive: bool
+    rois: jax.Array, num_levels: int, finest_size: float = FINEST_SIZE, *, convention: BoxConvention
 ) -> jax.Array:
     """Pyramid level of each RoI: [R, 4] to [R] int32 in [0, num_levels).
 
     A RoI of twice `finest_size` a side is the first of level 1. Source: Feature Pyramid Networks,
     equation 1, as mmdetection 0.x computes it.
     """
-    extent = 1.0 if inclusive else 0.0
+    extent = 1.0 if convention.inclusive else 0.0
     size = jnp.sqrt((rois[:, 2] - rois[:, 0] + extent) * (rois[:, 3] - rois[:, 1] + extent))
     level = jnp.floor(jnp.log2(size / finest_size + 1e-6))
     level = jnp.where(jnp.isnan(level), 0, level)
@@ -31,7 +33,7 @@ def roi_align(
     size: int,
     samples: int = 2,
     *,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> jax.Array:
     """Averages bilinear samples in each bin of each RoI, on the RoI's own level.
 
@@ -45,7 +47,7 @@ def roi_align(
       rois: [R, 4] in pixels.
       size: bins in each axis.
       samples: in each bin and axis.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
 
     Returns:
       [R, size, size, C].
@@ -56,7 +58,7 @@ def roi_align(
     if len(pyramid) != len(strides):
         raise ValueError(f"{len(pyramid)} levels but {len(strides)} strides")
     rois = jax.lax.stop_gradient(rois)
-    levels = assign_levels(rois, len(pyramid), inclusive=inclusive)
+    levels = assign_levels(rois, len(pyramid), convention=convention)
     shapes = np.array([x.shape[:2] for x in pyramid])
     starts = np.cumsum([0, *shapes.prod(1)[:-1]])
     scale = 1 / jnp.asarray(strides, jnp.float32)[levels]
@@ -64,9 +66,9 @@ def roi_align(
     cells = jnp.concatenate([x.reshape(-1, x.shape[-1]) for x in pyramid])
 
     def axis(start, end, length):
-        return _axis_samples(start * scale, end * scale, length, size, samples, inclusive)
+        return _axis_samples(start * scale, end * scale, length, size, samples, convention)
 
-    end = 1.0 if inclusive else 0.0
+    end = 1.0 if convention.inclusive else 0.0
     y, y_weight = axis(rois[:, 1], rois[:, 3] + end, heights)
     x, x_weight = axis(rois[:, 0], rois[:, 2] + end, widths)
     rows = jnp.asarray(starts)[levels][:, None, None] + y * widths[:, None, None]
@@ -116,7 +118,7 @@ def _pool_backward(saved, gradient):
 _pool.defvjp(_pool_forward, _pool_backward)
 
 
-def _axis_samples(start, end, length, size: int, samples: int, inclusive: bool):
+def _axis_samples(start, end, length, size: int, samples: int, convention: BoxConvention):
     """Cells and weights that each bin reads along one axis.
 
     A sample more than one cell outside the map counts as zero; one nearer is moved to the border.
@@ -127,13 +129,13 @@ def _axis_samples(start, end, length, size: int, samples: int, inclusive: bool):
       length: [R] int32, cells of the map.
       size: bins.
       samples: in each bin.
-      inclusive: False shifts by half a cell.
+      convention: the exclusive one shifts by half a cell.
 
     Returns:
       Cells [R, size, 2 * samples] int32 and their weights, which add up to 1 inside the map.
     """
     extent = jnp.maximum(end - start, 0)
-    shift = 0.0 if inclusive else 0.5
+    shift = 0.0 if convention.inclusive else 0.5
     step = (np.arange(size * samples, dtype=np.float32) + 0.5) / samples
     position = start[:, None] - shift + step * (extent / size)[:, None]
     last = (length - 1)[:, None]

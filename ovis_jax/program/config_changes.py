@@ -21,7 +21,18 @@ LOGGING = (
 LENGTH = ("config.train.num_steps", "config.train.num_epochs", "config.train.drops")
 """What the end of a run, and the learning rate, depends on; see `ovis_jax.train`."""
 
-_LATER = {"config.data.crowds_are_objects": False, "config.data.boxes": "file"}
+_LATER = {
+    "config.data.crowds_are_objects": False,
+    "config.data.boxes": "file",
+    "config.data.clip.num_frames": 2,
+    "config.data.clip.mask_frames": 1,
+    "config.data.clip.others": "references",
+    "config.data.clip.stride": 1.0,
+    "config.model.linker": "cues",
+    "config.model.tracker.score_weight": 1.0,
+    "config.model.tracker.iou_weight": 2.0,
+    "config.model.tracker.label_weight": 10.0,
+}
 """Fields that older configurations lack, and the value that says what was done then."""
 
 ABSENT = "absent"

@@ -23,8 +23,7 @@ from ovis_jax.formats.results import write_results
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import check_categories, predict_images, report
 from ovis_jax.program import command_line
-from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
-from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.start import start
 from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
@@ -135,7 +134,7 @@ def predict_video(
     """
     size = (images.width, images.height)
     tracks = predict_images(system, variables, images.read(), size, config)
-    records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names))
+    records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names), system.track_rule)
     output.mkdir(parents=True, exist_ok=True)
     write_results(output / "results.json", records)
     drawn = predicted_tracks(records, names, min_score)
@@ -173,10 +172,8 @@ def define_flags() -> None:
 
 def main() -> None:
     """Predicts what the flags say."""
-    keep_compiled_programs()
-    keep_freed_memory()
     values = flags.FLAGS
-    multiply_with(values.config.matmul_precision)
+    start(values.config.matmul_precision)
     check_output(pathlib.Path(values.output))
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)

@@ -5,13 +5,35 @@ Source: MaskTrack R-CNN, section 4.2, with the coefficients and the order of eve
 
 import dataclasses
 
+import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops.boxes import pairwise_iou
-from ovis_jax.structures import Detections, FrameOutput, TrackMemory
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
+from ovis_jax.structures import Detections, FrameOutput
+from ovis_jax.tracking.rules import mean_and_majority
+from ovis_jax.tracking.tracker import frame_output
 
 _WORST_CLAIM = -100.0  # an object is never claimed by a total at or below it
+
+
+@flax.struct.dataclass
+class TrackMemory:
+    """Objects of one video seen so far. An object's slot number is its identity.
+
+    Attributes:
+      boxes: [M, 4] float32, last known, pixels of the original frame.
+      labels: [M] int32, of the object's first detection.
+      embeddings: [M, E] float32, last known.
+      count: [] int32, occupied slots; slots `0 .. count - 1` are valid.
+      overflow: [] int32, detections dropped because no slot was free.
+    """
+
+    boxes: jax.Array
+    labels: jax.Array
+    embeddings: jax.Array
+    count: jax.Array
+    overflow: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +44,15 @@ class CueTracker:
       score_weight: of the logarithm of the detection's score, which decides between rivals only.
       iou_weight: of the overlap with the object's last box.
       label_weight: of an equal label; "new" counts as equal.
-      inclusive: box convention.
+      convention: of boxes.
     """
 
     score_weight: float = 1.0
     iou_weight: float = 2.0
     label_weight: float = 10.0
-    inclusive: bool = True
+    convention: BoxConvention = INCLUSIVE
+
+    track_rule = staticmethod(mean_and_majority)
 
     def init_memory(self, capacity: int, embedding_size: int) -> TrackMemory:
         """An empty memory for `capacity` objects."""
@@ -63,7 +87,7 @@ class CueTracker:
         pairs = detections.valid[:, None] & occupied
         match = jnp.where(pairs, logits, -jnp.inf)
         probs = jax.nn.log_softmax(jnp.pad(match, ((0, 0), (1, 0))))  # "new" has logit 0
-        iou = pairwise_iou(detections.boxes, memory.boxes, inclusive=self.inclusive)
+        iou = self.convention.iou(detections.boxes, memory.boxes)
         equal = detections.labels[:, None] == memory.labels
         cues = self.iou_weight * jnp.where(pairs, iou, 0) + self.label_weight * equal
         cues = jnp.pad(cues, ((0, 0), (1, 0)), constant_values=self.label_weight)
@@ -73,40 +97,26 @@ class CueTracker:
         return jnp.where(detections.valid[:, None], total, -jnp.inf)
 
     def update(
-        self, memory: TrackMemory, detections: Detections, is_first: jax.Array
+        self, memory: TrackMemory, detections: Detections
     ) -> tuple[TrackMemory, jax.Array, jax.Array]:
         """Gives the detections of a frame identities and remembers them.
 
         Args:
-          memory: objects so far.
+          memory: objects so far in this video; a video begins with an empty one.
           detections: of the frame, D slots.
-          is_first: [] bool, the frame begins a video: earlier objects are forgotten.
 
         Returns:
           The new memory; ids [D] int32, -1 for none; kept [D] bool, the detection that finally
           holds its identity in this frame. A detection that a later one surpassed has an id, but
           is not kept. New objects for which no slot is free get no id and count as overflow.
         """
-        memory = memory.replace(count=jnp.where(is_first, 0, memory.count))
         return remember(memory, detections, self.match_scores(memory, detections))
 
-    def step(
-        self, memory: TrackMemory, detections: Detections, is_first: jax.Array
-    ) -> tuple[TrackMemory, FrameOutput]:
+    def step(self, memory: TrackMemory, detections: Detections) -> tuple[TrackMemory, FrameOutput]:
         """`update`, with the detections that hold an identity as the output of the frame."""
         lost = memory.overflow
-        memory, ids, kept = self.update(memory, detections, is_first)
-        output = FrameOutput(
-            ids=ids,
-            scores=detections.scores,
-            labels=detections.labels,
-            boxes=detections.boxes,
-            mask_logits=detections.mask_logits,
-            mask_boxes=detections.mask_boxes,
-            valid=kept,
-            overflow=detections.overflow + memory.overflow - lost,
-        )
-        return memory, output
+        memory, ids, kept = self.update(memory, detections)
+        return memory, frame_output(detections, ids, kept, memory.overflow - lost)
 
 
 def match_logits(memory: TrackMemory, detections: Detections) -> jax.Array:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.sharding import Mesh, PartitionSpec
 
-from ovis_jax.ops.shards import WHOLE, Shard
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import FramePairs
 
 BatchGradients = Callable[[dict, dict, FramePairs, jax.Array], tuple]
@@ -19,26 +20,29 @@ BatchGradients = Callable[[dict, dict, FramePairs, jax.Array], tuple]
 def batch_gradients(system: nn.Module, mesh: Mesh, microbatches: int) -> BatchGradients:
     """The gradients of a system's losses, for a batch whose rows lie spread over a mesh.
 
+    A loss is its total over its count, both of the rows on all devices. Every device divides its
+    own total by the count of all, so that losses and gradients need only be added up.
+
     The devices are mapped by hand: everything but the sums of gradients, losses and metrics stays
     where it is computed, which the partitioner would not manage (it gathers what top-k reads).
 
     Args:
-      system: model with `losses(batch, key, shard) -> losses, metrics`.
+      system: model with `losses(batch, keys) -> losses, metrics`, both `Mean` by name.
       mesh: devices.
-      microbatches: parts that go through the model one after the other; gradients, losses and
-        metrics are their means.
+      microbatches: parts that go through the model one after the other. Gradients and losses are
+        their means: each part has counts of its own, since those of all parts would be known too
+        late. Metrics are means over the whole batch.
     """
-    if mesh.size == 1:
-        return _in_parts(_one_shard(system, WHOLE), microbatches)
-    shard = Shard("data", mesh.size)
-    parts = _in_parts(_one_shard(system, shard), microbatches)
+    axis = None if mesh.size == 1 else "data"
+    parts = _in_parts(_gradients_of_rows(system, axis), microbatches)
 
     def summed(params, constants, batch, key):
-        gradients, loss, losses, values = parts(params, constants, batch, key)
-        gradients, loss, losses = jax.lax.psum((gradients, loss, losses), shard.axis)
-        return gradients, loss, losses, jax.lax.pmean(values, shard.axis)
+        (gradients, loss, losses), metrics = _total(parts(params, constants, batch, key), axis)
+        return gradients, loss, losses, {name: metric.value for name, metric in metrics.items()}
 
-    everywhere, by_rows = PartitionSpec(), PartitionSpec(shard.axis)
+    if axis is None:
+        return summed
+    everywhere, by_rows = PartitionSpec(), PartitionSpec(axis)
     return jax.shard_map(
         summed,
         mesh=mesh,
@@ -48,23 +52,44 @@ def batch_gradients(system: nn.Module, mesh: Mesh, microbatches: int) -> BatchGr
     )
 
 
-def _one_shard(system: nn.Module, shard: Shard) -> BatchGradients:
-    """A shard's part of the gradients, of rows that go through the model as one."""
+def _gradients_of_rows(system: nn.Module, axis: str | None) -> Callable:
+    """One device's part: (gradients, loss, losses) to be added up, and its metrics."""
 
     def gradients_of(params, constants, batch, key):
-        def total_loss(params):
-            variables = {"params": params} | constants
-            losses, values = system.apply(variables, batch, key, shard, method="losses")
-            return sum(losses.values()), (losses, values)
+        keys = _row_keys(key, len(batch.sample), axis)
 
-        (loss, (losses, values)), gradients = jax.value_and_grad(total_loss, has_aux=True)(params)
-        return gradients, loss, losses, values
+        def part_of_loss(params):
+            variables = {"params": params} | constants
+            losses, metrics = system.apply(variables, batch, keys, method="losses")
+            parts = {name: _part(loss, axis) for name, loss in losses.items()}
+            return sum(parts.values()), (parts, metrics)
+
+        compute = jax.value_and_grad(part_of_loss, has_aux=True)
+        (loss, (losses, metrics)), gradients = compute(params)
+        return (gradients, loss, losses), metrics
 
     return gradients_of
 
 
-def _in_parts(gradients_of: BatchGradients, microbatches: int) -> BatchGradients:
-    """Means over microbatches."""
+def _part(loss: Mean, axis: str | None) -> jax.Array:
+    """What this device's rows add to a loss of the rows of all devices."""
+    count = _total(jax.lax.stop_gradient(loss.count), axis)
+    return loss.replace(count=count).value
+
+
+def _total(tree, axis: str | None):
+    """Sums over the devices of a mapped axis; None: there is one device."""
+    return tree if axis is None else jax.lax.psum(tree, axis)
+
+
+def _row_keys(key: jax.Array, rows: int, axis: str | None) -> RowKeys:
+    """Keys of this device's rows; a row of the batch has the same ones on any devices."""
+    first = 0 if axis is None else jax.lax.axis_index(axis) * rows
+    return RowKeys(key, first + jnp.arange(rows))
+
+
+def _in_parts(gradients_of: Callable, microbatches: int) -> Callable:
+    """Means of gradients and losses over microbatches, and metrics of all of them."""
     if microbatches == 1:
         return gradients_of
 
@@ -79,8 +104,8 @@ def _in_parts(gradients_of: BatchGradients, microbatches: int) -> BatchGradients
 
         shapes = jax.eval_shape(lambda: gradients_of(params, constants, part(0), key))
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        total, _ = jax.lax.scan(add, zeros, jnp.arange(microbatches))
-        return jax.tree.map(lambda x: x / microbatches, total)
+        (total, metrics), _ = jax.lax.scan(add, zeros, jnp.arange(microbatches))
+        return jax.tree.map(lambda x: x / microbatches, total), metrics
 
     return means
 

@@ -32,8 +32,8 @@ def make_train_step(
     """Compiles `train_step(state, batch, key)` for a mesh.
 
     Args:
-      system: model with `losses(batch, key, shard) -> losses, metrics`; the sum of the losses is
-        minimised.
+      system: model with `losses(batch, keys) -> losses, metrics`, both `Mean` by name; the sum of
+        the values of the losses is minimised.
       optimizer: turns gradients into updates.
       schedule: its learning rate, to be reported.
       trained: tree of bool like the parameters, whether the optimizer changes them.

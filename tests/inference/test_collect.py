@@ -2,6 +2,7 @@
 
 import threading
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -41,6 +42,25 @@ def test_valid_objects_become_tracks_and_poisoned_slots_do_not():
     assert [r["video_id"] for r in records] == [3, 3]
     assert present == [[True, True, False], [False, True, True]]
     assert (tracks.overflow, tracks.length) == (3, 3)
+
+
+def test_class_scores_of_valid_objects_reach_the_tracks():
+    every = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    frames = outputs([[True, False], [True, True]], [0, 0]).replace(class_scores=every)
+    tracks = VideoTracks(WIDTH, HEIGHT, 1.0)
+    tracks.add(ChunkOutput(0, 2, frames))
+    first, second = tracks.tracklets.tracks()
+    np.testing.assert_array_equal(first.class_scores, every[:, 0])
+    np.testing.assert_array_equal(second.class_scores, every[1:, 1])
+
+
+def test_a_system_finishes_the_tracks_with_the_memory_of_the_video():
+    tracks = VideoTracks(WIDTH, HEIGHT, 1.0)
+    tracks.add(ChunkOutput(0, 1, outputs([[True, True]], [0])))
+    memory = {"kept": jnp.array([1])}
+    tracks.finish(lambda memory, found: [found[i] for i in memory["kept"]], memory)
+    (record,) = tracks.tracklets.records(1, 1, [10, 20])
+    assert record["category_id"] == 20
 
 
 def test_host_work_is_done_in_order():

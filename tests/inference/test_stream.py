@@ -25,19 +25,22 @@ def make_system(before, after):
 def offline(system, variables, frames):
     """Encodes all frames, then steps with windows taken from all of them."""
     before, after = system.window_before, system.window_after
-    pyramid = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
+    features = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
     memory = system.apply(variables, 5, method="init_memory")
     outputs = []
     for query in range(len(frames)):
         wanted = np.arange(query - before, query + after + 1)
         exists = (wanted >= 0) & (wanted < len(frames))
-        levels = tuple(x[wanted.clip(0, len(frames) - 1)] for x in pyramid)
+
+        def cut(x, wanted=wanted, exists=exists):
+            there = exists.reshape(-1, *[1] * (x.ndim - 1))
+            return jnp.where(there, x[wanted.clip(0, len(frames) - 1)], jnp.nan)
+
         window = Window(
-            pyramid=tuple(jnp.where(exists[:, None, None, None], x, jnp.nan) for x in levels),
+            features=jax.tree.map(cut, features),
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
             scale=jnp.float32(SCALE),
-            is_first=jnp.asarray(query == 0),
         )
         memory, output = system.apply(variables, memory, window, method="step")
         outputs.append(jax.device_get(output))
@@ -83,6 +86,17 @@ def test_a_video_leaves_nothing_behind_for_the_next_one():
     streamed(stream, video(5))
     again = streamed(stream, video(8))
     jax.tree.map(np.testing.assert_array_equal, first, again)
+
+
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_the_memory_after_the_last_frame_is_there_once_all_outputs_are_read(length):
+    system, variables = make_system(0, 2)
+    outputs = VideoStream(system, variables, chunk=3, tracks=5)(video(length), SIZE, SCALE)
+    assert outputs.memory is None
+    for _ in outputs:
+        assert outputs.memory is None
+    fresh = system.apply(variables, 5, method="init_memory")
+    assert outputs.memory.count == fresh.count + length
 
 
 def test_videos_of_one_canvas_share_one_compiled_program():

@@ -19,8 +19,8 @@ def random_frames(count: int = 5) -> jax.Array:
 def _compiled(system):
     def detections(variables, frames, valid, outside):
         full = window(system, variables, frames, valid)
-        pyramid = [jnp.where(valid[:, None, None, None], x, outside) for x in full.pyramid]
-        return system.apply(variables, full.replace(pyramid=tuple(pyramid)), method="detect")
+        levels = [jnp.where(valid[:, None, None, None], x, outside) for x in full.features]
+        return system.apply(variables, full.replace(features=tuple(levels)), method="detect")
 
     return jax.jit(detections)
 

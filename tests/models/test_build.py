@@ -7,27 +7,28 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models import tiny, tiny_sipmask
-from models.tiny import HEIGHT, WIDTH, frame_pairs
+from models.tiny import frame_pairs, tiny_config
+from models.tiny_systems import SYSTEMS, TRAINED
 
-from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.structures import Window
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.build import build_model, build_system, init_variables
+from ovis_jax.ops.row_keys import RowKeys
 
-CONFIGS = {"mask_track_rcnn": tiny.tiny_config, "sipmask": tiny_sipmask.tiny_config}
 PLATFORMS = ("cpu", "cuda", "tpu")
-every_system = pytest.mark.parametrize("name", CONFIGS)
+every_system = pytest.mark.parametrize("name", TRAINED)
 
 
 def system_of(name, **model):
-    config = CONFIGS[name]().copy_and_resolve_references()
+    config = SYSTEMS[name].config().copy_and_resolve_references()
     config.unlock()
     config.model.update(model)
     return build_system(config)
 
 
 def total_loss(system, params, key):
-    losses, _ = system.apply({"params": params}, frame_pairs(), key, method="losses")
-    return sum(losses.values())
+    keys = RowKeys.of(key, 2)
+    losses, _ = system.apply({"params": params}, frame_pairs(), keys, method="losses")
+    return sum(loss.value for loss in losses.values())
 
 
 @functools.cache
@@ -49,28 +50,12 @@ def kept_bytes(name, **model):
 
 
 @every_system
-def test_training_and_inference_lower_for_every_kind_of_device(name):
+def test_training_lowers_for_every_kind_of_device(name):
     system = system_of(name, dtype="bfloat16")
-    variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
-    for_devices = functools.partial(jax.export.export, platforms=PLATFORMS)
+    params = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))["params"]
     gradient = jax.jit(jax.grad(functools.partial(total_loss, system)))
-    exported = for_devices(gradient)(variables["params"], jax.random.key(1))
+    exported = jax.export.export(gradient, platforms=PLATFORMS)(params, jax.random.key(1))
     assert exported.platforms == PLATFORMS
-
-    def infer(variables, frames):
-        pyramid = system.apply(variables, frames, np.tile([HEIGHT, WIDTH], (5, 1)), method="encode")
-        around = Window(
-            pyramid=pyramid,
-            valid=jnp.ones(5, bool),
-            image_size=jnp.array([HEIGHT, WIDTH]),
-            scale=jnp.ones(()),
-            is_first=jnp.array(True),
-        )
-        memory = system.apply(variables, 20, method="init_memory")
-        return system.apply(variables, memory, around, method="step")
-
-    frames = jax.ShapeDtypeStruct((5, HEIGHT, WIDTH, 3), jnp.uint8)
-    assert for_devices(jax.jit(infer))(variables, frames).platforms == PLATFORMS
 
 
 @pytest.mark.slow
@@ -108,3 +93,19 @@ def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_wa
 @every_system
 def test_bfloat16_keeps_half_of_the_activations(name):
     assert kept_bytes(name, dtype="bfloat16") < 0.8 * kept_bytes(name)
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "reason"),
+    [
+        ("", {"system": "yolo"}, "'yolo'; expected 'mask_track_rcnn' or 'sipmask'"),
+        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou'"),
+        ("tracker", {"iou_wieght": 2.0}, "iou_wieght"),
+    ],
+)
+def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
+    config = tiny_config().copy_and_resolve_references()
+    config.unlock()
+    (config.model[part] if part else config.model).update(values)
+    with pytest.raises(InputError, match=f"config.model: .*{reason}"):
+        build_model(config)

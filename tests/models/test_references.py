@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovis_jax.models.heads.subregion_mask import MIN_PROB, mean_mask_logits
-from ovis_jax.models.references import mean_probs, weighted_mean, window_references
+from ovis_jax.models.references import (
+    calibrate_window,
+    mean_probs,
+    query_features,
+    weighted_mean,
+    window_references,
+)
 from ovis_jax.structures import Window
 
 
@@ -15,11 +21,10 @@ def window(valid):
     """Frame t holds the number t, and NaN where it does not exist."""
     frames = np.where(valid, np.arange(len(valid)), np.nan)
     return Window(
-        pyramid=(jnp.asarray(frames, jnp.float32)[:, None, None, None],),
+        features=(jnp.asarray(frames, jnp.float32)[:, None, None, None],),
         valid=jnp.asarray(valid),
         image_size=jnp.array([8, 8]),
         scale=jnp.float32(1),
-        is_first=jnp.asarray(False),
     )
 
 
@@ -40,6 +45,30 @@ def test_references_are_all_frames_but_the_query_and_weigh_the_same(before, afte
 def test_a_window_of_one_frame_is_its_own_reference():
     (level,), weights = window_references(window([True]), 0)
     assert level.ravel().tolist() == [0] and weights.tolist() == [1]
+
+
+def test_features_are_any_tree_of_arrays():
+    plain = window([False, True, True])
+    (level,) = plain.features
+    tree = {"maps": [level], "vectors": level[:, 0, 0]}
+    references, weights = window_references(plain.replace(features=tree), 1)
+    assert (
+        references["maps"][0].ravel().tolist() == references["vectors"].ravel().tolist() == [0, 2]
+    )
+    assert weights.tolist() == [0, 1]
+    query = query_features(plain.replace(features=tree), 1)
+    assert query["maps"][0].shape == (1, 1, 1, 1) and query["vectors"].tolist() == [[1]]
+
+
+def test_a_window_is_calibrated_reference_by_reference_or_not_at_all():
+    def calibration(query, reference):
+        return tuple(10 * q + r for q, r in zip(query, reference, strict=True))
+
+    around = window([True, True, True])
+    (level,), weights = calibrate_window(calibration, around, 1)
+    assert level.ravel().tolist() == [10, 12] and weights.tolist() == [0.5, 0.5]
+    (level,), weights = calibrate_window(None, around, 1)
+    assert level.ravel().tolist() == [1] and weights.tolist() == [1]
 
 
 def test_what_weighs_nothing_may_be_anything():

@@ -73,13 +73,12 @@ def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Fr
     return jax.tree.map(jnp.asarray, batch)
 
 
-def window(system, variables, frames: jax.Array, valid, is_first: bool = False) -> Window:
+def window(system, variables, frames: jax.Array, valid) -> Window:
     """Encodes uint8 frames [before + 1 + after, H, W, 3] into a window."""
     sizes = jnp.tile(jnp.array(IMAGE_SIZE), (len(frames), 1))
     return Window(
-        pyramid=system.apply(variables, frames, sizes, method="encode"),
+        features=system.apply(variables, frames, sizes, method="encode"),
         valid=jnp.asarray(valid),
         image_size=jnp.asarray(IMAGE_SIZE, jnp.int32),
         scale=jnp.float32(0.5),
-        is_first=jnp.asarray(is_first),
     )

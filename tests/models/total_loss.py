@@ -5,11 +5,15 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from ovis_jax.ops.row_keys import RowKeys
+
 
 @functools.cache
 def _compiled(system):
     def loss(variables, batch):
-        losses, metrics = system.apply(variables, batch, jax.random.key(1), method="losses")
+        keys = RowKeys.of(jax.random.key(1), len(batch.sample))
+        found = system.apply(variables, batch, keys, method="losses")
+        losses, metrics = ({name: mean.value for name, mean in means.items()} for means in found)
         return sum(losses.values()), (losses, metrics)
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))

@@ -6,14 +6,7 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.boxes import (
-    box_areas,
-    clip_boxes,
-    decode_boxes,
-    encode_boxes,
-    paired_iou,
-    pairwise_iou,
-)
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, BoxConvention
 
 corner = st.integers(0, 30)
 side = st.integers(1, 20)
@@ -41,7 +34,7 @@ def naive_iou(a, b, inclusive):
 @settings(deadline=None)
 @given(a=boxes, b=boxes)
 def test_overlap_of_integer_boxes_is_a_count_of_pixels(inclusive, a, b):
-    got = pairwise_iou(a[None], b[None], inclusive=inclusive)
+    got = BoxConvention(inclusive).iou(a[None], b[None])
     np.testing.assert_allclose(got, [[naive_iou(a, b, inclusive)]], rtol=1e-6)
 
 
@@ -50,27 +43,27 @@ def test_pairwise_overlap_has_a_row_per_first_and_a_column_per_second_box(inclus
     a = np.array([[0, 0, 9, 9], [5, 5, 8, 20], [40, 40, 50, 50]], np.float32)
     b = np.array([[0, 0, 9, 9], [6, 0, 9, 30]], np.float32)
     want = [[naive_iou(x, y, inclusive) for y in b] for x in a]
-    np.testing.assert_allclose(pairwise_iou(a, b, inclusive=inclusive), want, rtol=1e-6)
+    np.testing.assert_allclose(BoxConvention(inclusive).iou(a, b), want, rtol=1e-6)
 
 
 def test_overlap_equals_the_recorded_one():
     golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
-    got = pairwise_iou(golden["assign/gt"], golden["assign/boxes"], inclusive=True)
+    got = INCLUSIVE.iou(golden["assign/gt"], golden["assign/boxes"])
     np.testing.assert_allclose(got, golden["assign/iou"], rtol=1e-6, atol=1e-7)
 
 
 def test_empty_boxes_overlap_nothing_and_nan_boxes_spoil_only_their_row():
     good = jnp.array([[0.0, 0, 9, 9]])
     empty = jnp.array([[3.0, 3, 3, 8], [5, 5, 4, 4]])
-    np.testing.assert_array_equal(pairwise_iou(empty, empty, inclusive=False), np.zeros((2, 2)))
+    np.testing.assert_array_equal(EXCLUSIVE.iou(empty, empty), np.zeros((2, 2)))
     poisoned = jnp.concatenate([good, good * jnp.nan])
-    np.testing.assert_array_equal(pairwise_iou(poisoned, good, inclusive=True)[0], [1])
+    np.testing.assert_array_equal(INCLUSIVE.iou(poisoned, good)[0], [1])
 
 
 def test_areas_count_the_border_pixel_only_if_inclusive():
     box = jnp.array([2.0, 3, 5, 4])
-    assert box_areas(box, inclusive=True) == 8
-    assert box_areas(box, inclusive=False) == 3
+    assert INCLUSIVE.areas(box) == 8
+    assert EXCLUSIVE.areas(box) == 3
 
 
 @convention
@@ -87,7 +80,7 @@ def test_encoding_follows_its_definition(inclusive, anchor, target):
         np.log(tw / aw) / 0.2,
         np.log(th / ah) / 0.2,
     ]
-    got = encode_boxes(anchor, target, stds=stds, inclusive=inclusive)
+    got = BoxConvention(inclusive).encode(anchor, target, stds=stds)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
@@ -96,8 +89,8 @@ def test_encoding_follows_its_definition(inclusive, anchor, target):
 @given(anchor=boxes, target=boxes)
 def test_decoding_undoes_encoding(inclusive, anchor, target):
     stds = (0.1, 0.1, 0.2, 0.2)
-    deltas = encode_boxes(anchor, target, stds=stds, inclusive=inclusive)
-    got = decode_boxes(jnp.asarray(anchor), deltas, stds=stds, inclusive=inclusive)
+    deltas = BoxConvention(inclusive).encode(anchor, target, stds=stds)
+    got = BoxConvention(inclusive).decode(jnp.asarray(anchor), deltas, stds=stds)
     np.testing.assert_allclose(got, target, atol=1e-3)
 
 
@@ -105,15 +98,15 @@ def test_decoding_undoes_encoding(inclusive, anchor, target):
 @settings(deadline=None)
 @given(anchor=boxes, deltas=unit_deltas)
 def test_encoding_undoes_decoding(inclusive, anchor, deltas):
-    target = decode_boxes(jnp.asarray(anchor), deltas, inclusive=inclusive)
+    target = BoxConvention(inclusive).decode(jnp.asarray(anchor), deltas)
     np.testing.assert_allclose(
-        encode_boxes(anchor, target, inclusive=inclusive), deltas, rtol=1e-3, atol=1e-3
+        BoxConvention(inclusive).encode(anchor, target), deltas, rtol=1e-3, atol=1e-3
     )
 
 
 def test_decoded_sizes_are_bounded_whatever_the_delta():
     anchor = jnp.array([0.0, 0, 9, 9])
-    huge = decode_boxes(anchor, jnp.array([0.0, 0, 1e9, -1e9]), inclusive=True)
+    huge = INCLUSIVE.decode(anchor, jnp.array([0.0, 0, 1e9, -1e9]))
     np.testing.assert_allclose(huge[2] - huge[0] + 1, 10 * 1000 / 16, rtol=1e-4)
     np.testing.assert_allclose(huge[3] - huge[1] + 1, 10 * 16 / 1000, rtol=1e-3)
 
@@ -121,20 +114,20 @@ def test_decoded_sizes_are_bounded_whatever_the_delta():
 def test_codec_equals_the_recorded_one():
     golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
     rois = golden["codec/rois"]
-    decoded = decode_boxes(rois, golden["codec/deltas"], inclusive=True)
+    decoded = INCLUSIVE.decode(rois, golden["codec/deltas"])
     np.testing.assert_allclose(decoded, golden["codec/decoded_unclipped"], rtol=1e-5, atol=5e-4)
-    clipped = clip_boxes(decoded, jnp.array([90, 150]), inclusive=True)
+    clipped = INCLUSIVE.clip(decoded, jnp.array([90, 150]))
     np.testing.assert_allclose(clipped, golden["codec/decoded"], rtol=1e-5, atol=5e-4)
     stds = (0.1, 0.1, 0.2, 0.2)
-    encoded = encode_boxes(rois, golden["codec/encode_gt"], stds=stds, inclusive=True)
+    encoded = INCLUSIVE.encode(rois, golden["codec/encode_gt"], stds=stds)
     np.testing.assert_allclose(encoded, golden["codec/encoded"], rtol=1e-5, atol=1e-5)
 
 
 def test_class_boxes_equal_the_recorded_ones():
     golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
     rois, deltas = golden["decode/rois"], golden["decode/deltas"].reshape(60, 26, 4)
-    boxes = decode_boxes(rois[:, None], deltas, stds=(0.1, 0.1, 0.2, 0.2), inclusive=True)
-    boxes = clip_boxes(boxes, jnp.array([90, 150]), inclusive=True)
+    boxes = INCLUSIVE.decode(rois[:, None], deltas, stds=(0.1, 0.1, 0.2, 0.2))
+    boxes = INCLUSIVE.clip(boxes, jnp.array([90, 150]))
     want = golden["decode/boxes"].reshape(60, 26, 4)
     np.testing.assert_allclose(boxes, want, rtol=1e-5, atol=1e-3)
 
@@ -142,23 +135,21 @@ def test_class_boxes_equal_the_recorded_ones():
 def test_clipping_ends_at_the_last_pixel_if_inclusive_and_at_the_edge_if_not():
     boxes = jnp.array([[-5.0, -5, 300, 300], [3, 4, 5, 6]])
     size = jnp.array([90.0, 150.0])
-    inclusive = clip_boxes(boxes, size, inclusive=True)
+    inclusive = INCLUSIVE.clip(boxes, size)
     np.testing.assert_array_equal(inclusive, [[0, 0, 149, 89], [3, 4, 5, 6]])
-    exclusive = clip_boxes(boxes, size, inclusive=False)
+    exclusive = EXCLUSIVE.clip(boxes, size)
     np.testing.assert_array_equal(exclusive, [[0, 0, 150, 90], [3, 4, 5, 6]])
 
 
 def test_gradients_of_the_codec_are_finite():
     anchor, target = jnp.array([0.0, 0, 9, 9]), jnp.array([2.0, 1, 20, 7])
-    gradient = jax.grad(lambda d: decode_boxes(anchor, d, inclusive=True).sum())
+    gradient = jax.grad(lambda d: INCLUSIVE.decode(anchor, d).sum())
     assert np.isfinite(gradient(jnp.array([0.1, 0, 50.0, -50.0]))).all()
-    assert np.isfinite(
-        jax.grad(lambda t: encode_boxes(anchor, t, inclusive=True).sum())(target)
-    ).all()
+    assert np.isfinite(jax.grad(lambda t: INCLUSIVE.encode(anchor, t).sum())(target)).all()
 
 
 @convention
 def test_overlaps_of_partners_are_the_diagonal_of_all_pairs(inclusive):
     a, b = np.random.default_rng(0).uniform(-5, 20, (2, 50, 4)).astype(np.float32)
-    want = jnp.diagonal(pairwise_iou(a, b, inclusive=inclusive))
-    np.testing.assert_allclose(paired_iou(a, b, inclusive=inclusive), want, rtol=1e-6)
+    want = jnp.diagonal(BoxConvention(inclusive).iou(a, b))
+    np.testing.assert_allclose(BoxConvention(inclusive).paired_iou(a, b), want, rtol=1e-6)

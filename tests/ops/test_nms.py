@@ -6,10 +6,11 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, BoxConvention
 from ovis_jax.ops.nms import fast_nms, nms
 
 seeds = st.integers(0, 2**31)
-suppress = jax.jit(nms, static_argnames=("iou_threshold", "inclusive"))
+suppress = jax.jit(nms, static_argnames=("iou_threshold", "convention"))
 
 
 def naive_nms(boxes, scores, valid, threshold, inclusive, groups):
@@ -45,7 +46,7 @@ def test_survivors_are_those_of_the_sequential_algorithm(inclusive, seed):
     rng = np.random.default_rng(seed)
     boxes, scores = random_boxes(rng, 60)
     valid, groups = rng.random(60) < 0.8, rng.integers(0, 3, 60)
-    got = suppress(boxes, scores, valid, 0.375, inclusive=inclusive, groups=groups)
+    got = suppress(boxes, scores, valid, 0.375, convention=BoxConvention(inclusive), groups=groups)
     want = naive_nms(boxes, scores, valid, 0.375, inclusive, groups)
     np.testing.assert_array_equal(got, want)
 
@@ -54,7 +55,7 @@ def test_survivors_equal_the_recorded_ones():
     golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
     boxes, scores = golden["nms/dets"][:, :4], golden["nms/dets"][:, 4]
     for threshold, name in ((0.5, "nms/keep_5"), (0.7, "nms/keep_7")):
-        keep = suppress(boxes, scores, np.ones(len(boxes), bool), threshold, inclusive=True)
+        keep = suppress(boxes, scores, np.ones(len(boxes), bool), threshold, convention=INCLUSIVE)
         kept = np.flatnonzero(keep)
         np.testing.assert_array_equal(kept[np.argsort(-scores[kept])], golden[name])
 
@@ -65,7 +66,7 @@ def test_detections_by_class_equal_the_recorded_ones():
     boxes = golden["decode/boxes"].reshape(60, 26, 4)[:, 1:]
     row, label = np.nonzero(probs > 0.05)
     boxes, scores = boxes[row, label], probs[row, label]
-    keep = suppress(boxes, scores, np.ones(len(row), bool), 0.5, inclusive=True, groups=label)
+    keep = suppress(boxes, scores, np.ones(len(row), bool), 0.5, convention=INCLUSIVE, groups=label)
     best = np.flatnonzero(keep)
     best = best[np.argsort(-scores[best])][:20]
     np.testing.assert_array_equal(scores[best], golden["decode/det_20"][:, 4])
@@ -78,20 +79,22 @@ def test_a_long_chain_of_suppression_settles():
     boxes = np.stack(
         [left, 0 * left, left + 9, 0 * left + 9], axis=1
     )  # each overlaps its neighbour
-    keep = suppress(boxes, -left, np.ones(100, bool), 0.4, inclusive=True)
+    keep = suppress(boxes, -left, np.ones(100, bool), 0.4, convention=INCLUSIVE)
     np.testing.assert_array_equal(keep, np.arange(100) % 2 == 0)
 
 
 def test_only_an_overlap_strictly_above_the_threshold_suppresses():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5]], np.float32)  # IoU exactly 0.5
     scores, valid = np.array([0.9, 0.8], np.float32), np.ones(2, bool)
-    assert suppress(boxes, scores, valid, 0.5, inclusive=False).all()
-    assert not suppress(boxes, scores, valid, 0.4999, inclusive=False).all()
+    assert suppress(boxes, scores, valid, 0.5, convention=EXCLUSIVE).all()
+    assert not suppress(boxes, scores, valid, 0.4999, convention=EXCLUSIVE).all()
 
 
 def test_of_equal_scores_the_lower_index_survives():
     boxes = np.tile(np.float32([0, 0, 10, 10]), (4, 1))
-    keep = suppress(boxes, np.float32([0.5, 0.7, 0.7, 0.5]), np.ones(4, bool), 0.5, inclusive=True)
+    keep = suppress(
+        boxes, np.float32([0.5, 0.7, 0.7, 0.5]), np.ones(4, bool), 0.5, convention=INCLUSIVE
+    )
     np.testing.assert_array_equal(keep, [False, True, False, False])
 
 
@@ -105,8 +108,8 @@ def test_order_of_the_boxes_does_not_matter(seed):
         np.ones(60, bool),
         rng.permutation(60),
     )
-    keep = suppress(boxes, scores, valid, 0.5, inclusive=True)
-    permuted = suppress(boxes[order], scores[order], valid, 0.5, inclusive=True)
+    keep = suppress(boxes, scores, valid, 0.5, convention=INCLUSIVE)
+    permuted = suppress(boxes[order], scores[order], valid, 0.5, convention=INCLUSIVE)
     np.testing.assert_array_equal(permuted, np.asarray(keep)[order])
 
 
@@ -114,9 +117,9 @@ def test_invalid_slots_neither_survive_nor_suppress():
     rng = np.random.default_rng(0)
     boxes, scores = random_boxes(rng, 60)
     valid = rng.random(60) < 0.5
-    clean = suppress(boxes, scores, valid, 0.5, inclusive=True)
+    clean = suppress(boxes, scores, valid, 0.5, convention=INCLUSIVE)
     boxes[~valid], scores[~valid] = np.nan, np.nan
-    poisoned = suppress(boxes, scores, valid, 0.5, inclusive=True)
+    poisoned = suppress(boxes, scores, valid, 0.5, convention=INCLUSIVE)
     np.testing.assert_array_equal(poisoned, clean)
     assert not np.any(np.asarray(poisoned) & ~valid)
 
@@ -125,14 +128,16 @@ def test_a_batch_is_suppressed_image_by_image():
     rng = np.random.default_rng(1)
     boxes, scores = zip(*[random_boxes(rng, 60) for _ in range(3)], strict=True)
     boxes, scores, valid = jnp.stack(boxes), jnp.stack(scores), jnp.ones((3, 60), bool)
-    together = jax.vmap(lambda *x: nms(*x, 0.5, inclusive=True))(boxes, scores, valid)
-    alone = [suppress(*x, 0.5, inclusive=True) for x in zip(boxes, scores, valid, strict=True)]
+    together = jax.vmap(lambda *x: nms(*x, 0.5, convention=INCLUSIVE))(boxes, scores, valid)
+    alone = [
+        suppress(*x, 0.5, convention=INCLUSIVE) for x in zip(boxes, scores, valid, strict=True)
+    ]
     np.testing.assert_array_equal(together, alone)
 
 
 def test_nothing_valid_means_nothing_kept():
     boxes, scores = random_boxes(np.random.default_rng(2), 60)
-    assert not suppress(boxes, scores, np.zeros(60, bool), 0.5, inclusive=True).any()
+    assert not suppress(boxes, scores, np.zeros(60, bool), 0.5, convention=INCLUSIVE).any()
 
 
 fast = jax.jit(

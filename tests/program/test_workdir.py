@@ -49,6 +49,19 @@ def test_a_part_that_is_absent_differs_from_a_part(tmp_path):
         Workdir(tmp_path, plain())
 
 
+def test_a_folder_from_before_the_tracker_was_a_part_holds_the_same_run(tmp_path):
+    Workdir(tmp_path, plain()).claim()
+    tracker = {"score_weight": 1.0, "iou_weight": 2.0, "label_weight": 10.0}
+    today = plain()
+    today["model"] |= {"linker": "cues", "tracker": tracker}
+    Workdir(tmp_path, today)
+    for other in ({"tracker": tracker | {"iou_weight": 1.0}}, {"linker": "iou"}):
+        changed = plain()
+        changed["model"] = today["model"] | other
+        with pytest.raises(InputError, match=r"config\.model\.(linker|tracker\.iou_weight) is "):
+            Workdir(tmp_path, changed)
+
+
 def test_a_file_in_the_place_of_the_folder_or_a_broken_record_is_bad_input(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="expected a folder"):

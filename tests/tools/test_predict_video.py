@@ -10,7 +10,7 @@ import pytest
 from tiny_movies import corner_frames, write_file
 from toy_system import ToySystem, toy_variables
 
-from configs import common
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.predict_video import (
     category_names,
@@ -26,7 +26,7 @@ FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
 
 def predicted(source, output):
     """Records of a toy system; windows of 2 + 1 + 2 frames."""
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.data.image_scale = (40, 24)
     config.model.num_classes = 2
     config.capacity.tracks = 5

@@ -5,36 +5,13 @@ import pytest
 from golden_folder import golden_arrays, golden_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tracking.padded import CAPACITY, make_detections
 
-from ovis_jax.structures import Detections
 from ovis_jax.tracking.cues import CueTracker, assign_identities, remember
 
 TRACKER = CueTracker()
-CAPACITY = 128  # slots of detections and of memory in the replays
 update = jax.jit(TRACKER.update)
 remember_jit = jax.jit(remember)
-
-
-def make_detections(boxes, scores, labels, embeddings, capacity=CAPACITY, fill=0.0):
-    """Detections padded to a capacity with `fill`."""
-    missing = capacity - len(boxes)
-
-    def pad(x, dtype, value):
-        x = np.asarray(x, dtype)
-        return jnp.asarray(
-            np.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1), constant_values=value)
-        )
-
-    return Detections(
-        boxes=pad(boxes, np.float32, fill),
-        scores=pad(scores, np.float32, fill),
-        labels=pad(labels, np.int32, 0 if fill == 0 else 12345),
-        embeddings=pad(embeddings, np.float32, fill),
-        mask_logits=jnp.zeros((capacity, 1, 1)),
-        mask_boxes=pad(boxes, np.float32, fill),
-        valid=jnp.arange(capacity) < len(boxes),
-        overflow=jnp.zeros((), jnp.int32),
-    )
 
 
 def recorded_frames(video):
@@ -83,7 +60,7 @@ def test_recorded_embeddings_lead_to_the_recorded_tracks():
             got = TRACKER.match_scores(memory, detections)
             want = own["comp_scores"]
             np.testing.assert_allclose(got[: len(want), : want.shape[1]], want, atol=1e-3)
-        memory, ids, kept = update(memory, detections, frame["frame"] == 0)
+        memory, ids, kept = update(memory, detections)
         check_frame(frame, memory, ids, kept)
 
 
@@ -104,9 +81,7 @@ class NaiveTracker:
             total[k + 1] += 2 * overlap / union + 10 * (label == other_label)
         return total
 
-    def update(self, boxes, scores, labels, embeddings, is_first):
-        if is_first:
-            self.__init__()
+    def update(self, boxes, scores, labels, embeddings):
         frame = list(zip(boxes, scores, labels, embeddings, strict=True))
         totals = [self.total(*detection) for detection in frame]
         ids, holder, best = [], {}, {}
@@ -139,11 +114,11 @@ def random_frame(rng):
 def test_tracks_are_those_of_the_sequential_algorithm(seed):
     rng = np.random.default_rng(seed)
     naive, memory = NaiveTracker(), TRACKER.init_memory(CAPACITY, 4)
-    for t in range(7):
-        frame, is_first = random_frame(rng), t in (0, 5)
+    for _ in range(7):
+        frame = random_frame(rng)
         detections = make_detections(*frame, capacity=12, fill=np.nan)
-        memory, ids, kept = update(memory, detections, is_first)
-        want, holders = naive.update(*frame, is_first)
+        memory, ids, kept = update(memory, detections)
+        want, holders = naive.update(*frame)
         np.testing.assert_array_equal(ids[: len(want)], want)
         assert {int(ids[i]): int(i) for i in np.flatnonzero(kept)} == holders
         count = int(memory.count)
@@ -178,8 +153,8 @@ def test_claims_at_or_below_minus_one_hundred_fail():
 def test_labels_stay_those_of_the_first_detection():
     memory = TRACKER.init_memory(4, 2)
     box, appearance = [[0, 0, 10, 10]], [[8.0, 0]]
-    memory, *_ = update(memory, make_detections(box, [0.9], [3], appearance, 2), True)
-    memory, ids, _ = update(memory, make_detections(box, [0.8], [1], appearance, 2), False)
+    memory, *_ = update(memory, make_detections(box, [0.9], [3], appearance, 2))
+    memory, ids, _ = update(memory, make_detections(box, [0.8], [1], appearance, 2))
     assert ids[0] == 0 and memory.labels[0] == 3
 
 
@@ -187,22 +162,29 @@ def test_detections_without_a_free_slot_are_dropped_and_counted():
     rng = np.random.default_rng(0)
     boxes = np.arange(5)[:, None] * 100 + np.array([0, 0, 10, 10])
     detections = make_detections(boxes, [0.9] * 5, range(5), rng.normal(size=(5, 2)), 6)
-    memory, ids, kept = update(TRACKER.init_memory(3, 2), detections, True)
+    memory, ids, kept = update(TRACKER.init_memory(3, 2), detections)
     np.testing.assert_array_equal(ids, [0, 1, 2, -1, -1, -1])
     np.testing.assert_array_equal(kept, [True] * 3 + [False] * 3)
     assert memory.count == 3 and memory.overflow == 2
     np.testing.assert_array_equal(memory.boxes, boxes[:3])
 
 
-def test_a_first_frame_forgets_and_an_empty_frame_does_not():
+def test_class_scores_pass_through_where_there_are_some():
+    frame = make_detections([[0, 0, 10, 10]], [0.9], [3], [[8.0, 0]], 2)
+    memory = TRACKER.init_memory(4, 2)
+    assert TRACKER.step(memory, frame)[1].class_scores is None
+    every = jnp.arange(6.0).reshape(2, 3)
+    output = TRACKER.step(memory, frame.replace(class_scores=every))[1]
+    np.testing.assert_array_equal(output.class_scores, every)
+
+
+def test_an_empty_frame_changes_nothing():
     frame = make_detections([[0, 0, 10, 10]], [0.9], [3], [[8.0, 0]], 2)
     empty = make_detections(np.zeros((0, 4)), [], [], np.zeros((0, 2)), 2, fill=np.nan)
-    memory, *_ = update(TRACKER.init_memory(4, 2), frame, True)
-    unchanged, ids, kept = update(memory, empty, False)
+    memory, *_ = update(TRACKER.init_memory(4, 2), frame)
+    unchanged, ids, kept = update(memory, empty)
     jax.tree.map(np.testing.assert_array_equal, unchanged, memory)
     assert np.all(ids == -1) and not kept.any()
-    forgotten, *_ = update(memory, empty, True)
-    assert forgotten.count == 0
 
 
 def test_invalid_detections_and_empty_slots_change_nothing():
@@ -212,8 +194,8 @@ def test_invalid_detections_and_empty_slots_change_nothing():
     for fill in (0.0, np.nan):
         memory = TRACKER.init_memory(CAPACITY, 4)
         memory = memory.replace(boxes=memory.boxes + fill, embeddings=memory.embeddings + fill)
-        memory, *_ = update(memory, make_detections(*first, capacity=16, fill=fill), True)
-        memory, ids, kept = update(memory, make_detections(*second, 16, fill), False)
+        memory, *_ = update(memory, make_detections(*first, capacity=16, fill=fill))
+        memory, ids, kept = update(memory, make_detections(*second, 16, fill))
         count = int(memory.count)
         results.append((memory.boxes[:count], memory.embeddings[:count], ids, kept))
     jax.tree.map(np.testing.assert_array_equal, *results)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 from training.toy import ToyModel, init_toy, toy_batch
 
-from ovis_jax.ops.shards import WHOLE
+from ovis_jax.ops.means import Mean
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh
 from ovis_jax.training.state import initial_state
@@ -46,9 +46,9 @@ def test_the_reported_learning_rate_is_the_one_used():
 
 def test_each_step_has_its_own_key_from_the_key_of_the_run():
     class Noisy(ToyModel):
-        def losses(self, batch, key, shard=None):
-            losses, values = super().losses(batch, key, shard or WHOLE)
-            return losses, {"noise": jax.random.uniform(key)}
+        def losses(self, batch, keys):
+            losses, _ = super().losses(batch, keys)
+            return losses, {"noise": Mean(jax.random.uniform(keys.key), 1)}
 
     train_step, state = toy_training(Noisy())
     noise = []
@@ -92,9 +92,9 @@ def test_microbatches_take_less_memory():
 
 def test_each_microbatch_has_its_own_key():
     class Noisy(ToyModel):
-        def losses(self, batch, key, shard=None):
-            losses, values = super().losses(batch, key, shard or WHOLE)
-            return losses, {"noise": jax.random.uniform(key)}
+        def losses(self, batch, keys):
+            losses, _ = super().losses(batch, keys)
+            return losses, {"noise": Mean(jax.random.uniform(keys.key), 1)}
 
     train_step, state = toy_training(Noisy(), microbatches=2)
     _, metrics = train_step(state, toy_batch(4, 0), jax.random.key(1))

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from configs import common
-from ovis_jax.ops.shards import WHOLE, mean_of_rows
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import FramePairs, Instances
 
 
@@ -18,7 +19,7 @@ class ToyModel(nn.Module):
     channels: int = 4
 
     @nn.compact
-    def losses(self, batch, key, shard=WHOLE):
+    def losses(self, batch, keys):
         scale = self.variable("batch_stats", "scale", jnp.ones, (1,)).value
         x = nn.Conv(self.channels, (3, 3), name="stem")(batch.query * scale)
         x = nn.relu(nn.Conv(self.channels, (3, 3), name="body")(x))
@@ -26,13 +27,13 @@ class ToyModel(nn.Module):
         prediction = nn.Dense(1, name="head")(features)[:, 0]
         error = prediction - batch.reference.mean((1, 2, 3))
         spread = (features**2).mean(-1)
-        losses = {"fit": mean_of_rows(error**2, shard), "spread": mean_of_rows(0.1 * spread, shard)}
-        return losses, {"error": jnp.abs(error).mean()}
+        losses = {"fit": Mean.of(error**2), "spread": Mean.of(0.1 * spread)}
+        return losses, {"error": Mean.of(jnp.abs(error))}
 
 
 def init_toy(model, key):
     """Fresh variables."""
-    return model.init(key, toy_batch(2, 0), key, method="losses")
+    return model.init(key, toy_batch(2, 0), RowKeys.of(key, 2), method="losses")
 
 
 class ToyData:
@@ -79,7 +80,7 @@ def toy_batch(batch_size, seed):
 
 def toy_config(**train):
     """The shared defaults with a short schedule."""
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.train.update(
         batch_size=8,
         num_steps=6,

@@ -18,7 +18,7 @@ from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.models import build
 from ovis_jax.program import cluster, command_line
 from ovis_jax.program.workdir import Workdir
-from ovis_jax.training.hooks import Diverged
+from ovis_jax.training.metrics import Diverged
 
 PAUSE = 0.02
 

@@ -5,12 +5,14 @@ import functools
 import jax
 import numpy as np
 
-from configs import common, sipmask_r50_ovis
+from configs.parts.calibration import calibration
+from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from configs.parts.sipmask import sipmask_r50
 from ovis_jax.models.build import build_model
 
 
 def small_config(depth: int = 18, calibrated: bool = True, num_classes: int = 3):
-    config = common.masktrack_rcnn_r50()
+    config = mask_track_rcnn_r50()
     config.model.num_classes = num_classes
     config.model.backbone.update(depth=depth, width=4)
     config.model.neck.channels = 8
@@ -19,20 +21,20 @@ def small_config(depth: int = 18, calibrated: bool = True, num_classes: int = 3)
     for part in ("box", "track"):
         config.model[part].channels = 16
     if calibrated:
-        config.model.calibration = common.calibration()
+        config.model.calibration = calibration()
         config.model.calibration.update(displacements=2, channels=8)
     return config.lock()
 
 
 def small_sipmask_config(depth: int = 18):
-    config = sipmask_r50_ovis.sipmask_r50()
+    config = sipmask_r50()
     config.model.num_classes = 3
     config.model.backbone.update(depth=depth, width=4)
     config.model.neck.channels = 8
     config.model.fcos.channels = 32
     config.model.mask.update(num_basis=4, channels=8)
     config.model.track.update(channels=8, tower_channels=8)
-    config.model.calibration = common.calibration()
+    config.model.calibration = calibration()
     config.model.calibration.update(displacements=2, channels=8)
     return config.lock()
 

@@ -7,10 +7,10 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.ops.assign import assign_by_iou, sample
-from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
+from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
-from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances, Proposals
 
 POSITIVE_IOU = 0.5
@@ -97,7 +97,7 @@ def box_targets(
     num_samples: int,
     max_positive: int,
     *,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> BoxTargets:
     """Samples RoIs of one image from its annotated boxes and its proposals.
 
@@ -107,7 +107,7 @@ def box_targets(
       instances: [N, ...]; each valid box is also a RoI, positive for itself.
       num_samples: R.
       max_positive: at most so many positives; they stand in the first slots.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
     """
     assignment = assign_by_iou(
         proposals.boxes,
@@ -117,7 +117,7 @@ def box_targets(
         positive_iou=POSITIVE_IOU,
         negative_iou=POSITIVE_IOU,
         min_positive_iou=POSITIVE_IOU,
-        inclusive=inclusive,
+        convention=convention,
     )
     num_instances = len(instances.valid)
     candidates = jnp.concatenate([instances.boxes, proposals.boxes])
@@ -138,7 +138,7 @@ def box_targets(
     boxes = jnp.where(valid[:, None], candidates[order], 0)
     index = jnp.where(positive, index[order], 0)
     targets = jnp.where(positive[:, None], instances.boxes[index], boxes)
-    deltas = encode_boxes(boxes, targets, stds=DELTA_STDS, inclusive=inclusive)
+    deltas = convention.encode(boxes, targets, stds=DELTA_STDS)
     return BoxTargets(
         boxes=boxes,
         classes=jnp.where(positive, instances.labels[index] + 1, 0),
@@ -149,25 +149,22 @@ def box_targets(
     )
 
 
-def box_loss(
-    logits: jax.Array, deltas: jax.Array, targets: BoxTargets, shard: Shard = WHOLE
-) -> tuple[jax.Array, jax.Array]:
-    """Classification and box losses, both divided by the number of sampled RoIs of the batch.
+def box_loss(logits: jax.Array, deltas: jax.Array, targets: BoxTargets) -> tuple[Mean, Mean]:
+    """Classification and box losses, both a mean over the sampled RoIs.
 
     Args:
       logits: [B, R, K + 1].
       deltas: [B, R, K + 1, 4].
       targets: batched, [B, R, ...].
-      shard: which rows these are.
     """
-    count = jnp.maximum(shard.total(targets.valid.sum()), 1)
+    count = targets.valid.sum()
     logits = jnp.where(targets.valid[..., None], logits, 0)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits, targets.classes)
     own = jnp.take_along_axis(deltas, targets.classes[..., None, None], axis=-2)[..., 0, :]
     error = jnp.where(targets.positive[..., None], own - targets.deltas, 0)
     return (
-        jnp.sum(entropy, where=targets.valid) / count,
-        jnp.sum(smooth_l1(error, 1.0)) / count,
+        Mean(jnp.sum(entropy, where=targets.valid), count),
+        Mean(jnp.sum(smooth_l1(error, 1.0)), count),
     )
 
 
@@ -181,7 +178,7 @@ def decode_detections(
     score_threshold: float,
     candidates: int,
     capacity: int,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
     """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
 
@@ -194,7 +191,7 @@ def decode_detections(
       score_threshold: a candidate scores above it.
       candidates: (proposal, class) pairs that enter NMS, the best ones.
       capacity: D.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
 
     Returns:
       boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and
@@ -208,11 +205,9 @@ def decode_detections(
     scores, pair = jax.lax.top_k(flat, min(candidates, len(flat)))
     valid = scores > 0
     row, labels = pair // num_classes, pair % num_classes
-    boxes = decode_boxes(
-        proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS, inclusive=inclusive
-    )
-    boxes = clip_boxes(boxes, image_size, inclusive=inclusive) / scale
-    keep = nms(boxes, scores, valid, NMS_IOU, inclusive=inclusive, groups=labels)
+    boxes = convention.decode(proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS)
+    boxes = convention.clip(boxes, image_size) / scale
+    keep = nms(boxes, scores, valid, NMS_IOU, convention=convention, groups=labels)
     few = keep.sum() <= capacity
     # Candidates are in order of score, so a stable sort by class leaves scores descending inside a
     # class.

@@ -12,11 +12,11 @@ from flax import linen as nn
 from ovis_jax.models.feature_align import FeatureAlignment
 from ovis_jax.models.layers import Tower
 from ovis_jax.ops.assign import assign_points
-from ovis_jax.ops.boxes import clip_boxes, paired_iou
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.losses import sigmoid_focal
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import fast_nms
 from ovis_jax.ops.points import boxes_from_distances, distances_to_sides, grid_points
-from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances
 
 STRIDES = (8, 16, 32, 64, 128)
@@ -169,21 +169,18 @@ def _centerness(distances: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.prod(near / far, axis=-1))
 
 
-def fcos_loss(
-    maps: FCOSMaps, points: jax.Array, targets: FCOSTargets, shard: Shard = WHOLE
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def fcos_loss(maps: FCOSMaps, points: jax.Array, targets: FCOSTargets) -> tuple[Mean, Mean, Mean]:
     """Losses of classes, boxes and centerness.
 
     Args:
       maps: [B, A, ...].
       points: [A, 2].
       targets: batched, [B, A, ...].
-      shard: which rows these are.
 
     Returns:
-      Focal loss over the number of positive points and of images of the batch together; -ln IoU
-      (inclusive sizes) of the positive points, averaged with their centerness as weight;
-      cross-entropy of their centerness. The last two are 0 without positive points.
+      Focal loss over the number of positive points and of images together; -ln IoU (inclusive
+      sizes) of the positive points, averaged with their centerness as weight; cross-entropy of
+      their centerness.
     """
     positive = targets.positive
     num_classes = maps.logits.shape[-1]
@@ -191,15 +188,15 @@ def fcos_loss(
     focal = sigmoid_focal(maps.logits, ones, FOCAL_ALPHA, FOCAL_GAMMA)
     weight = jnp.where(positive, targets.centerness, 0)
     predicted = boxes_from_distances(points, jnp.where(positive[..., None], maps.distances, 1))
-    iou = paired_iou(predicted, boxes_from_distances(points, targets.distances), inclusive=True)
+    iou = INCLUSIVE.paired_iou(predicted, boxes_from_distances(points, targets.distances))
     box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
     logits = jnp.where(positive, maps.centerness, 0)
     centerness = optax.sigmoid_binary_cross_entropy(logits, targets.centerness)
-    count, total_weight = shard.total(positive.sum()), shard.total(weight.sum())
+    count = positive.sum()
     return (
-        focal.sum() / (count + shard.total_rows(len(positive))),
-        box.sum() / jnp.where(count > 0, total_weight, 1),
-        jnp.sum(centerness, where=positive) / jnp.maximum(count, 1),
+        Mean(focal.sum(), count + len(positive)),
+        Mean(box.sum(), weight.sum()),
+        Mean(jnp.sum(centerness, where=positive), count),
     )
 
 
@@ -301,7 +298,7 @@ def best_points(
     index = jnp.concatenate(index)
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
-    boxes = clip_boxes(boxes, image_size, inclusive=True) / scale
+    boxes = INCLUSIVE.clip(boxes, image_size) / scale
     return boxes, scores[index], index.astype(jnp.int32)
 
 

@@ -7,7 +7,7 @@ from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm, kaiming_normal
 from ovis_jax.ops.masks import crop_masks
-from ovis_jax.ops.shards import WHOLE, Shard
+from ovis_jax.ops.means import Mean
 
 
 class MaskHead(nn.Module):
@@ -78,21 +78,19 @@ def mask_loss(
     targets: jax.Array,
     classes: jax.Array,
     positive: jax.Array,
-    shard: Shard = WHOLE,
-) -> jax.Array:
-    """Mean binary cross-entropy on the mask of each RoI's own class; 0 without positives.
+) -> Mean:
+    """Mean binary cross-entropy on the mask of each RoI's own class, over the positives.
 
     Args:
       logits: [B, R, M, M, K + 1].
       targets: [B, R, M, M] in {0, 1}.
       classes: [B, R] int32, label + 1 where positive.
       positive: [B, R] bool; other RoIs neither count nor receive a gradient.
-      shard: which rows these are.
     """
     own = select_class(jnp.where(positive[..., None, None, None], logits, 0), classes)
     targets = jnp.where(positive[..., None, None], targets, 0)
     loss = optax.sigmoid_binary_cross_entropy(own, targets).mean((-2, -1))
-    return jnp.sum(loss, where=positive) / jnp.maximum(shard.total(positive.sum()), 1)
+    return Mean(jnp.sum(loss, where=positive), positive.sum())
 
 
 def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:

@@ -11,10 +11,10 @@ from flax import linen as nn
 
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import assign_by_iou, sample
-from ovis_jax.ops.boxes import clip_boxes, decode_boxes, encode_boxes
+from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
-from ovis_jax.ops.shards import WHOLE, Shard
 from ovis_jax.structures import Instances, Proposals
 
 POSITIVE_IOU = 0.7
@@ -87,7 +87,7 @@ def rpn_targets(
     instances: Instances,
     num_samples: int,
     *,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> RPNTargets:
     """Assigns and samples the anchors of one image; anchors that leave the image are not used.
 
@@ -97,7 +97,7 @@ def rpn_targets(
       image_size: [2], (height, width) without padding.
       instances: of this image, [N, ...].
       num_samples: anchors in the loss, at most half of them positive.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
     """
     height, width = image_size
     inside = (
@@ -114,36 +114,35 @@ def rpn_targets(
         positive_iou=POSITIVE_IOU,
         negative_iou=NEGATIVE_IOU,
         min_positive_iou=NEGATIVE_IOU,
-        inclusive=inclusive,
+        convention=convention,
     )
     positive, negative = sample(
         key, assignment.positive, assignment.negative, num_samples, num_samples // 2
     )
     targets = jnp.where(positive[:, None], instances.boxes[assignment.index], anchors)
-    deltas = encode_boxes(anchors, targets, inclusive=inclusive)
+    deltas = convention.encode(anchors, targets)
     return RPNTargets(positive, negative, jnp.where(positive[:, None], deltas, 0))
 
 
-def rpn_loss(
-    logits: jax.Array, deltas: jax.Array, targets: RPNTargets, shard: Shard = WHOLE
-) -> tuple[jax.Array, jax.Array]:
-    """Objectness and box losses, both divided by the number of sampled anchors of the batch.
+def rpn_loss(logits: jax.Array, deltas: jax.Array, targets: RPNTargets) -> tuple[Mean, Mean]:
+    """Objectness and box losses, both a mean over the sampled anchors.
+
+    An image without positives counts as if it had one, and likewise without negatives.
 
     Args:
       logits: [B, A].
       deltas: [B, A, 4].
       targets: batched, [B, A, ...].
-      shard: which rows these are.
     """
     positive, sampled = targets.positive, targets.positive | targets.negative
     count = jnp.maximum(positive.sum(-1), 1) + jnp.maximum(targets.negative.sum(-1), 1)
-    count = shard.total(count.sum())
+    count = count.sum()
     logits = jnp.where(sampled, logits, 0)
     objectness = optax.sigmoid_binary_cross_entropy(logits, positive.astype(logits.dtype))
     error = jnp.where(positive[..., None], deltas - targets.deltas, 0)
     return (
-        jnp.sum(objectness, where=sampled) / count,
-        jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)) / count,
+        Mean(jnp.sum(objectness, where=sampled), count),
+        Mean(jnp.sum(smooth_l1(error, SMOOTH_L1_BETA)), count),
     )
 
 
@@ -155,7 +154,7 @@ def decode_proposals(
     *,
     level_capacity: int,
     capacity: int,
-    inclusive: bool,
+    convention: BoxConvention,
 ) -> Proposals:
     """Best boxes of one image: per level top scores and NMS, then the best of all levels.
 
@@ -166,7 +165,7 @@ def decode_proposals(
       image_size: [2], (height, width) without padding; boxes are clipped to it.
       level_capacity: anchors of a level that enter NMS.
       capacity: proposals.
-      inclusive: box convention.
+      convention: what the corners of boxes mean.
 
     Returns:
       Proposals [capacity, ...] without gradient.
@@ -179,10 +178,10 @@ def decode_proposals(
         level_scores, index = jax.lax.top_k(
             jax.nn.sigmoid(logits[start : start + count]), min(level_capacity, count)
         )
-        level_boxes = decode_boxes(
-            jnp.asarray(level)[index], deltas[start : start + count][index], inclusive=inclusive
+        level_boxes = convention.decode(
+            jnp.asarray(level)[index], deltas[start : start + count][index]
         )
-        level_boxes = clip_boxes(level_boxes, image_size, inclusive=inclusive)
+        level_boxes = convention.clip(level_boxes, image_size)
         boxes.append(level_boxes)
         scores.append(level_scores)
         keep.append(
@@ -191,7 +190,7 @@ def decode_proposals(
                 level_scores,
                 jnp.ones(len(index), bool),
                 NMS_IOU,
-                inclusive=inclusive,
+                convention=convention,
             )
         )
         start += count

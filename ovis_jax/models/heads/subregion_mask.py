@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.ops.boxes import paired_iou
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.resize import gather_levels, resize_bilinear
 from ovis_jax.ops.subregions import quarter_masks
 
@@ -164,7 +164,7 @@ def mask_weights(
     Returns:
       [P] without gradient; their sum is just below 1, or 0 without positive points.
     """
-    weights = jnp.where(positive, probs * paired_iou(boxes, targets, inclusive=True), 0)
+    weights = jnp.where(positive, probs * INCLUSIVE.paired_iou(boxes, targets), 0)
     return jax.lax.stop_gradient(weights / (weights.sum() + WEIGHT_EPSILON))
 
 
@@ -172,3 +172,14 @@ def teaches_mask(boxes: jax.Array, positive: jax.Array) -> jax.Array:
     """Which positive points [P] have predicted boxes [P, 4] of more than one basis pixel."""
     sizes = jnp.where(positive[:, None], boxes[:, 2:] - boxes[:, :2], 0)
     return sizes[:, 0] * sizes[:, 1] > MIN_AREA
+
+
+def grid_boxes(size: tuple[int, int], scale: jax.Array, count: int) -> jax.Array:
+    """Pixels [count, 4] of the original frame that a grid over the whole padded frame covers.
+
+    The grid is enlarged to a whole number of pixels, rounded down (but for what float32 loses), and
+    its last pixel must not be lost to truncation.
+    """
+    height, width = size
+    corner = jnp.floor(BASIS_STRIDE * jnp.array([width, height]) / scale + 1e-3) - 0.5
+    return jnp.broadcast_to(jnp.concatenate([jnp.zeros(2), corner]), (count, 4))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
+from ovis_jax.ops.means import Mean
 
 
 class TrackHead(nn.Module):
@@ -40,8 +40,7 @@ def track_loss(
     reference_valid: jax.Array,
     targets: jax.Array,
     positive: jax.Array,
-    shard: Shard = WHOLE,
-) -> jax.Array:
+) -> Mean:
     """Cross-entropy over [new, reference objects]: mean over positives, then over images.
 
     An image with a single positive counts; the published code drops it by accident (a squeezed
@@ -53,7 +52,6 @@ def track_loss(
       reference_valid: [B, N] bool.
       targets: [B, R] int32 in [0, N].
       positive: [B, R] bool.
-      shard: which rows these are.
     """
     embeddings = jnp.where(positive[..., None], embeddings, 0)
     reference = jnp.where(reference_valid[..., None], reference_embeddings, 0)
@@ -62,4 +60,4 @@ def track_loss(
     logits = jnp.pad(match, ((0, 0), (0, 0), (1, 0)))  # the first column is "new"
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
     per_image = jnp.sum(loss, axis=-1, where=positive) / jnp.maximum(positive.sum(-1), 1)
-    return mean_of_rows(per_image, shard)
+    return Mean.of(per_image)

@@ -1,7 +1,6 @@
 """MaskTrack R-CNN and, with calibration, CMaskTrack R-CNN."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import flax
 import jax
@@ -12,10 +11,17 @@ from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads import track as track_head
-from ovis_jax.models.references import weighted_mean
-from ovis_jax.models.systems.calibrated import CalibratedSystem
+from ovis_jax.models.references import (
+    calibrate,
+    calibrate_window,
+    query_features,
+    weighted_mean,
+)
+from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
-from ovis_jax.ops.shards import WHOLE, Shard
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Detections, FramePairs, Proposals, Window
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -27,7 +33,7 @@ MASK_GROUP = 16  # detections whose masks are computed together
 
 @flax.struct.dataclass
 class Capacity:
-    """Sizes of the padded records between the stages; see `configs.common.capacity`."""
+    """Sizes of the padded records between the stages; see `configs.parts.mask_track_rcnn`."""
 
     level_proposals: int
     proposals: int
@@ -35,7 +41,7 @@ class Capacity:
     detections: int
 
 
-class MaskTrackRCNN(CalibratedSystem):
+class MaskTrackRCNN(OnlineSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids
@@ -49,7 +55,8 @@ class MaskTrackRCNN(CalibratedSystem):
       mask: RoI features to masks.
       track: RoI features to embeddings.
       capacity: sizes of the padded records.
-      inclusive_boxes: width is x2 - x1 + 1, as in the published checkpoints.
+      convention: of boxes; the published checkpoints have the inclusive one.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
     """
 
     rpn: rpn_head.RPNHead
@@ -57,9 +64,17 @@ class MaskTrackRCNN(CalibratedSystem):
     mask: mask_head.MaskHead
     track: track_head.TrackHead
     capacity: Capacity
-    inclusive_boxes: bool = True
+    convention: BoxConvention = INCLUSIVE
+    calibration: nn.Module | None = None
 
-    CALIBRATED_LEVELS: ClassVar[int] = ROI_LEVELS
+    def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
+        """The levels that RoIs are read from, calibrated; see `references.calibrate`."""
+        return calibrate(self.calibration, query[:ROI_LEVELS], reference[:ROI_LEVELS])
+
+    def calibrate_window(self, window: Window) -> tuple[Pyramid, jax.Array]:
+        """The same for the references of a window; see `references.calibrate_window`."""
+        window = window.replace(features=window.features[:ROI_LEVELS])
+        return calibrate_window(self.calibration, window, self.window_before)
 
     def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
         """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
@@ -78,31 +93,27 @@ class MaskTrackRCNN(CalibratedSystem):
         """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
 
-    def losses(
-        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        """Losses of a batch of frame pairs; their sum is minimised.
+    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch of frame pairs; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs.
-          key: PRNG key for the sampling of anchors and RoIs.
-          shard: which rows of a larger batch these are; the losses are this shard's part.
+          batch: frame pairs, B rows.
+          keys: of the B rows, for the sampling of anchors and RoIs.
 
         Returns:
-          Scalar losses and scalar metrics by name.
+          Losses and metrics by name.
         """
-        pairs = len(batch.query)
         query, reference = self.encode_pairs(batch)
-        anchor_key, roi_key = jax.random.split(key)
+        anchor_keys, roi_keys = keys.split(2)
 
         logits, deltas = self.rpn(query)
         anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
         anchor_targets = jax.vmap(
             lambda k, size, instances: rpn_head.rpn_targets(
-                k, anchors, size, instances, self.rpn.num_samples, inclusive=self.inclusive_boxes
+                k, anchors, size, instances, self.rpn.num_samples, convention=self.convention
             )
-        )(shard.keys(anchor_key, pairs), batch.image_size, batch.instances)
-        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets, shard)
+        )(anchor_keys.each, batch.image_size, batch.instances)
+        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
 
         proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
         targets = jax.vmap(
@@ -112,12 +123,12 @@ class MaskTrackRCNN(CalibratedSystem):
                 instances,
                 self.box.num_samples,
                 self.box.max_positive,
-                inclusive=self.inclusive_boxes,
+                convention=self.convention,
             )
-        )(shard.keys(roi_key, pairs), proposals, batch.instances)
-        losses, metrics = self.roi_losses(batch, query, reference, targets, shard)
+        )(roi_keys.each, proposals, batch.instances)
+        losses, metrics = self.roi_losses(batch, query, reference, targets)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
-        metrics["positive_anchors"] = anchor_targets.positive.sum(-1).mean()
+        metrics["positive_anchors"] = Mean.of(anchor_targets.positive.sum(-1))
         return losses, metrics
 
     def roi_losses(
@@ -126,12 +137,11 @@ class MaskTrackRCNN(CalibratedSystem):
         query: Sequence[jax.Array],
         reference: Sequence[jax.Array],
         targets: box_head.BoxTargets,
-        shard: Shard = WHOLE,
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
         calibrated = self.calibrate(query, reference)
         logits, deltas = self.classify(calibrated, targets.boxes)
-        box_class, box = box_head.box_loss(logits, deltas, targets, shard)
+        box_class, box = box_head.box_loss(logits, deltas, targets)
         # All positives stand in the first slots, so only these reach the mask and track heads.
         positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
         mask_logits = self.segment(calibrated, positives.boxes)
@@ -143,7 +153,7 @@ class MaskTrackRCNN(CalibratedSystem):
             "box_class": box_class,
             "box": box,
             "mask": mask_head.mask_loss(
-                mask_logits, mask_targets, positives.classes, positives.positive, shard
+                mask_logits, mask_targets, positives.classes, positives.positive
             ),
             "track": track_head.track_loss(
                 self.embed(query, positives.boxes),
@@ -153,20 +163,19 @@ class MaskTrackRCNN(CalibratedSystem):
                     batch.reference_match, positives.index, positives.positive
                 ),
                 positives.positive,
-                shard,
             ),
         }
         correct = (logits.argmax(-1) == targets.classes) & targets.positive
         metrics = {
-            "positive_rois": targets.positive.sum(-1).mean(),
-            "positive_accuracy": correct.sum() / jnp.maximum(targets.positive.sum(), 1),
+            "positive_rois": Mean.of(targets.positive.sum(-1)),
+            "positive_accuracy": Mean(correct.sum(), targets.positive.sum()),
         }
         return losses, metrics
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
-        query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self.calibrate_window(query, window)
+        query = query_features(window, self.window_before)
+        calibrated, weights = self.calibrate_window(window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
         return self.detect_among(
             proposals, query, calibrated, weights, window.image_size, window.scale
@@ -202,7 +211,7 @@ class MaskTrackRCNN(CalibratedSystem):
             score_threshold=self.box.score_threshold,
             candidates=self.capacity.candidates,
             capacity=self.capacity.detections,
-            inclusive=self.inclusive_boxes,
+            convention=self.convention,
         )
         rois = jnp.where(valid[:, None], boxes * scale, 0)
         return Detections(
@@ -269,7 +278,7 @@ class MaskTrackRCNN(CalibratedSystem):
                 size,
                 level_capacity=self.capacity.level_proposals,
                 capacity=self.capacity.proposals,
-                inclusive=self.inclusive_boxes,
+                convention=self.convention,
             )
         )(logits, deltas, image_size)
 
@@ -277,5 +286,5 @@ class MaskTrackRCNN(CalibratedSystem):
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
         levels = tuple(pyramid[:ROI_LEVELS])
         return jax.vmap(
-            lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, inclusive=self.inclusive_boxes)
+            lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, convention=self.convention)
         )(levels, rois)

@@ -1,21 +1,23 @@
 """SipMask for video and, with calibration, CSipMask: a one-stage detector with a tracking map."""
 
-from typing import ClassVar
+from collections.abc import Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
+from ovis_jax.models import references
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track import track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
-from ovis_jax.models.references import AVERAGES, mean_probs, weighted_mean
-from ovis_jax.models.systems.calibrated import CalibratedSystem, Pyramid
-from ovis_jax.ops.boxes import clip_boxes
+from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import halve_masks
+from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
-from ovis_jax.ops.shards import WHOLE, Shard, mean_of_rows
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Detections, FramePairs, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
@@ -50,7 +52,7 @@ class _Positives:
     positive: jax.Array
 
 
-class SipMask(CalibratedSystem):
+class SipMask(OnlineSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
     Masks are drawn on one grid over the whole frame, from basis maps and the coefficients of each
@@ -70,6 +72,7 @@ class SipMask(CalibratedSystem):
       average_masks: what of masks is averaged, one of `AVERAGES`.
       track_calibrated: embeddings are read from calibrated maps, not from the query's.
       basis_calibrated: basis maps are read from calibrated maps, not from the query's.
+      calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
     """
 
     fcos: fcos_head.FCOSHead
@@ -80,15 +83,18 @@ class SipMask(CalibratedSystem):
     average_masks: str = "probs"
     track_calibrated: bool = False
     basis_calibrated: bool = True
-
-    CALIBRATED_LEVELS: ClassVar[int] = len(fcos_head.STRIDES)
+    calibration: nn.Module | None = None
 
     def __post_init__(self):
         """Refuses unknown averages."""
         for value in (self.average_scores, self.average_masks):
-            if value not in AVERAGES:
-                raise ValueError(f"average is {value!r}; expected one of {AVERAGES}")
+            if value not in references.AVERAGES:
+                raise ValueError(f"average is {value!r}; expected one of {references.AVERAGES}")
         super().__post_init__()
+
+    def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
+        """The calibrated levels; see `references.calibrate`."""
+        return references.calibrate(self.calibration, query, reference)
 
     def basis(self, query: Pyramid, maps: fcos_head.FCOSMaps) -> jax.Array:
         """Basis maps [B, H / 2, W / 2, C] of the calibrated maps or of the query pyramid."""
@@ -96,28 +102,25 @@ class SipMask(CalibratedSystem):
             maps = self.fcos(query)
         return self.mask.basis(maps.box_features)
 
-    def losses(
-        self, batch: FramePairs, key: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        """Losses of a batch of frame pairs; their sum is minimised.
+    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch of frame pairs; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs.
-          key: PRNG key for the shifts of the reference boxes.
-          shard: which rows of a larger batch these are; the losses are this shard's part.
+          batch: frame pairs, B rows.
+          keys: of the B rows, for the shifts of the reference boxes.
 
         Returns:
-          Scalar losses and scalar metrics by name.
+          Losses and metrics by name.
         """
-        pairs, slots = batch.reference_valid.shape
+        slots = batch.reference_valid.shape[1]
         shifts = jax.vmap(
             lambda k: jax.random.uniform(k, (slots, 2), minval=-JITTER, maxval=JITTER)
-        )(shard.keys(key, pairs))
-        return self.shifted_losses(batch, shifts, shard)
+        )(keys.each)
+        return self.shifted_losses(batch, shifts)
 
     def shifted_losses(
-        self, batch: FramePairs, shifts: jax.Array, shard: Shard = WHOLE
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        self, batch: FramePairs, shifts: jax.Array
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
         query, reference = self.encode_pairs(batch)
         calibrated = self.calibrate(query, reference)
@@ -126,7 +129,7 @@ class SipMask(CalibratedSystem):
         instances = _clean(batch.instances, batch.image_size)
         targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
         points = jnp.concatenate([jnp.asarray(x) for x in points])
-        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets, shard)
+        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets)
 
         coefficients = self.mask.coefficients(maps.class_features)
         positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
@@ -144,20 +147,19 @@ class SipMask(CalibratedSystem):
             "class": classes,
             "box": boxes,
             "centerness": centerness,
-            "mask": mean_of_rows(mask, shard),
+            "mask": Mean.of(mask),
             "track": self._track_loss(
                 self.track(calibrated if self.track_calibrated else query),
                 self.track(reference),
                 positives,
                 batch,
                 shifts,
-                shard,
             ),
         }
         count = targets.positive.sum(-1)
         metrics = {
-            "positive_points": count.mean(),
-            "lost_positives": jnp.maximum(count - self.capacity.positives, 0).mean(),
+            "positive_points": Mean.of(count),
+            "lost_positives": Mean.of(jnp.maximum(count - self.capacity.positives, 0)),
         }
         return losses, metrics
 
@@ -184,7 +186,7 @@ class SipMask(CalibratedSystem):
             positive=positive,
         )
 
-    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts, shard):
+    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts):
         """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
         valid = batch.reference_valid
         boxes = jnp.where(valid[..., None], batch.reference_boxes, 0)
@@ -196,26 +198,27 @@ class SipMask(CalibratedSystem):
             valid,
             jax.vmap(track_targets)(batch.reference_match, positives.index, positives.positive),
             positives.positive,
-            shard,
         )
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
-        query = tuple(x[self.reference_window][None] for x in window.pyramid)
-        calibrated, weights = self.calibrate_window(query, window)
+        center = self.window_before
+        query = references.query_features(window, center)
+        calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
         found = self.decode(maps, weights, window.image_size, window.scale)
         resized = jnp.where(found.valid[:, None], found.boxes * window.scale, 0)
         masks = self.segment(maps, self.basis(query, maps), found.point, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
+        track_weights = weights if self.track_calibrated else jnp.ones(1)
         embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
             boxes=found.boxes,
             scores=found.scores,
             labels=found.labels,
-            embeddings=weighted_mean(embeddings, weights if self.track_calibrated else jnp.ones(1)),
+            embeddings=references.weighted_mean(embeddings, track_weights),
             mask_logits=masks,
-            mask_boxes=_grid_box(masks.shape[1:], window.scale, len(masks)),
+            mask_boxes=mask_head.grid_boxes(masks.shape[1:], window.scale, len(masks)),
             valid=found.valid,
             overflow=found.overflow,
         )
@@ -232,9 +235,9 @@ class SipMask(CalibratedSystem):
         As `decode_detections` of the head, which see, for averages over the references.
         """
         return fcos_head.decode_detections(
-            mean_probs(maps.logits, weights, self.average_scores),
-            mean_probs(maps.centerness, weights, self.average_scores),
-            weighted_mean(maps.distances, weights),
+            references.mean_probs(maps.logits, weights, self.average_scores),
+            references.mean_probs(maps.centerness, weights, self.average_scores),
+            references.weighted_mean(maps.distances, weights),
             self.fcos.points(maps.box_features),
             image_size,
             scale,
@@ -280,17 +283,6 @@ def _clean(instances: Instances, image_size: jax.Array) -> Instances:
     """Instances [B, N, ...] with boxes that end inside the frame and nothing in invalid slots."""
     valid = instances.valid
     boxes = jnp.where(valid[..., None], instances.boxes, 0)
-    clip = jax.vmap(lambda own, size: clip_boxes(own, size, inclusive=True))
+    clip = jax.vmap(INCLUSIVE.clip)
     labels = jnp.where(valid, instances.labels, 0)
     return instances.replace(boxes=clip(boxes, image_size), labels=labels)
-
-
-def _grid_box(size: tuple[int, int], scale: jax.Array, count: int) -> jax.Array:
-    """Pixels [count, 4] of the original frame that a grid over the whole padded frame covers.
-
-    The grid is enlarged to a whole number of pixels, rounded down (but for what float32 loses), and
-    its last pixel must not be lost to truncation.
-    """
-    height, width = size
-    corner = jnp.floor(mask_head.BASIS_STRIDE * jnp.array([width, height]) / scale + 1e-3) - 0.5
-    return jnp.broadcast_to(jnp.concatenate([jnp.zeros(2), corner]), (count, 4))

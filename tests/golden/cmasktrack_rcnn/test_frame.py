@@ -14,6 +14,7 @@ from golden_folder import golden_arrays
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.systems.mask_track_rcnn import BOX_SIZE, MASK_SIZE, ROI_LEVELS, STRIDES
 from ovis_jax.ops.anchors import grid_anchors
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.roi_align import assign_levels, roi_align
 
@@ -63,14 +64,14 @@ def _forward(system, frames, sizes, rois) -> dict[str, jax.Array]:
     found |= _proposals(system, query, sizes[0])
     found["base_anchors"] = np.stack([grid_anchors(1, 1, stride) for stride in STRIDES])
     found["anchors/p4"] = system.rpn.anchors(query, STRIDES)[2]
-    found["roi_levels"] = assign_levels(jnp.asarray(rois), ROI_LEVELS, inclusive=True)
+    found["roi_levels"] = assign_levels(jnp.asarray(rois), ROI_LEVELS, convention=INCLUSIVE)
     for name, levels, size in (
         ("roi7/query", query, BOX_SIZE),
         ("roi7/calibrated", calibrated, BOX_SIZE),
         ("roi14/calibrated", calibrated, MASK_SIZE),
     ):
         levels = [x[0] for x in levels[:ROI_LEVELS]]
-        found[name] = roi_align(levels, STRIDES[:ROI_LEVELS], rois, size, inclusive=True)
+        found[name] = roi_align(levels, STRIDES[:ROI_LEVELS], rois, size, convention=INCLUSIVE)
     logits, deltas = (x[0] for x in system.classify(calibrated, rois[None]))
     found |= {"box/cls_logits": logits, "box/deltas": deltas.reshape(len(deltas), -1)}
     found["mask/logits"] = system.segment(calibrated, rois[None])[0]
@@ -100,7 +101,7 @@ def _proposals(system, pyramid, size) -> dict[str, jax.Array]:
             size,
             level_capacity=system.capacity.level_proposals,
             capacity=system.capacity.level_proposals,
-            inclusive=True,
+            convention=INCLUSIVE,
         )
         found[f"proposals_level/{name}"] = _joined(kept)
         start += len(own)

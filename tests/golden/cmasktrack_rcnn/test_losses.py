@@ -16,7 +16,7 @@ from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
 from ovis_jax.models.systems.mask_track_rcnn import STRIDES
 from ovis_jax.ops.assign import assign_by_iou
-from ovis_jax.ops.boxes import encode_boxes
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import crop_masks
 from ovis_jax.structures import FramePairs
 from ovis_jax.weights.maps.cmasktrack_rcnn import rules
@@ -70,9 +70,7 @@ def anchor_targets() -> rpn_head.RPNTargets:
         positive[i, index] = True
         negative[i, record(f"img{i}/anchor_neg")] = True
         targets = record(f"img{i}/gt_bboxes")[record(f"img{i}/anchor_pos_gt")]
-        deltas[i, index] = encode_boxes(
-            jnp.asarray(boxes[index]), jnp.asarray(targets), inclusive=True
-        )
+        deltas[i, index] = INCLUSIVE.encode(jnp.asarray(boxes[index]), jnp.asarray(targets))
     return jax.tree.map(jnp.asarray, rpn_head.RPNTargets(positive, negative, deltas))
 
 
@@ -85,7 +83,7 @@ def roi_targets() -> BoxTargets:
     index, positive = padded(image_record("rois_pos_gt"), samples)
     classes, _ = padded(image_record("rois_pos_label"), samples)
     targets = np.stack([record(f"img{i}/gt_bboxes")[index[i]] for i in IMAGES])
-    deltas = encode_boxes(jnp.asarray(rois), jnp.asarray(targets), stds=DELTA_STDS, inclusive=True)
+    deltas = INCLUSIVE.encode(jnp.asarray(rois), jnp.asarray(targets), stds=DELTA_STDS)
     assert all(p <= 128 for p in positives)
     return BoxTargets(
         boxes=jnp.asarray(rois),
@@ -105,7 +103,8 @@ def losses_of(system, variables, *recorded):
         logits, deltas = module.rpn(query)
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor)
         losses, _ = module.roi_losses(pairs, query, reference, roi)
-        return {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+        losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
+        return {name: loss.value for name, loss in losses.items()}
 
     return system.apply(variables, *recorded, method=compute)
 
@@ -134,7 +133,7 @@ def assignment(i: int, boxes, considered, positive_iou, negative_iou):
         positive_iou=positive_iou,
         negative_iou=negative_iou,
         min_positive_iou=negative_iou,
-        inclusive=True,
+        convention=INCLUSIVE,
     )
     return jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))
 

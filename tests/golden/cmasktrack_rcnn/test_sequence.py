@@ -137,13 +137,13 @@ def check_detections(found: Detections, boxes: np.ndarray, labels: np.ndarray) -
 def check_tracks(memory, found: Detections, frame: dict, name: str):
     """Scores of the match, identities and who holds them; returns the memory after the frame."""
     system, _ = published_model()
-    first, count, objects = frame["frame"] == 0, int(found.valid.sum()), int(memory.count)
+    count, objects = int(found.valid.sum()), int(memory.count)
     if count:
         _assert_recorded(found.embeddings[:count], f"{name}/det_embed")
     if count and objects:
         own = system.tracker.match_scores(memory, found)[:count, : objects + 1]
         _assert_recorded(own, f"{name}/comp_scores")
-    memory, ids, kept = system.tracker.update(memory, found, jnp.array(first))
+    memory, ids, kept = system.tracker.update(memory, found)
     np.testing.assert_array_equal(ids[:count], record(f"{name}/track_ids"))
     holders = {str(int(ids[i])): int(i) for i in np.flatnonzero(kept)}
     assert holders == frame["kept"]

@@ -104,11 +104,10 @@ def test_detections_of_the_averages(pyramid):
     frames = np.arange(FRAME - CENTER, FRAME + CENTER + 1)
     valid = (frames >= 0) & (frames < LENGTH)
     window = Window(
-        pyramid=tuple(x[np.clip(frames, 0, LENGTH - 1)] for x in pyramid),
+        features=tuple(x[np.clip(frames, 0, LENGTH - 1)] for x in pyramid),
         valid=jnp.asarray(valid),
         image_size=jnp.float32(clip_sizes()[0]),
         scale=clip_scale(),
-        is_first=jnp.array(True),
     )
     found = jax.device_get(run("detect", window))
     want = record("det_bboxes")

@@ -23,7 +23,7 @@ from golden.sipmask.sipmask_model import (
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads.subregion_mask import BASIS_STRIDE
 from ovis_jax.models.heads.track_map import embeddings_at
-from ovis_jax.ops.boxes import clip_boxes
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.points import boxes_from_distances
 
 FRAMES = frame_names()
@@ -121,7 +121,7 @@ def test_boxes_of_all_points_and_those_that_enter_suppression(ours, frame):
     maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
     size = clip_sizes()[0]
     boxes = boxes_from_distances(np.concatenate(points(ours)), maps.distances)
-    boxes = clip_boxes(boxes, size, inclusive=True)
+    boxes = INCLUSIVE.clip(boxes, size)
     want = record(f"{frame}/decoded")
     assert np.abs(thinned(boxes, want) - want).max() < BOX_TOLERANCE
     probs, centerness = jax.nn.sigmoid(maps.logits), jax.nn.sigmoid(maps.centerness)

@@ -150,9 +150,10 @@ def losses_and_gradient():
     shifts = jnp.asarray(padded(both("ref_jitter"))[0][..., :2])
 
     def total(params):
-        losses, metrics = system.apply(
+        found = system.apply(
             variables | {"params": params}, batch(), shifts, method="shifted_losses"
         )
+        losses, metrics = ({name: mean.value for name, mean in means.items()} for means in found)
         return sum(losses.values()), (losses, metrics)
 
     gradient = jax.jit(jax.value_and_grad(total, has_aux=True))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from golden.sipmask.sipmask_model import record, tracked_frames
 
-from ovis_jax.ops.boxes import pairwise_iou
+from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.structures import Detections
 from ovis_jax.tracking.cues import CueTracker, remember
 
@@ -43,7 +43,7 @@ def test_cues_totals_and_identities_of_every_frame(run, video):
                 record(f"v{video}_t{t}/{x}", f"detections_{run}.npz") for x in cues
             )
             logits = logits.at[:, :count].set(logprob[:, 1:] - logprob[:, :1])
-            iou = pairwise_iou(found.boxes, memory.boxes[:count], inclusive=True)
+            iou = INCLUSIVE.iou(found.boxes, memory.boxes[:count])
             np.testing.assert_allclose(iou, ious, atol=1e-5)
             np.testing.assert_array_equal(found.labels[:, None] == memory.labels[:count], same)
         total = tracker.total_scores(logits, memory, found)

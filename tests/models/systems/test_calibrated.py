@@ -4,27 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models import tiny, tiny_sipmask
 from models.detections import assert_same_detections, detect, random_frames
 from models.poison import poison_instances
 from models.tiny import frame_pairs, window
+from models.tiny_systems import CALIBRATED, SYSTEMS
 from models.total_loss import assert_every_part_learns, total_loss
 
-from ovis_jax.ops.shards import WHOLE, Shard
-
-SYSTEMS = {"mask_track_rcnn": tiny.tiny_system, "sipmask": tiny_sipmask.tiny_system}
-LOSSES = {
-    "mask_track_rcnn": {"rpn_class", "rpn_box", "box_class", "box", "mask", "track"},
-    "sipmask": {"class", "box", "centerness", "mask", "track"},
-}
-LOSSES_OF_BACKGROUND = {"mask_track_rcnn": {"rpn_class", "box_class"}, "sipmask": {"class"}}
-PARTS = {
-    "mask_track_rcnn": {"backbone", "neck", "rpn", "box", "mask", "track", "calibration"},
-    "sipmask": {"backbone", "neck", "fcos", "mask", "track", "calibration"},
-}
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
 
 
-@pytest.fixture(params=SYSTEMS)
+@pytest.fixture(params=CALIBRATED)
 def name(request):
     return request.param
 
@@ -32,7 +22,7 @@ def name(request):
 @pytest.fixture
 def model(name):
     """A system that reads two frames on either side, and its variables."""
-    return SYSTEMS[name]()
+    return SYSTEMS[name].build()
 
 
 def identities(system, variables, frames, valid):
@@ -40,26 +30,26 @@ def identities(system, variables, frames, valid):
     memory = system.apply(variables, 20, method="init_memory")
 
     @jax.jit
-    def step(memory, first):
-        own = window(system, variables, frames, valid, first)
+    def step(memory):
+        own = window(system, variables, frames, valid)
         return system.apply(variables, memory, own, method="step")
 
-    for t in range(3):
-        memory, output = step(memory, t == 0)
+    for _ in range(3):
+        memory, output = step(memory)
         yield np.asarray(output.ids)[np.asarray(output.valid)].tolist()
 
 
 def test_every_loss_is_finite_and_every_part_receives_a_gradient(name, model):
     (total, (losses, _)), gradient = total_loss(*model, frame_pairs())
-    assert set(losses) == LOSSES[name] and all(x > 0 for x in losses.values())
+    assert set(losses) == SYSTEMS[name].losses and all(x > 0 for x in losses.values())
     assert np.isfinite(total)
-    assert_every_part_learns(gradient, PARTS[name])
+    assert_every_part_learns(gradient, SYSTEMS[name].parts)
 
 
 def test_every_part_learns_without_calibration(name):
-    (total, _), gradient = total_loss(*SYSTEMS[name](calibrated=False), frame_pairs())
+    (total, _), gradient = total_loss(*SYSTEMS[name].build(calibrated=False), frame_pairs())
     assert np.isfinite(total)
-    assert_every_part_learns(gradient, PARTS[name] - {"calibration"})
+    assert_every_part_learns(gradient, SYSTEMS[name].parts - {"calibration"})
 
 
 def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient(model):
@@ -74,28 +64,29 @@ def test_a_frame_without_objects_trains_the_background_only(name, model):
     empty = jnp.zeros_like(batch.instances.valid)
     batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
     (_, (losses, _)), gradient = total_loss(*model, batch)
-    assert {loss for loss, value in losses.items() if value != 0} == LOSSES_OF_BACKGROUND[name]
+    assert {loss for loss, value in losses.items() if value != 0} == SYSTEMS[name].background_losses
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((losses, gradient)))
 
 
 @pytest.mark.slow
-def test_the_losses_of_shards_add_up_to_those_of_the_batch(model):
+def test_losses_and_metrics_of_parts_add_up_to_those_of_the_batch(model):
     system, variables = model
     batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
     valid = np.array(batch.instances.valid)
-    valid[0, 1:] = False  # so that the shards have different numbers of objects
+    valid[0, 1:] = False  # so that the parts have different numbers of objects
     batch = batch.replace(instances=batch.instances.replace(valid=valid))
 
-    def losses(rows, shard):
-        return system.apply(variables, rows, key, shard, method="losses")[0]
+    def losses(rows):
+        own = jax.tree.map(lambda x: x[rows], batch)
+        return system.apply(variables, own, RowKeys(key, rows), method="losses")
 
-    whole = jax.jit(lambda rows: losses(rows, WHOLE))(batch)
-    shards = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
-    split = jax.vmap(lambda rows: losses(rows, Shard("data", 2)), axis_name="data")
-    parts = jax.jit(split)(shards)
-    for loss, value in whole.items():
-        np.testing.assert_allclose(parts[loss].sum(), value, rtol=1e-5, err_msg=loss)
-        assert parts[loss][0] != parts[loss][1]
+    whole = jax.jit(losses)(jnp.arange(4))
+    first, second = jax.jit(lambda: [losses(rows) for rows in (jnp.arange(2), jnp.arange(2, 4))])()
+    is_mean = {"is_leaf": lambda x: isinstance(x, Mean)}
+    together = jax.tree.map(lambda a, b: (a + b).value, first, second, **is_mean)
+    values = jax.tree.map(lambda mean: mean.value, whole, **is_mean)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), together, values)
+    assert all(first[0][loss].value != second[0][loss].value for loss in whole[0])
 
 
 def test_frames_outside_the_video_do_not_count_whatever_they_hold(model):
@@ -114,7 +105,7 @@ def test_a_reference_frame_inside_the_video_does_count(model):
 
 
 def test_frames_around_the_query_count_for_nothing_without_calibration(name):
-    model, frames = SYSTEMS[name](calibrated=False), random_frames()
+    model, frames = SYSTEMS[name].build(calibrated=False), random_frames()
     a = detect(*model, frames, [True] * 5)
     b = detect(*model, (255 - frames).at[2].set(frames[2]), [True] * 5)
     assert a.valid.any()

@@ -9,7 +9,7 @@ from models.detections import random_frames
 from models.tiny import tiny_system, window
 
 from ovis_jax.models.heads.mask import select_class
-from ovis_jax.models.references import weighted_mean
+from ovis_jax.models.references import query_features, weighted_mean
 from ovis_jax.models.systems.mask_track_rcnn import MASK_GROUP
 
 SLOTS = MASK_GROUP + 5  # more than one group, and not full ones
@@ -21,8 +21,8 @@ def test_masks_are_computed_group_by_group_for_the_detections_alone():
     around = window(system, variables, random_frames(5), [True] * 5)
 
     def both(system, around, num_proposals):
-        query = tuple(x[2][None] for x in around.pyramid)
-        calibrated, weights = system.calibrate_window(query, around)
+        query = query_features(around, 2)
+        calibrated, weights = system.calibrate_window(around)
         proposals = jax.tree.map(lambda x: x[0], system.propose(query, around.image_size[None]))
         first = jnp.arange(SLOTS) < num_proposals
         proposals = proposals.replace(valid=proposals.valid & first)

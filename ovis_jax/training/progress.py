@@ -1,85 +1,17 @@
-"""What happens beside the optimisation: metrics, progress, events, the end of a process."""
+"""What a user sees of a training run: speed, a line on the terminal, events for TensorBoard."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import datetime
-import math
 import pathlib
-import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
-
-from ovis_jax.training.state import StepMetrics
-
-_STEPS_AHEAD = 2  # that the host may hand to the device before the first of them is done
-
-
-class Diverged(RuntimeError):
-    """The loss or a gradient became infinite or NaN; the message is one line."""
-
-
-class MetricsBuffer:
-    """Metrics of steps that nobody has looked at yet, on the device."""
-
-    def __init__(self, describe: Callable[[int], str]):
-        """Starts empty.
-
-        Args:
-          describe: names a sample in errors.
-        """
-        self._describe = describe
-        self._pending: dict[int, StepMetrics] = {}
-        self._running: collections.deque[StepMetrics] = collections.deque()
-
-    def add(self, step: int, metrics: StepMetrics) -> None:
-        """Takes the metrics of a step; waits only if the device is far behind."""
-        self._pending[step] = metrics
-        self._running.append(metrics)
-        if len(self._running) > _STEPS_AHEAD:
-            jax.block_until_ready(self._running.popleft().loss)
-
-    def take(self) -> dict[str, float]:
-        """Means since the last call, by name; empty without a step since then.
-
-        Raises:
-          Diverged: a loss or a gradient norm was not finite; names the first such step.
-        """
-        pending, self._pending = jax.device_get(self._pending), {}
-        self._running.clear()
-        for step, metrics in pending.items():
-            self._check(step, metrics)
-        return _means([scalars(metrics) for metrics in pending.values()])
-
-    def _check(self, step: int, metrics: StepMetrics) -> None:
-        """Raises Diverged unless the step's loss and gradient are finite."""
-        norm = metrics.values["gradient_norm"]
-        if math.isfinite(metrics.loss) and math.isfinite(norm):
-            return
-        losses = ", ".join(f"{name} {value:.4g}" for name, value in metrics.losses.items())
-        samples = "; ".join(self._describe(int(sample)) for sample in metrics.sample)
-        raise Diverged(
-            f"step {step}: loss or gradient is not finite: {losses}, gradient norm {norm:.4g}; "
-            f"samples: {samples}"
-        )
-
-
-def scalars(metrics: StepMetrics) -> dict[str, float]:
-    """All numbers of a step by name: "loss", "loss/NAME" and the other values."""
-    losses = {f"loss/{name}": float(value) for name, value in metrics.losses.items()}
-    values = {name: float(value) for name, value in metrics.values.items()}
-    return {"loss": float(metrics.loss)} | losses | values
-
-
-def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([row[name] for row in rows])) for name in (rows or [{}])[0]}
 
 
 @dataclasses.dataclass
@@ -186,35 +118,3 @@ class EventWriter:
         """Writes what is buffered."""
         if self._writer is not None:
             self._writer.close()
-
-
-class StopSignal:
-    """Turns SIGTERM into a question that the training loop asks after every step.
-
-    Several processes agree on the step to stop after; there JAX watches for the signal.
-    """
-
-    def __init__(self):
-        """Leaves the signal alone until `with`."""
-        self._received = False
-        self._alone = jax.process_count() == 1
-
-    def __enter__(self) -> StopSignal:
-        """Takes over SIGTERM."""
-        if self._alone:
-            self._previous = signal.signal(signal.SIGTERM, self._receive)
-        return self
-
-    def __exit__(self, *error) -> None:
-        """Gives SIGTERM back."""
-        if self._alone:
-            signal.signal(signal.SIGTERM, self._previous)
-
-    def received(self, step: int) -> bool:
-        """Whether to stop after `step`; to be asked after every step."""
-        if self._alone:
-            return self._received
-        return multihost_utils.reached_preemption_sync_point(step)
-
-    def _receive(self, *_) -> None:
-        self._received = True

@@ -9,14 +9,16 @@ from absl import flags
 from data.rectangles import track, video, write
 from ml_collections import config_flags
 
-from experiments import runner
-from experiments.runner import Run
+from experiments.harness import main as harness
+from experiments.harness.measures import Measure, Unit, linked, metric
+from experiments.harness.runs import Run
 
 BOX = (2, 2, 6, 6)
 RUNS = [
     Run("plain", "quickstart", {"train.num_steps": 7}),
     Run("as it was", "quickstart", {"train.init_checkpoint": "{workdir}/plain-seed{seed}"}),
 ]
+MEASURES = (metric("AP"), linked("AP"))
 
 
 @pytest.fixture
@@ -63,11 +65,11 @@ def started(truth, monkeypatch):
 def experiment(truth, monkeypatch):
     """Does what the command line of an experiment does."""
 
-    def call(folder, seeds=(0,), override=(), runs=RUNS, name="question"):
+    def call(folder, seeds=(0,), override=(), runs=RUNS, name="question", measures=MEASURES):
         command = [f"experiments/{name}.py", "--workdir", str(folder), "--seeds", *map(str, seeds)]
         command += ["--override", f"data.eval_annotations={truth}", *override]
         monkeypatch.setattr(sys, "argv", command)
-        runner.main("A question.", runs, ("AP", "AP, linked"))
+        harness.main("A question.", runs, measures)
 
     return call
 
@@ -144,3 +146,21 @@ def test_a_run_that_fails_ends_the_experiment_with_its_code(experiment, monkeypa
     with pytest.raises(SystemExit) as stopped:
         experiment(tmp_path / "runs")
     assert stopped.value.code == 3
+
+
+@pytest.mark.usefixtures("started")
+def test_a_measure_may_be_anything_about_a_run_in_a_unit_of_its_own(experiment, tmp_path, capsys):
+    steps = Measure(
+        "steps",
+        Unit("thousands", factor=1e-3, decimals=3),
+        lambda run: run.config["train"]["num_steps"],
+    )
+    experiment(tmp_path / "runs", runs=RUNS[:1], measures=(steps,))
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| run | seeds | steps |",
+        "|---|---|---|",
+        "| plain | 1 | 0.007 |",
+    ]
+    with (tmp_path / "runs/question.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["steps"] == "7" and row["AP"] == "0.1"

@@ -1,0 +1,57 @@
+"""Where frames come from, and how they become batches."""
+
+from ml_collections import ConfigDict
+
+
+def data() -> ConfigDict:
+    """Where the frames are and how they become batches."""
+    return ConfigDict(
+        dict(
+            train_annotations="data/ovis/annotations_train.json",
+            train_images="data/ovis/train",
+            train_records="",  # folder of a built data set, read instead of the two above
+            train_split="train",  # of it
+            halved_decoding=False,  # of large training frames: faster, not quite the same pixels
+            eval_annotations="data/ovis/annotations_valid.json",
+            eval_images="data/ovis/valid",
+            image_scale=(640, 360),  # longer and shorter side that a resized frame fits into
+            crowds_are_objects=False,  # or True: every crowd (iscrowd 1) is an object like others
+            boxes="file",  # or "masks": those around the masks, where the file's are wrong
+            pad_multiple=32,
+            mean=(123.675, 116.28, 103.53),  # RGB
+            std=(58.395, 57.12, 57.375),
+            flip_probability=0.5,
+            reference_sampling="window",  # or "video": any other annotated frame
+            reference_window=5,  # frames on either side
+            image_share=0.0,  # of pairs made from still images among all pairs; 0: video only
+            pseudo_video=pseudo_video(),
+        )
+    )
+
+
+def pseudo_video() -> ConfigDict:
+    """Still images that are moved to look like video; used if `config.data.image_share` is not 0.
+
+    Motions are drawn uniformly from both sides of 0, for query and reference on their own.
+    """
+    return ConfigDict(
+        dict(
+            annotations="data/coco/annotations/instances_train2017.json",
+            images="data/coco/train2017",
+            categories=(),  # (name of the images, name of the videos) pairs; (): the common map
+            min_pixels=16,  # visible ones from which on an object counts in a frame
+            motion=dict(
+                rotation=12.0,  # degrees
+                shear=5.0,  # degrees
+                translation=0.1,  # of width and height
+                scale=0.2,  # factor from 1 / 1.2 to 1.2
+                perspective=0.08,  # of width and height, each corner
+            ),
+            pasting=dict(
+                probability=0.0,  # that objects of other images are pasted over those of a pair
+                max_objects=3,
+                size=(0.7, 1.4),  # relative to the side of the object that is hidden
+                travel=1.0,  # way between the frames, relative to the sides of the hidden object
+            ),
+        )
+    )

@@ -1,0 +1,49 @@
+"""MaskTrack R-CNN with ResNet-50-FPN, as published for 640x360 frames."""
+
+from ml_collections import ConfigDict
+
+from configs.parts.run import run
+from configs.parts.tracker import cues
+
+
+def mask_track_rcnn_r50() -> ConfigDict:
+    """MaskTrack R-CNN, ResNet-50-FPN, 640x360, 25 categories: a whole configuration."""
+    return run(model(), capacity())
+
+
+def capacity() -> ConfigDict:
+    """Sizes of the padded records."""
+    return ConfigDict(
+        dict(
+            instances=40,  # annotated objects a frame
+            level_proposals=1000,  # before and after NMS, of each pyramid level
+            proposals=1000,
+            candidates=2000,  # (proposal, class) pairs above the score threshold
+            detections=100,
+            tracks=256,
+        )
+    )
+
+
+def model() -> ConfigDict:
+    """Keyword arguments of each part's module."""
+    return ConfigDict(
+        dict(
+            system="mask_track_rcnn",
+            num_classes=25,
+            inclusive_boxes=True,
+            dtype="float32",
+            rematerialise=False,  # compute activations again in the backward pass: less memory
+            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            neck=dict(channels=256, norm="none"),
+            rpn=dict(
+                channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256
+            ),
+            box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
+            mask=dict(channels=256, num_convs=4, norm="none"),
+            track=dict(channels=1024),
+            linker="cues",  # or "iou"
+            tracker=cues(),
+            calibration=None,
+        )
+    )

@@ -1,0 +1,93 @@
+"""The systems at a size that trains from scratch on a CPU within minutes."""
+
+from ml_collections import ConfigDict
+
+from configs.parts import mask_track_rcnn as mask_track_rcnn_parts
+from configs.parts import sipmask as sipmask_parts
+from configs.parts.calibration import calibration
+from configs.parts.run import run
+
+
+def small_run(model: ConfigDict, capacity: ConfigDict) -> ConfigDict:
+    """A run of minutes on Occluded Shapes, around the model of one system; see `run`."""
+    config = run(model, capacity)
+    config.data.train_annotations = "data/occluded_shapes/annotations_train.json"
+    config.data.train_images = "data/occluded_shapes/train"
+    config.data.eval_annotations = "data/occluded_shapes/annotations_valid.json"
+    config.data.eval_images = "data/occluded_shapes/valid"
+    config.data.image_scale = (320, 192)
+    config.train.update(
+        batch_size=4,
+        num_steps=1500,
+        optimizer="adamw",
+        learning_rate=0.008,
+        warmup_steps=100,
+        schedule="cosine",
+        weight_decay=0.01,
+        frozen=(),
+        checkpoint_every=500,
+    )
+    return config
+
+
+def mask_track_rcnn() -> ConfigDict:
+    """MaskTrack R-CNN; a whole configuration."""
+    config = small_run(mask_track_rcnn_parts.model(), mask_track_rcnn_parts.capacity())
+    config.capacity.update(
+        instances=10, level_proposals=200, proposals=100, candidates=200, detections=20, tracks=100
+    )
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1)
+    model.neck.update(channels=32, norm="group")
+    model.rpn.update(channels=32, num_samples=64)
+    model.box.update(channels=256, num_samples=32, max_positive=16)
+    model.mask.update(channels=32, num_convs=2, norm="group")
+    model.track.channels = 128
+    return config
+
+
+def sipmask() -> ConfigDict:
+    """SipMask; a whole configuration.
+
+    What masks are made of learns slowly: basis maps end in ReLU, and AdamW at the full rate kills
+    most of them within some steps. Masks then stay constant in each quarter of their box, for
+    hundreds of steps or for ever.
+    """
+    config = small_run(sipmask_parts.model(), sipmask_parts.capacity())
+    config.capacity.update(
+        instances=10,
+        level_candidates=100,
+        class_candidates=100,
+        detections=20,
+        tracks=100,
+        positives=64,
+    )
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1, stride_in_1x1=False)
+    model.neck.update(channels=32, norm="group")
+    model.fcos.channels = 32
+    model.mask.update(num_basis=16, channels=64)
+    model.track.update(channels=128, tower_channels=32)
+    config.train.slowed = (("mask/basis0", 0.1), ("mask/basis1", 0.1), ("mask/coefficient", 0.1))
+    return config
+
+
+def calibrated(config: ConfigDict) -> ConfigDict:
+    """A configuration of this size with calibration.
+
+    The calibration starts from doing nothing, and what computes its offsets learns slowly.
+    Otherwise AdamW, whose steps do not shrink with the gradient, moves the offsets out of the frame
+    long before the features are worth comparing, and from there no gradient leads back.
+    """
+    config.model.calibration = calibration()
+    config.model.calibration.update(displacements=8, channels=32, num_convs=2, init_scale=0.0)
+    config.train.slowed = (
+        *config.train.slowed,
+        ("calibration/offset_convs_0", 0.1),
+        ("calibration/offset_convs_1", 0.1),
+        ("calibration/offset", 0.02),
+    )
+    config.predict.reference_window = 1  # frames on either side, outputs averaged
+    return config

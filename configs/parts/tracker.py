@@ -1,0 +1,31 @@
+"""How detections become tracks: goes to `config.model.linker` and `config.model.tracker`."""
+
+from ml_collections import ConfigDict
+
+
+def cues() -> ConfigDict:
+    """MaskTrack R-CNN's four cues, as published: appearance, score, overlap and label."""
+    return ConfigDict(dict(score_weight=1.0, iou_weight=2.0, label_weight=10.0))
+
+
+def iou() -> ConfigDict:
+    """IoUTracker+: boxes, scores and labels alone, no appearance. Both readings."""
+    return ConfigDict(
+        dict(
+            reading="iou_plus",  # or "iou": the published tracker, which needs terminate=True
+            min_iou=0.3,  # that links
+            min_score=0.0,  # of detections that are looked at
+            terminate=False,  # tracks end, after max_missed frames without a detection
+            max_missed=0,  # 0: with the first such frame
+            losers_start=False,  # detections whose track a better one took start a track
+            min_best_score=0.0,  # of tracks that are reported
+            min_length=1,  # detections of a track that is reported
+        )
+    )
+
+
+def track_by_overlap(config: ConfigDict) -> ConfigDict:
+    """A configuration whose detections IoUTracker+ links; parameters stay those of its model."""
+    config.model.linker = "iou"
+    config.model.tracker = iou()
+    return config

@@ -1,0 +1,36 @@
+"""config.model of the two-stage detector to MaskTrack R-CNN or CMaskTrack R-CNN."""
+
+from ml_collections import ConfigDict
+
+from ovis_jax.models.builders.parts import (
+    calibration_parts,
+    online_parts,
+    rematerialised,
+    sizes,
+    tracker,
+)
+from ovis_jax.models.heads.box import BoxHead
+from ovis_jax.models.heads.mask import MaskHead
+from ovis_jax.models.heads.rpn import RPNHead
+from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.systems.mask_track_rcnn import Capacity, MaskTrackRCNN
+from ovis_jax.ops.boxes import BoxConvention
+
+
+def build(config: ConfigDict) -> MaskTrackRCNN:
+    """The system; without `model.calibration` it is MaskTrack R-CNN."""
+    model = config.model
+    convention = BoxConvention(inclusive=model.inclusive_boxes)
+    shared = {"dtype": model.dtype}
+    mask = rematerialised(MaskHead, model)
+    return MaskTrackRCNN(
+        **online_parts(config),
+        **calibration_parts(config),
+        tracker=tracker(model, convention),
+        rpn=RPNHead(**model.rpn, **shared),
+        box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
+        mask=mask(num_classes=model.num_classes, **model.mask, **shared),
+        track=TrackHead(**model.track, **shared),
+        capacity=sizes(Capacity, config.capacity),
+        convention=convention,
+    )

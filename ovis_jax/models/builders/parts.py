@@ -1,0 +1,64 @@
+"""What the builders share: the parts of a model that more than one system has.
+
+`model.dtype` is not that of the neck, which is always float32: it is a small part of the work, and
+bfloat16 costs average precision there (`benchmarks.precision`).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from ovis_jax.models.backbones.resnet import ResNet
+from ovis_jax.models.calibration import TemporalCalibration
+from ovis_jax.models.necks.fpn import FPN
+from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.tracking.cues import CueTracker
+from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.tracker import Tracker
+
+_Sizes = TypeVar("_Sizes")
+LINKERS: dict[str, Callable[..., Tracker]] = {"cues": CueTracker, "iou": IoUTracker}
+
+
+def online_parts(config: ConfigDict) -> dict[str, Any]:
+    """Keyword arguments of `OnlineSystem`, all but the tracker."""
+    model = config.model
+    return dict(
+        backbone=ResNet(**model.backbone, dtype=model.dtype, rematerialise=model.rematerialise),
+        neck=FPN(**model.neck),
+        pixel_mean=tuple(config.data.mean),
+        pixel_std=tuple(config.data.std),
+    )
+
+
+def tracker(model: ConfigDict, convention: BoxConvention) -> Tracker:
+    """The linker of `model.linker` with the settings of `model.tracker`."""
+    if model.linker not in LINKERS:
+        raise ValueError(f"linker is {model.linker!r}; expected one of {tuple(LINKERS)}")
+    return LINKERS[model.linker](**model.tracker, convention=convention)
+
+
+def calibration_parts(config: ConfigDict) -> dict[str, Any]:
+    """Keyword arguments of a system that calibrates with the frames on either side."""
+    reach = config.predict.reference_window
+    calibration = _calibration(config.model)
+    return dict(calibration=calibration, window_before=reach, window_after=reach)
+
+
+def _calibration(model: ConfigDict) -> TemporalCalibration | None:
+    if model.calibration is None:
+        return None
+    return rematerialised(TemporalCalibration, model)(**model.calibration, dtype=model.dtype)
+
+
+def rematerialised(module: type[nn.Module], model: ConfigDict) -> Callable[..., nn.Module]:
+    """The module, keeping only its inputs for the backward pass if `model.rematerialise`."""
+    return nn.remat(module) if model.rematerialise else module
+
+
+def sizes(kind: type[_Sizes], capacity: ConfigDict) -> _Sizes:
+    """What a kind of system needs of `config.capacity`."""
+    return kind(**{field.name: capacity[field.name] for field in dataclasses.fields(kind)})

@@ -1,0 +1,78 @@
+"""What the systems share that detect in single frames and link to a track memory."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ovis_jax.ops.normalise import normalise_frames
+from ovis_jax.structures import FrameOutput, FramePairs, Window
+from ovis_jax.tracking.rules import Track, TrackRule
+from ovis_jax.tracking.tracker import Memory, Tracker
+
+Pyramid = tuple[jax.Array, ...]
+
+
+class OnlineSystem(nn.Module, kw_only=True):
+    """An online system: encodes frames, detects, and links to a track memory.
+
+    A subclass has `detect(window) -> Detections` of the query frame, `losses`, and a head `track`
+    with the number of `channels` of the embeddings.
+
+    Attributes:
+      backbone: frames to C2...C5.
+      neck: C2...C5 to a pyramid.
+      tracker: links detections to the track memory.
+      pixel_mean: of the frames' channels (RGB), which is subtracted from them.
+      pixel_std: what they are divided by then.
+      window_before: frames before the query that `step` reads.
+      window_after: frames after it.
+    """
+
+    backbone: nn.Module
+    neck: nn.Module
+    tracker: Tracker
+    pixel_mean: tuple[float, float, float]
+    pixel_std: tuple[float, float, float]
+    window_before: int = 0
+    window_after: int = 0
+
+    @property
+    def track_rule(self) -> TrackRule:
+        """Scores and labels of a track's records: what the tracker says."""
+        return self.tracker.track_rule
+
+    def normalise(self, frames: jax.Array, image_size: jax.Array) -> jax.Array:
+        """Frames as the backbone reads them; see `normalise_frames`."""
+        return normalise_frames(frames, image_size, self.pixel_mean, self.pixel_std)
+
+    def encode(self, frames: jax.Array, image_size: jax.Array) -> Pyramid:
+        """Maps frames to the levels of the pyramid, each [B, h, w, C].
+
+        Args:
+          frames: [B, H, W, 3] uint8 RGB, on the padded canvas.
+          image_size: [B, 2], (height, width) of the frames without padding.
+        """
+        return self.neck(self.backbone(self.normalise(frames, image_size)))
+
+    def encode_pairs(self, batch: FramePairs) -> tuple[Pyramid, Pyramid]:
+        """Pyramids of the query and the reference frames, each level [B, h, w, C]."""
+        pairs = len(batch.query)
+        frames = jnp.concatenate([batch.query, batch.reference])
+        levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
+        return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
+
+    def init_memory(self, capacity: int) -> Memory:
+        """Empty memory for `capacity` objects of one video."""
+        return self.tracker.init_memory(capacity, self.track.channels)
+
+    def step(self, memory: Memory, window: Window) -> tuple[Memory, FrameOutput]:
+        """Detects the objects of a window's query frame and gives them identities."""
+        return self.tracker.step(memory, self.detect(window))
+
+    @nn.nowrap
+    def finish(self, memory: Memory, tracks: list[Track]) -> list[Track]:
+        """The tracks of a video, on the host, once it is over: those of an online system stay."""
+        del memory
+        return tracks

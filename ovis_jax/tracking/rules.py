@@ -1,0 +1,42 @@
+"""What a track says as a whole: its objects, frame by frame, to scores and categories; numpy.
+
+A system names its rule (`track_rule`). `mean_and_majority` is that of MaskTrack R-CNN and of all
+systems that name no other one.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """The objects of one identity, in the order of frames.
+
+    Attributes:
+      frames: [F] numbers of the frames in which it appears.
+      scores: [F] float64.
+      labels: [F] int64 in [0, K).
+      class_scores: [F, K] float32, or None where the system does not give them.
+      rles: [F] masks in the size of the original frames, `{"size": [h, w], "counts": str}`.
+    """
+
+    frames: Sequence[int]
+    scores: np.ndarray
+    labels: np.ndarray
+    class_scores: np.ndarray | None
+    rles: Sequence[dict]
+
+    def __len__(self) -> int:
+        """Number of frames in which it appears, at least one."""
+        return len(self.frames)
+
+
+TrackRule = Callable[[Track], Sequence[tuple[float, int]]]
+"""A track's records as (score, label) pairs: one, several of different labels, or none at all."""
+
+
+def mean_and_majority(track: Track) -> list[tuple[float, int]]:
+    """One record: the mean score and the most frequent label, of equals the smallest."""
+    return [(float(np.mean(track.scores)), int(np.bincount(track.labels).argmax()))]

@@ -1,0 +1,74 @@
+"""The table of tiny systems: what is promised of every system is tested on each of them.
+
+Every system that can be built stands here; `test_every_system` says so if one does not.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+from flax import linen as nn
+from ml_collections import ConfigDict
+from models import tiny, tiny_sipmask
+
+from configs.parts.tracker import track_by_overlap
+from ovis_jax.models.build import build_system, init_variables
+
+
+@dataclasses.dataclass(frozen=True)
+class TinySystem:
+    """A system small enough for every test.
+
+    Attributes:
+      config: its configuration.
+      build: a system, and variables with which it finds objects in `random_frames`.
+      losses: their names; empty if its losses are those of another system in the table.
+      background_losses: those that a frame without objects has.
+      parts: of its parameters.
+      calibrated: whether it calibrates with the frames around; `config` and `build` then take
+        `calibrated=False`.
+    """
+
+    config: Callable[..., ConfigDict]
+    build: Callable[..., tuple[nn.Module, dict]]
+    losses: frozenset[str] = frozenset()
+    background_losses: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
+    calibrated: bool = False
+
+
+def overlap_config() -> ConfigDict:
+    """IoUTracker+, which reads single frames."""
+    config = tiny.tiny_config(calibrated=False, reference_window=0).unlock()
+    return track_by_overlap(config).lock()
+
+
+@functools.cache
+def overlap_system() -> tuple[nn.Module, dict]:
+    """IoUTracker+ and its variables, which are those of MaskTrack R-CNN."""
+    system = build_system(overlap_config())
+    return system, init_variables(system, jax.random.key(0))
+
+
+SYSTEMS = {
+    "mask_track_rcnn": TinySystem(
+        config=tiny.tiny_config,
+        build=tiny.tiny_system,
+        losses=frozenset({"rpn_class", "rpn_box", "box_class", "box", "mask", "track"}),
+        background_losses=frozenset({"rpn_class", "box_class"}),
+        parts=frozenset({"backbone", "neck", "rpn", "box", "mask", "track", "calibration"}),
+        calibrated=True,
+    ),
+    "sipmask": TinySystem(
+        config=tiny_sipmask.tiny_config,
+        build=tiny_sipmask.tiny_system,
+        losses=frozenset({"class", "box", "centerness", "mask", "track"}),
+        background_losses=frozenset({"class"}),
+        parts=frozenset({"backbone", "neck", "fcos", "mask", "track", "calibration"}),
+        calibrated=True,
+    ),
+    "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
+}
+TRAINED = [name for name, system in SYSTEMS.items() if system.losses]
+CALIBRATED = [name for name, system in SYSTEMS.items() if system.calibrated]
