@@ -36,10 +36,23 @@ def data() -> ConfigDict:
             mean=(123.675, 116.28, 103.53),  # RGB
             std=(58.395, 57.12, 57.375),
             flip_probability=0.5,
+            clip=clip(),
             reference_sampling="window",  # or "video": any other annotated frame
             reference_window=5,  # frames on either side
-            image_share=0.0,  # of pairs made from still images among all pairs; 0: video only
+            image_share=0.0,  # of clips made from still images among all clips; 0: video only
             pseudo_video=pseudo_video(),
+        )
+    )
+
+
+def clip() -> ConfigDict:
+    """The frames of a training clip, of which the first is the query frame."""
+    return ConfigDict(
+        dict(
+            num_frames=2,
+            mask_frames=1,  # frames whose masks are loaded, from the first on
+            others="references",  # or "run", "reference_run"; see `ovis_jax.data.clip_frames`
+            stride=1.0,  # frames from one frame of a run to the next
         )
     )
 

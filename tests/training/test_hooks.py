@@ -8,7 +8,7 @@ from training.toy import toy_batch
 
 from ovis_jax.training import hooks
 from ovis_jax.training.state import StepMetrics
-from ovis_jax.visualization.pairs import draw_pair
+from ovis_jax.visualization.clips import draw_clip
 
 
 def metrics(loss=1.0, norm=2.0, sample=(0, 1)):
@@ -66,12 +66,11 @@ def test_events_of_undone_steps_are_purged(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_a_pair_is_drawn_with_one_colour_an_identity():
+def test_a_clip_is_drawn_with_one_colour_an_identity():
     batch = toy_batch(2, 0)
-    frames = np.full((2, 16, 16, 3), (10, 20, 30), np.uint8)
-    batch = batch.replace(query=frames, reference=frames)
-    image = draw_pair(batch)
+    batch = batch.replace(frames=np.full((2, 2, 16, 16, 3), (10, 20, 30), np.uint8))
+    image = draw_clip(batch)
     assert image.shape == (16, 32, 3) and tuple(image[0, 0]) == (10, 20, 30)
     assert tuple(image[3, 2]) == tuple(image[3, 18]) != (10, 20, 30)
-    batch = batch.replace(reference_match=np.zeros_like(batch.reference_match))
-    assert tuple(draw_pair(batch)[3, 18]) == (255, 255, 255)
+    batch.instances.identities[:, 1] = 7
+    assert tuple(draw_clip(batch)[3, 18]) == (255, 255, 255)

@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from ovis_jax.models.references import window_references
 from ovis_jax.ops.normalise import normalise_frames
-from ovis_jax.structures import FrameOutput, FramePairs, TrackMemory, Window
+from ovis_jax.structures import Clips, FrameOutput, TrackMemory, Window
 from ovis_jax.tracking.cues import CueTracker
 
 Pyramid = tuple[jax.Array, ...]
@@ -32,6 +32,8 @@ class CalibratedSystem(nn.Module, kw_only=True):
       pixel_mean: of the frames' channels (RGB), which is subtracted from them.
       pixel_std: what they are divided by then.
       reference_window: frames on either side of the query whose outputs are averaged at inference.
+      CLIP_FRAMES: frames of a clip that `losses` reads, query and reference.
+      MASK_FRAMES: those of which it reads masks.
       CALIBRATED_LEVELS: how many levels of the pyramid are calibrated, from the finest.
     """
 
@@ -43,6 +45,8 @@ class CalibratedSystem(nn.Module, kw_only=True):
     pixel_std: tuple[float, float, float]
     reference_window: int = 0
 
+    CLIP_FRAMES: ClassVar[int] = 2
+    MASK_FRAMES: ClassVar[int] = 1
     CALIBRATED_LEVELS: ClassVar[int]
 
     @property
@@ -68,10 +72,10 @@ class CalibratedSystem(nn.Module, kw_only=True):
         """
         return self.neck(self.backbone(self.normalise(frames, image_size)))
 
-    def encode_pairs(self, batch: FramePairs) -> tuple[Pyramid, Pyramid]:
-        """Pyramids of the query and the reference frames, each level [B, h, w, C]."""
-        pairs = len(batch.query)
-        frames = jnp.concatenate([batch.query, batch.reference])
+    def encode_pairs(self, batch: Clips) -> tuple[Pyramid, Pyramid]:
+        """Pyramids of the first and the second frame of each clip, each level [B, h, w, C]."""
+        pairs = len(batch.frames)
+        frames = jnp.concatenate([batch.frames[:, 0], batch.frames[:, 1]])
         levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
         return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 
