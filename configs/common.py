@@ -60,7 +60,7 @@ def clip() -> ConfigDict:
 def pseudo_video() -> ConfigDict:
     """Still images that are moved to look like video; used if `config.data.image_share` is not 0.
 
-    Motions are drawn uniformly from both sides of 0, for query and reference on their own.
+    Motions are drawn uniformly from both sides of 0, for the first and the last frame on their own.
     """
     return ConfigDict(
         dict(
@@ -76,10 +76,10 @@ def pseudo_video() -> ConfigDict:
                 perspective=0.08,  # of width and height, each corner
             ),
             pasting=dict(
-                probability=0.0,  # that objects of other images are pasted over those of a pair
+                probability=0.0,  # that objects of other images are pasted over those of a clip
                 max_objects=3,
                 size=(0.7, 1.4),  # relative to the side of the object that is hidden
-                travel=1.0,  # way between the frames, relative to the sides of the hidden object
+                travel=1.0,  # way during the clip, relative to the sides of the hidden object
             ),
         )
     )
