@@ -183,3 +183,15 @@ def test_fields_that_an_older_configuration_lacks_mean_what_was_done_then(tmp_pa
     masks["data"]["boxes"] = "masks"
     with pytest.raises(InputError, match=r"config\.data\.boxes is 'file' there and 'masks' here"):
         Workdir(tmp_path, masks)
+
+
+def test_a_folder_from_before_a_field_existed_is_of_its_first_behaviour(tmp_path):
+    Workdir(tmp_path, plain()).claim()
+    saved = plain()
+    del saved["data"]["clip"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    Workdir(tmp_path, plain()).claim()
+    changed = plain()
+    changed["data"]["clip"]["num_frames"] = 3
+    with pytest.raises(InputError, match="data.clip.num_frames is 2 there and 3 here"):
+        Workdir(tmp_path, changed)
