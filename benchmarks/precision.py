@@ -16,10 +16,9 @@ from ml_collections import ConfigDict
 
 from ovis_jax.evaluation import evaluate, match_details, match_results
 from ovis_jax.formats.annotations import Annotations, load_annotations
-from ovis_jax.predict import predict
+from ovis_jax.predict import load_model, predict
 from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
-from ovis_jax.train import restore_model
 
 COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO")
 
@@ -55,7 +54,7 @@ def predicted(
 ) -> list[dict]:
     """The records of results.json in one precision."""
     config.model.dtype = dtype
-    system, variables = restore_model(config, workdir)
+    system, variables = load_model(config, workdir.checkpoints)
     return predict(system, variables, annotations, config, None).records
 
 

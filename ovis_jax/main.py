@@ -7,16 +7,17 @@ from absl import flags, logging
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
+from ovis_jax.checkpoints.folders import has_checkpoint
 from ovis_jax.data.data_options import annotation_options
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
-from ovis_jax.predict import check_categories, predict
+from ovis_jax.predict import check_categories, load_model, predict
 from ovis_jax.program import cluster, command_line
 from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
-from ovis_jax.train import restore_model, train
+from ovis_jax.train import train
 from ovis_jax.training.metrics import Diverged
 from ovis_jax.visualization.overlays import write_overlays
 
@@ -56,7 +57,8 @@ def run() -> None:
         if not train(config, workdir, functools.partial(metrics_during_training, annotations)):
             return
     if mode != "train":
-        model = restore_model(config, workdir)
+        trained = has_checkpoint(workdir.checkpoints) or not config.train.init_checkpoint
+        model = load_model(config, workdir.checkpoints if trained else config.train.init_checkpoint)
         workdir.claim(trains=False)
         records = predict(*model, annotations, config, workdir.path / "results.json").records
         if cluster.is_first():

@@ -14,6 +14,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
@@ -22,6 +23,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
+from ovis_jax.models.build import build_model
 from ovis_jax.program import cluster
 
 
@@ -152,6 +154,20 @@ def predict_images(
     with tqdm(unit="frame", desc="predict") as progress, HostThread() as host:
         run_video(stream, counted(frames, progress), geometry, tracks, host)
     return tracks
+
+
+def load_model(config: ConfigDict, folder: pathlib.Path | str) -> tuple[nn.Module, dict]:
+    """The system of a configuration and its variables.
+
+    Args:
+      config: whole configuration.
+      folder: of checkpoints or of one, or a work directory; see `restore_from`.
+
+    Raises:
+      InputError: there is no checkpoint, or it is of another model.
+    """
+    system, shapes = build_model(config)
+    return system, restore_from(folder, shapes)
 
 
 def make_stream(system: nn.Module, variables: dict, config: ConfigDict) -> VideoStream:

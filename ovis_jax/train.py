@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import jax
 from absl import logging
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.checkpoints.folders import restore_from
+from ovis_jax.checkpoints.starts import start_variables
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
@@ -147,10 +147,11 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
         return initial_state(variables, optimizer, averaged=settings.average_decay > 0)
 
     state_shapes = replicated_shapes(jax.eval_shape(first_state, shapes), mesh)
-    step = store.newest_sound_step(state_shapes.variables, progress_of(state_shapes))
+    step = store.newest_sound_step(state_shapes.variables, state_shapes.progress)
     if step is None:
-        return run, replicate(first_state(start_variables(config, system, shapes)), mesh)
-    return run, resume(state_shapes, store, step)
+        return run, replicate(first_state(first_variables(config, system, shapes)), mesh)
+    variables, progress, _ = store.restore(step, state_shapes.variables, state_shapes.progress)
+    return run, state_shapes.restored(variables, progress)
 
 
 def check_average_decay(decay: float) -> None:
@@ -159,53 +160,17 @@ def check_average_decay(decay: float) -> None:
         raise InputError(f"config.train.average_decay: expected 0 <= decay < 1, is {decay}")
 
 
-def restore_model(config: ConfigDict, workdir: Workdir) -> tuple[nn.Module, dict]:
-    """The system and the variables of the newest checkpoint.
-
-    In a work directory without checkpoints these are the variables of `train.init_checkpoint`.
-
-    Raises:
-      InputError: there is neither, or it is of another model.
-    """
-    system, shapes = build_model(config)
-    with CheckpointStore(workdir.checkpoints) as store:
-        if store.latest_step() is None and config.train.init_checkpoint:
-            return system, start_variables(config, system, shapes)
-        return system, store.restore_variables(shapes)
-
-
-def start_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:
-    """Fresh variables, or those of `train.init_checkpoint`; in host memory.
-
-    The parts of the model that `train.fresh` names are not in the checkpoint and start anew.
-    """
-    settings = config.train
-    if settings.init_checkpoint and not settings.fresh:
-        return local_copy(restore_start(settings.init_checkpoint, shapes))
-    variables = init_variables(system, jax.random.key(config.seed))
-    if settings.init_checkpoint:
-        _, known = split_parts(shapes["params"], settings.fresh)
-        restored = restore_start(settings.init_checkpoint, shapes | {"params": known})
-        new, _ = split_parts(variables["params"], settings.fresh)
-        variables = restored | {"params": restored["params"] | new}
-    return local_copy(variables)
-
-
-def split_parts(params: dict, parts: Sequence[str]) -> tuple[dict, dict]:
-    """Some parts of the model, and all others.
-
-    Raises:
-      InputError: the model has no such part.
-    """
-    for part in parts:
-        if part not in params:
-            raise InputError(f"config.train.fresh: {part!r} is no part of the model")
-    return {p: params[p] for p in parts}, {p: v for p, v in params.items() if p not in parts}
-
-
-def restore_start(folder: str, shapes: dict) -> dict:
-    """The variables of a checkpoint to start from."""
-    return restore_from(folder, shapes)
+def first_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:
+    """What the run begins with, in host memory; see `start_variables`."""
+    key = jax.random.key(config.seed)
+    return local_copy(
+        start_variables(
+            lambda: init_variables(system, key),
+            shapes,
+            config.train.init_checkpoint,
+            config.train.fresh,
+        )
+    )
 
 
 def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:
@@ -224,21 +189,6 @@ def batches_from(step: int, run: Run) -> Iterator[Clips]:
         host_index=jax.process_index(),
         host_count=jax.process_count(),
     )
-
-
-def resume(shapes: TrainState, store: CheckpointStore, step: int) -> TrainState:
-    """The state of a checkpoint, with the shapes and places of `shapes`."""
-    variables, progress, _ = store.restore(step, shapes.variables, progress_of(shapes))
-    params = variables.pop("params")
-    if shapes.average is not None:
-        return TrainState(constants=variables, average=params, **progress)
-    return TrainState(params=params, constants=variables, **progress)
-
-
-def progress_of(state: TrainState) -> dict:
-    """What a checkpoint holds beside the variables that predict."""
-    progress = {"step": state.step, "opt_state": state.opt_state}
-    return progress if state.average is None else progress | {"params": state.params}
 
 
 def run_steps(
@@ -296,4 +246,4 @@ def save_state(run: Run, state: TrainState, store: CheckpointStore) -> None:
     """Writes the state, and what the next batch and the random numbers depend on."""
     step = int(state.step)
     meta = {"step": step, "next_batch": step, "seed": run.config.seed}
-    store.save(step, state.variables, progress_of(state), meta)
+    store.save(step, state.variables, state.progress, meta)

@@ -27,6 +27,14 @@ def restore_from(folder: pathlib.Path | str, variables: dict) -> dict:
         return store.restore_variables(variables)
 
 
+def has_checkpoint(folder: pathlib.Path | str) -> bool:
+    """Whether a folder holds a checkpoint, as `restore_from` would find it."""
+    folder = pathlib.Path(folder)
+    inside = folder / _INSIDE
+    held = inside if inside.is_dir() else folder
+    return is_checkpoint(folder) or (held.is_dir() and any(map(is_checkpoint, held.iterdir())))
+
+
 def _restore_step(folder: pathlib.Path, variables: dict) -> dict:
     name = folder.name
     if not (name.isascii() and name.isdigit() and str(int(name)) == name):

@@ -13,15 +13,13 @@ from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import files_in_order
 from ovis_jax.formats.image_size import image_size
 from ovis_jax.formats.results import write_results
-from ovis_jax.models.build import build_model
-from ovis_jax.predict import check_categories, predict_images, report
+from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.start import start
 from ovis_jax.visualization.movie_reader import read_movie, survey_movie
@@ -145,20 +143,6 @@ def predict_video(
     return records
 
 
-def restore(checkpoints: pathlib.Path, config: ConfigDict) -> tuple[nn.Module, dict]:
-    """The system of a configuration and its variables.
-
-    Args:
-      checkpoints: folder of checkpoints, a work directory that holds one, or one checkpoint.
-      config: whole configuration.
-
-    Raises:
-      InputError: there is no checkpoint, or it is of another model.
-    """
-    system, shapes = build_model(config)
-    return system, restore_from(checkpoints, shapes)
-
-
 def define_flags() -> None:
     """Defines the flags that `main` reads."""
     config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
@@ -177,7 +161,7 @@ def main() -> None:
     check_output(pathlib.Path(values.output))
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)
-    system, variables = restore(pathlib.Path(values.checkpoint), values.config)
+    system, variables = load_model(values.config, values.checkpoint)
     predict_video(
         system,
         variables,

@@ -33,6 +33,18 @@ class TrainState:
         params = self.params if self.average is None else self.average
         return {"params": params} | self.constants
 
+    @property
+    def progress(self) -> dict:
+        """What a checkpoint holds beside `variables`, so that training can go on."""
+        progress = {"step": self.step, "opt_state": self.opt_state}
+        return progress if self.average is None else progress | {"params": self.params}
+
+    def restored(self, variables: dict, progress: dict) -> TrainState:
+        """The state whose `variables` and `progress` these are; averaged if this one is."""
+        constants = {name: value for name, value in variables.items() if name != "params"}
+        predicts = "params" if self.average is None else "average"
+        return TrainState(constants=constants, **{predicts: variables["params"]}, **progress)
+
 
 @flax.struct.dataclass
 class StepMetrics:

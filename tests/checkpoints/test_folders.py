@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.checkpoints.folders import restore_from
-from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.checkpoints.folders import has_checkpoint, restore_from
+from ovis_jax.checkpoints.store import CheckpointStore, save_variables
 from ovis_jax.formats.errors import InputError
 
 
@@ -49,3 +49,10 @@ def test_a_checkpoint_under_another_name_says_what_is_wrong(workdir):
 def test_a_step_of_another_model_is_named(workdir):
     with pytest.raises(InputError, match="checkpoint 5: params/x: shape"):
         restore_from(workdir / "checkpoints" / "5", {"params": {"x": jnp.zeros(4)}})
+
+
+def test_whether_a_folder_holds_a_checkpoint_is_known_without_reading_it(tmp_path):
+    assert not has_checkpoint(tmp_path / "none") and not has_checkpoint(tmp_path)
+    save_variables(tmp_path / "run" / "checkpoints", {"params": {"x": jnp.ones(2)}}, {})
+    for folder in ("run", "run/checkpoints", "run/checkpoints/0"):
+        assert has_checkpoint(tmp_path / folder)

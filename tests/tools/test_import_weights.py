@@ -12,6 +12,7 @@ from weights.small_model import random_variables, small_config, small_shapes
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
+from ovis_jax.predict import load_model
 from ovis_jax.tools import import_weights as tool
 from ovis_jax.tools.import_weights import (
     Source,
@@ -20,8 +21,7 @@ from ovis_jax.tools.import_weights import (
     import_weights,
     summary,
 )
-from ovis_jax.tools.predict_video import restore
-from ovis_jax.train import start_variables
+from ovis_jax.train import first_variables
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.rules import to_state_dict
 
@@ -55,7 +55,7 @@ def test_a_whole_model_is_what_prediction_reads(tmp_path):
         "unused: 1 tensors (1 *.num_batches_tracked)",
         "newly initialised: 0 variables",
     ]
-    _, got = restore(tmp_path / "out", small_config())
+    _, got = load_model(small_config(), tmp_path / "out")
     assert flat(got).keys() == flat(want).keys()
     for path, value in flat(got).items():
         np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
@@ -71,7 +71,7 @@ def test_training_starts_from_the_parts_of_a_detector_and_fresh_ones(tmp_path):
         "newly initialised: 10 variables (2 box/deltas, 2 box/logits, 2 mask/logits, 4 track)",
     ]
     config.train.init_checkpoint = str(tmp_path / "out")
-    started = flat(start_variables(config, *build_model(config)))
+    started = flat(first_variables(config, *build_model(config)))
     new = {path for paths in conversion.fresh.values() for path in paths}
     for path, value in started.items():
         if path not in new:
@@ -104,7 +104,7 @@ def test_what_wrappers_put_before_all_names_is_removed_and_said(prefix, more, no
     lines = summary(conversion).splitlines()
     assert len(lines) == notes + 3 and lines[-3] == f"used: {len(flat(want))} tensors"
     assert all(line.startswith(("removed: ", "left out: ")) for line in lines[:-3])
-    for path, value in flat(restore(tmp_path / "out", small_config())[1]).items():
+    for path, value in flat(load_model(small_config(), tmp_path / "out")[1]).items():
         np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
 
 
@@ -128,7 +128,7 @@ def test_the_entry_of_a_checkpoint_can_be_chosen(tmp_path):
     (tmp_path / "x.pth").write_bytes(pickle.dumps(beside))
     source = Source(tmp_path / "x.pth", entry="model_ema")
     import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
-    for path, value in flat(restore(tmp_path / "out" / "0", small_config())[1]).items():
+    for path, value in flat(load_model(small_config(), tmp_path / "out" / "0")[1]).items():
         np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
     conversion = import_weights(source.path, "cmasktrack_rcnn", small_config(), tmp_path / "other")
     said = "read: model (also there: model_ema; --entry chooses)"
@@ -162,7 +162,7 @@ def test_classes_begin_with_those_of_coco_when_the_data_set_is_named(tmp_path, m
     source, _ = published_file(tmp_path / "x.npz", model, **classes)
     conversion = import_weights(source, model, config, tmp_path / "out", "ovis")
     assert set(conversion.fresh) == {"track", "calibration"} and not conversion.unused
-    bias = np.asarray(flat(restore(tmp_path / "out", config)[1])["params/box/logits/bias"])
+    bias = np.asarray(flat(load_model(config, tmp_path / "out")[1])["params/box/logits/bias"])
     # background, Person, Vehical from car (2), bus (5) and truck (7)
     np.testing.assert_allclose(bias[[0, 1, 25]], [80, 0, 14 / 3], rtol=1e-6)
     assert category_summary("ovis") == (
@@ -233,7 +233,7 @@ def test_the_command_writes_a_checkpoint_and_says_what_it_used(tmp_path):
         "unused",
         "newly initialised",
     ]
-    restore(tmp_path / "out", small_config())
+    load_model(small_config(), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from models.tiny import tiny_config
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
-from ovis_jax.train import start_variables
+from ovis_jax.train import first_variables
 
 
 def started(checkpoint="", fresh=(), calibrated=True):
@@ -16,7 +16,7 @@ def started(checkpoint="", fresh=(), calibrated=True):
     config.unlock()
     config.train.update(init_checkpoint=str(checkpoint), fresh=fresh)
     system, shapes = build_model(config)
-    return start_variables(config, system, shapes)
+    return first_variables(config, system, shapes)
 
 
 @pytest.fixture(scope="module")
