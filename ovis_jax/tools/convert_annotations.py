@@ -29,7 +29,7 @@ from ovis_jax.tools.converters import (
     ovis,
     tracking_results,
 )
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
@@ -68,8 +68,7 @@ def run(options: argparse.Namespace) -> list[str]:
       InputError: the input cannot be used, or the output folder is not empty.
     """
     output = options.output
-    if options.target not in _FILES and output.exists() and any(output.iterdir()):
-        raise InputError(f"{output}: expected a new or an empty folder")
+    _check_output(output, options.target)
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(
         images=options.images,
@@ -90,6 +89,16 @@ def run(options: argparse.Namespace) -> list[str]:
         notes.append("scores are not kept")
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in notes)]
+
+
+def _check_output(output: pathlib.Path, kind: str) -> None:
+    """Raises InputError if something is in the way of what is to be written."""
+    if kind in _FILES and output.is_dir():
+        raise InputError(f"{output}: is a folder, expected the name of a file for {kind}")
+    if kind not in _FILES and output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file, expected a new or an empty folder for {kind}")
+    if kind not in _FILES and output.exists() and any(output.iterdir()):
+        raise InputError(f"{output}: expected a new or an empty folder")
 
 
 def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:

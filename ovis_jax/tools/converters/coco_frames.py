@@ -22,7 +22,7 @@ from ovis_jax.formats.fields import (
     whole_number,
 )
 from ovis_jax.formats.frame_names import natural_key, natural_order
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 _NUMBERS = ("frame_id", "frame_index")
 _OPTIONAL = ("video_id", *_NUMBERS)

@@ -25,9 +25,9 @@ from ovis_jax.formats.fields import (
     whole_number,
 )
 from ovis_jax.formats.json_stream import open_json
-from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.coco_frames import CocoFrames, coco_frames
 from ovis_jax.tools.converters.coco_writing import write, write_results
+from ovis_jax.tools.converters.sources import Sources
 
 __all__ = ["read", "write", "write_results"]
 
@@ -63,7 +63,7 @@ class _Entry:
 
 
 def read(path: pathlib.Path, sources: Sources) -> Annotations:
-    """Reads a file; ids of videos and categories, and their number, stay.
+    """Reads a file; ids of videos and categories stay, unless others are given.
 
     Raises:
       InputError: something is missing or makes no sense; names file, entry and field.
@@ -82,7 +82,7 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
         "categories": parts.get("categories"),
         "annotations": _tracks(parts, frames, sources, path),
     }
-    return from_document(document, str(path))
+    return sources.in_categories(from_document(document, str(path)))
 
 
 def _tracks(

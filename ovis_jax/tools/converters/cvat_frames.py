@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_order
 from ovis_jax.formats.image_size import image_size
-from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.cvat_files import CvatFile, size_in_file
 from ovis_jax.tools.converters.cvat_meta import Task
 from ovis_jax.tools.converters.cvat_numbering import Numbering
+from ovis_jax.tools.converters.sources import Sources
 
 _NAME = re.compile("frame_([0-9]{1,15})", re.IGNORECASE)
 

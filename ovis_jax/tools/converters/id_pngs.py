@@ -14,9 +14,10 @@ import numpy as np
 
 from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Sources, annotations_of
+from ovis_jax.tools.converters.clips import annotations_of
 from ovis_jax.tools.converters.davis_numbers import DavisNumbers
 from ovis_jax.tools.converters.id_videos import read_videos, write_videos
+from ovis_jax.tools.converters.sources import Sources
 
 _MOST_OBJECTS = 254  # of a DAVIS video; 255 is void
 _PER_CATEGORY, _IGNORED = 1000, 10000

@@ -17,9 +17,11 @@ from tqdm import tqdm
 from ovis_jax.formats.annotations import Annotations, Instance, Video
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Clip, Sources, annotations_of, numbered, subfolders
+from ovis_jax.tools.converters.clips import Clip, annotations_of, numbered
 from ovis_jax.tools.converters.labelme_frame import FILE_NAME, LabelmeFrame, read_frame
 from ovis_jax.tools.converters.labelme_shapes import mask_shape
+from ovis_jax.tools.converters.sources import Sources
+from ovis_jax.tools.converters.video_folders import subfolders
 from ovis_jax.tools.converters.written_names import WrittenVideo, numbering_note, written_videos
 
 _VERSION = "5.4.1"  # of labelme, whose files look like this

@@ -10,7 +10,7 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_key
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 _FIELDS = ("frame", "object_id", "class_id", "height", "width")
 _WHOLE = re.compile(r"[0-9]{1,12}")

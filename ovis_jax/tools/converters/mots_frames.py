@@ -7,8 +7,8 @@ import configparser
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.image_size import image_size
-from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.mots_files import MotsFile
+from ovis_jax.tools.converters.sources import Sources
 
 _IMAGE_FOLDER = "img1"  # of MOTSChallenge
 

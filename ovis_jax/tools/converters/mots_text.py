@@ -16,9 +16,11 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.atomic import write_text
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Clip, Sources, annotations_of, video_names
+from ovis_jax.tools.converters.clips import Clip, annotations_of
 from ovis_jax.tools.converters.mots_files import MotsFile, first_frame, read_file, text_files
 from ovis_jax.tools.converters.mots_frames import frames_of
+from ovis_jax.tools.converters.sources import Sources
+from ovis_jax.tools.converters.written_names import video_names
 
 _PER_CATEGORY, IGNORED = 1000, 10000
 _IGNORED_CATEGORY = 10

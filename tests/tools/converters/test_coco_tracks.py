@@ -6,7 +6,7 @@ from tools.converters.squares import HEIGHT, SQUARE, WIDTH, square_mask
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import coco_tracks
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 
 def coco_document():

@@ -8,8 +8,8 @@ from tools.converters.png_files import INDEXED, png_file
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import id_pngs
-from ovis_jax.tools.converters.clips import Sources
 from ovis_jax.tools.converters.indexed_png import read_numbers, write_numbers
+from ovis_jax.tools.converters.sources import Sources
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

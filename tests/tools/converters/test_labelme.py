@@ -10,7 +10,7 @@ from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import labelme
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 
 def labelme_file(shapes, **changes):

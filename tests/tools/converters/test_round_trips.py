@@ -12,8 +12,9 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.documents import from_document, to_document
 from ovis_jax.tools.converters import coco_tracks, cvat_video, id_pngs, labelme, ovis
-from ovis_jax.tools.converters.clips import Sources, video_names
 from ovis_jax.tools.converters.outlines import from_points, joined, outlines
+from ovis_jax.tools.converters.sources import Sources
+from ovis_jax.tools.converters.written_names import video_names
 
 SEEDS = st.integers(0, 2**32)
 FORMATS = {  # and what a round trip does not keep
