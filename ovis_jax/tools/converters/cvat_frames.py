@@ -63,7 +63,9 @@ def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
     if not file.images or in_subsets or (task.size and not file.packed):
         return None
     where, folder = str(file.path if file.packed else file.path.parent / "images"), task.names[0]
-    names = [f"{folder}/{name}" for name in natural_order(file.images, where)]
+    parent = pathlib.PurePosixPath(file.images[0]).parent
+    ordered = natural_order([pathlib.PurePosixPath(name).name for name in file.images], where)
+    names = [str(pathlib.PurePosixPath(folder, parent, name)) for name in ordered]
     return Images(where, names, lambda name: size_in_file(file, name.removeprefix(f"{folder}/")))
 
 
