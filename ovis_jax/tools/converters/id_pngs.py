@@ -70,13 +70,7 @@ def read_mots(path: pathlib.Path, sources: Sources) -> Annotations:
         ids = {number: number // _PER_CATEGORY for number in video.masks if number != _IGNORED}
         found |= set(ids.values())
         clips.append(video.clip(ids))
-    categories = sources.categories
-    if categories is None:
-        categories = [Category(number, f"category {number}") for number in sorted(found) or [1]]
-    unknown = found - {category.id for category in categories}
-    if unknown:
-        raise InputError(f"{path}: category {min(unknown)} is none of the given categories")
-    return annotations_of(clips, categories, path)
+    return annotations_of(clips, sources.categories_of_ids(found, path), path)
 
 
 def write_mots(path: pathlib.Path, annotations: Annotations) -> list[str]:

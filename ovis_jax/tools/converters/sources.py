@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.errors import InputError
@@ -55,6 +55,21 @@ class Sources:
             if name not in ids:
                 raise InputError(f"{path}: label {name!r} is none of the given categories")
         return ids
+
+    def categories_of_ids(
+        self, ids: Collection[int], path: pathlib.Path | str
+    ) -> Sequence[Category]:
+        """The given categories; if none are given, one for each id, or one if there is no id.
+
+        Raises:
+          InputError: an id is none of the given categories'; `path` says whose it is.
+        """
+        if self.categories is None:
+            return [Category(number, f"category {number}") for number in sorted(ids) or [1]]
+        unknown = set(ids) - {category.id for category in self.categories}
+        if unknown:
+            raise InputError(f"{path}: category {min(unknown)} is none of the given categories")
+        return self.categories
 
     def in_categories(self, annotations: Annotations) -> Annotations:
         """Annotations with the ids of the given categories, by name; as they are if none are given.
