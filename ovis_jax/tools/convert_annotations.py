@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> list[str]:
     annotations = _READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
         annotations = crowds_as_objects(annotations)
-    elif crowds := many_crowds(annotations, "--crowds-are-objects"):
+    elif crowds := many_crowds(annotations, "--crowds-are-objects", share=0):
         sources.note(crowds)
     notes = [*sources.notes, *_write(output, options.target, annotations)]
     scored = any(instance.score is not None for instance in annotations.instances)

@@ -46,6 +46,14 @@ def test_files_of_crowds_alone_are_said_and_may_be_taken_as_objects(tiny, tmp_pa
     assert not any(instance.iscrowd for instance in load_annotations(back).instances)
 
 
+def test_a_single_crowd_is_said_too(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    document["annotations"][2]["iscrowd"] = 1
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "coco", tiny, tmp_path / "c.json") == 0
+    assert "1 of 6 objects are crowds" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["coco", "mots", "labelme", "cvat"])
 def test_a_data_set_comes_back_from_a_foreign_format(tiny, tmp_path, kind):
     assert convert("ovis", kind, tiny, tmp_path / "there") == 0
