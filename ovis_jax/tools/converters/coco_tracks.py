@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations
@@ -26,6 +25,7 @@ from ovis_jax.formats.fields import (
 )
 from ovis_jax.formats.json_stream import open_json
 from ovis_jax.tools.converters.coco_frames import CocoFrames, coco_frames
+from ovis_jax.tools.converters.coco_masks import check_masks
 from ovis_jax.tools.converters.coco_writing import write, write_results
 from ovis_jax.tools.converters.sources import Sources
 
@@ -100,7 +100,7 @@ def _tracks(
             tracks[key] = _new_track(entry, lengths[entry.video_id])
         _check_same(tracks[key], entry, sources)
         _fill(tracks[key], entry)
-    _check_masks(entries, sources)
+    check_masks([(entry.where, entry.record["segmentation"]) for entry in entries], sources)
     return [_numbered(track, number) for number, track in enumerate(tracks.values(), start=1)]
 
 
@@ -119,22 +119,6 @@ def _entries(parts: dict, frames: CocoFrames, path: pathlib.Path) -> list[_Entry
             raise InputError(f"{where}: {entry.field}: numbers and strings, expected one of them")
         entries.append(entry)
     return entries
-
-
-def _check_masks(entries: Sequence[_Entry], sources: Sources) -> None:
-    """Raises InputError if no entry has a mask, as where objects are boxes; notes those without."""
-    without = [entry.where for entry in entries if not entry.record["segmentation"]]
-    if not without:
-        return
-    if len(without) == len(entries) and not sources.skip_shapes:
-        raise InputError(
-            f"{without[0]}: segmentation: empty, as in all {len(entries)} annotations; boxes do "
-            "not say which pixels are an object's: draw masks, or pass them over with --skip-shapes"
-        )
-    sources.note(
-        f"{without[0]}: the first of {len(without)} annotations (of {len(entries)}) without a "
-        "mask; their objects are taken as not visible there"
-    )
 
 
 def _track_number(entry: dict, where: str) -> tuple[str, int | str]:
