@@ -68,6 +68,8 @@ def read_mots(path: pathlib.Path, sources: Sources) -> Annotations:
     clips = []
     for video in read_videos(path, sources, _check_mots):
         ids = {number: number // _PER_CATEGORY for number in video.masks if number != _IGNORED}
+        if _IGNORED in video.masks:
+            sources.note("regions to ignore are left out")
         found |= set(ids.values())
         clips.append(video.clip(ids))
     return annotations_of(clips, sources.categories_of_ids(found, path), path)

@@ -23,7 +23,8 @@ def subfolders(path: pathlib.Path, suffix: str) -> list[tuple[str, list[pathlib.
       InputError: there is no file with this suffix, or the order of files is in doubt.
     """
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
+        wrong = "is a file, expected a folder" if path.exists() else "no such folder"
+        raise InputError(f"{path}: {wrong}")
     inner = [f for f in path.iterdir() if f.is_dir() and not is_passed_over(f.name)]
     folders = [path, *sorted(inner, key=lambda folder: (natural_key(folder.name), folder.name))]
     found = [(_name_of(folder), files_in_order(folder, (suffix,))) for folder in folders]

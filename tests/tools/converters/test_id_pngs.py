@@ -43,8 +43,13 @@ def test_void_and_regions_to_ignore_are_no_objects(tmp_path):
     ):
         (tmp_path / name / "clip").mkdir(parents=True)
         write_numbers(tmp_path / name / "clip/00000.png", numbers)
-    davis = id_pngs.read_davis(tmp_path / "davis", Sources())
-    mots = id_pngs.read_mots(tmp_path / "mots", Sources())
+    sources = Sources()
+    davis = id_pngs.read_davis(tmp_path / "davis", sources)
+    mots = id_pngs.read_mots(tmp_path / "mots", sources)
+    assert sources.notes == [
+        "video clip: 255 is taken as void, not as an object",
+        "regions to ignore are left out",
+    ]
     assert [(i.category_id, i.areas[0]) for i in davis.instances] == [(1, 1)]
     assert [(i.category_id, i.areas[0]) for i in mots.instances] == [(2, 1)]
     assert [c.name for c in davis.categories] == ["object"]
@@ -72,6 +77,8 @@ def test_what_is_wrong_with_a_png_is_said_with_its_name(tmp_path):
         id_pngs.read_mots(clip, Sources())
     good = np.uint8([[0, 1]])
     write_numbers(clip / "0.png", good)
+    with pytest.raises(InputError, match="0.png: is a file, expected a folder"):
+        id_pngs.read_mots(clip / "0.png", Sources())
     whole = (clip / "0.png").read_bytes()
     damaged = whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]
     for content in (b"", b"GIF89a", whole[:40], whole[:-20], damaged):
