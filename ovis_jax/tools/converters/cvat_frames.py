@@ -57,7 +57,7 @@ def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
     if sources.images is not None:
         root = sources.images
         folder = next((name for name in task.names if (root / name).is_dir()), task.names[0])
-        names = sources.frames_of(folder)
+        names = sources.image_names(folder)
         return Images(str(root / folder), names, lambda name: image_size(root / name))
     in_subsets = file.root.find("meta/project") is not None
     if not file.images or in_subsets or (task.size and not file.packed):

@@ -50,30 +50,14 @@ def decode_numbers(content: bytes, where: str, size: tuple[int, int] | None = No
     Raises:
       InputError: it is damaged, has colours instead of numbers, or another size.
     """
-    try:
-        chunks = list(png_chunks.split(content))
-        (kind, header), *_ = chunks
-        width, height, bits, color_type = struct.unpack_from(_HEADER, header)
-        if kind != b"IHDR":
-            raise ValueError("the header is not the first chunk")
-    except (struct.error, ValueError):
-        raise InputError(f"{where}: not a PNG file that can be read") from None
-    if color_type not in _CHANNELS:
-        raise InputError(f"{where}: not a PNG file that can be read")
-    if size not in (None, (width, height)):
-        raise InputError(
-            f"{where}: the PNG has {width}x{height} pixels, expected {size[0]}x{size[1]}"
-        )
-    packed = sum(len(data) for kind, data in chunks if kind == b"IDAT")
-    if width * height * bits * _CHANNELS[color_type] > 8 * _MOST_PACKED * packed:
-        raise InputError(f"{where}: not a PNG file that can be read")
+    chunks, bits, color_type = _checked(content, where, size)
     try:
         content = png_chunks.join(_plain(chunks, bits, color_type))
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # too large
         image = None
     if image is None:
-        raise InputError(f"{where}: not a PNG file that can be read")
+        raise _unreadable(where)
     if color_type in (_GREY_ALPHA, _COLOR_ALPHA):
         _check_opaque(image, where)
     if image.ndim == 2:
@@ -110,6 +94,32 @@ def write_numbers(path: pathlib.Path, numbers: np.ndarray, file_name: str | None
     if file_name is not None:
         rest = [*rest[:-1], *png_chunks.file_name_chunk(file_name), rest[-1]]
     path.write_bytes(png_chunks.join([header, *rest]))
+
+
+def _checked(
+    content: bytes, where: str, size: tuple[int, int] | None
+) -> tuple[list[png_chunks.Chunk], int, int]:
+    """Chunks, bits of a sample and colour type of a file whose pixels may take their memory."""
+    try:
+        chunks = list(png_chunks.split(content))
+        (kind, header), *_ = chunks
+        width, height, bits, color_type = struct.unpack_from(_HEADER, header)
+    except (struct.error, ValueError):
+        raise _unreadable(where) from None
+    if kind != b"IHDR" or color_type not in _CHANNELS:
+        raise _unreadable(where)
+    if size not in (None, (width, height)):
+        raise InputError(
+            f"{where}: the PNG has {width}x{height} pixels, expected {size[0]}x{size[1]}"
+        )
+    packed = sum(len(data) for kind, data in chunks if kind == b"IDAT")
+    if width * height * bits * _CHANNELS[color_type] > 8 * _MOST_PACKED * packed:
+        raise _unreadable(where)
+    return chunks, bits, color_type
+
+
+def _unreadable(where: str) -> InputError:
+    return InputError(f"{where}: not a PNG file that can be read")
 
 
 def _check_opaque(image: np.ndarray, where: str) -> None:

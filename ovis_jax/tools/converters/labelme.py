@@ -159,7 +159,7 @@ def _names_and_stems(folder: str, frames: Frames, sources: Sources) -> tuple[lis
     names = sources.frame_names(folder, stems, recorded)  # raises if one is missing
     if any(recorded):  # then every frame has a file
         return names, stems
-    names = sources.frames_of(folder)
+    names = sources.image_names(folder)
     return names, [pathlib.PurePosixPath(name).stem for name in names]
 
 

@@ -105,13 +105,13 @@ class Sources:
         recorded = recorded or [None] * len(stems)
         found = {}
         if self.images is not None and None in recorded:
-            found = {pathlib.Path(name).stem: name for name in self.frames_of(video)}
+            found = {pathlib.Path(name).stem: name for name in self.image_names(video)}
         return [
             self._image(name) if name is not None else self._image_of(video, stem, found)
             for stem, name in zip(stems, recorded, strict=True)
         ]
 
-    def frames_of(self, video: str) -> list[str]:
+    def image_names(self, video: str) -> list[str]:
         """File names of all images of a video, in the order of `natural_order`.
 
         Raises:
@@ -139,7 +139,7 @@ class Sources:
         if self.images is None or (self.images / name).is_file():
             return name
         path = pathlib.PurePosixPath(name)
-        for image in self.frames_of(str(path.parent)):
+        for image in self.image_names(str(path.parent)):
             if pathlib.PurePosixPath(image).stem == path.stem:
                 return image
         raise InputError(f"{self.images / path.parent}: no image is named {path.stem}")
