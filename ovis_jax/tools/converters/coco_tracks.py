@@ -100,6 +100,8 @@ def _tracks(
             tracks[key] = _new_track(entry, lengths[entry.video_id])
         _check_same(tracks[key], entry, sources)
         _fill(tracks[key], entry)
+    if any("score" in entry.record for entry in entries):
+        sources.note(f"{path}: annotations: scores are not read; they are taken as ground truth")
     check_masks([(entry.where, entry.record["segmentation"]) for entry in entries], sources)
     return [_numbered(track, number) for number, track in enumerate(tracks.values(), start=1)]
 

@@ -232,6 +232,12 @@ def test_levels_of_occlusion_may_stand_under_attributes(tmp_path):
     assert read.instances[0].occlusion == ("slight_occlusion",)
 
 
+def test_scores_that_are_not_read_are_said(tmp_path):
+    sources = Sources()
+    coco_tracks.read(write_coco(tmp_path, plain_document(["1.jpg"], track_id=4, score=1)), sources)
+    assert "scores are not read; they are taken as ground truth" in sources.notes[1]
+
+
 def test_an_object_without_a_number_is_named(tmp_path):
     path = write_coco(tmp_path, plain_document(["1.jpg"], attributes=dict(occluded=True)))
     with pytest.raises(InputError, match=r"annotations\[0\]: track_id: missing.*attributes"):
