@@ -1,13 +1,11 @@
 """COCO-style JSON with tracks: frames are images of a video, objects have one entry a frame.
 
-See `coco_writing` for the fields. The number of an object may be called `instance_id`, be a text,
-and stand under `attributes`, where CVAT and datumaro put it; see `coco_frames` for what may stand
-for `video_id` and `frame_id`.
+See `coco_writing` for the fields, `coco_entries` for where the number of an object may stand, and
+`coco_frames` for what may stand for `video_id` and `frame_id`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
@@ -15,15 +13,9 @@ from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.crowd_fields import check_same_crowd, crowd_flag
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.fields import (
-    as_record,
-    identifier,
-    list_of,
-    required,
-    shown,
-    whole_number,
-)
+from ovis_jax.formats.fields import shown, whole_number
 from ovis_jax.formats.json_stream import open_json
+from ovis_jax.tools.converters.coco_entries import CocoEntry, coco_entries
 from ovis_jax.tools.converters.coco_frames import CocoFrames, coco_frames
 from ovis_jax.tools.converters.coco_masks import check_masks
 from ovis_jax.tools.converters.coco_writing import write, write_results
@@ -32,34 +24,12 @@ from ovis_jax.tools.converters.sources import Sources
 __all__ = ["read", "write", "write_results"]
 
 _PARTS = ("images", "annotations", "categories")
-_TRACK_FIELDS = ("track_id", "instance_id")
 _PER_FRAME = {  # ours, and what COCO calls it
     "segmentations": "segmentation",
     "bboxes": "bbox",
     "areas": "area",
     "occlusion": "occlusion",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class _Entry:
-    """What an object looks like in an image.
-
-    Attributes:
-      where: file and entry, for messages.
-      record: the entry.
-      video_id: of the image's video.
-      frame: of the image in the video.
-      field: that has the number of the object.
-      track_id: that number.
-    """
-
-    where: str
-    record: dict
-    video_id: int
-    frame: int
-    field: str
-    track_id: int | str
 
 
 def read(path: pathlib.Path, sources: Sources) -> Annotations:
@@ -93,9 +63,10 @@ def _tracks(
         return None
     lengths = {video["id"]: video["length"] for video in frames.videos}
     tracks: dict[tuple, dict] = {}
-    entries = _entries(parts, frames, path)
+    entries = coco_entries(parts, frames, sources, path)
     for entry in entries:
-        key = (entry.video_id, entry.track_id)
+        alone = entry.where if entry.track_id is None else None
+        key = (entry.video_id, entry.track_id, alone)
         if key not in tracks:
             tracks[key] = _new_track(entry, lengths[entry.video_id])
         _check_same(tracks[key], entry, sources)
@@ -106,38 +77,7 @@ def _tracks(
     return [_numbered(track, number) for number, track in enumerate(tracks.values(), start=1)]
 
 
-def _entries(parts: dict, frames: CocoFrames, path: pathlib.Path) -> list[_Entry]:
-    """All entries; the numbers of their objects are all numbers or all strings."""
-    entries = []
-    for number, record in enumerate(list_of(parts, "annotations", str(path))):
-        where = f"{path}: annotations[{number}]"
-        record = as_record(record, where)
-        image_id = identifier(record, "image_id", where)
-        if image_id not in frames.places:
-            raise InputError(f"{where}: image_id: {shown(image_id)} is not in the file")
-        required(record, "segmentation", where)
-        entry = _Entry(where, record, *frames.places[image_id], *_track_number(record, where))
-        if entries and type(entries[0].track_id) is not type(entry.track_id):
-            raise InputError(f"{where}: {entry.field}: numbers and strings, expected one of them")
-        entries.append(entry)
-    return entries
-
-
-def _track_number(entry: dict, where: str) -> tuple[str, int | str]:
-    """The field that has the number of the object, and the number."""
-    attributes = entry.get("attributes")
-    inner = attributes if isinstance(attributes, dict) else {}
-    for record, place in ((entry, where), (inner, f"{where}: attributes")):
-        for field in _TRACK_FIELDS:
-            if record.get(field) is not None:
-                return field, identifier(record, field, place)
-    raise InputError(
-        f"{where}: track_id: missing, and there is no instance_id; expected the number of the "
-        "object, here or under attributes"
-    )
-
-
-def _new_track(entry: _Entry, length: int) -> dict:
+def _new_track(entry: CocoEntry, length: int) -> dict:
     return {
         "video_id": entry.video_id,
         "category_id": whole_number(entry.record, "category_id", entry.where),
@@ -146,7 +86,7 @@ def _new_track(entry: _Entry, length: int) -> dict:
     }
 
 
-def _check_same(track: dict, entry: _Entry, sources: Sources) -> None:
+def _check_same(track: dict, entry: CocoEntry, sources: Sources) -> None:
     """Raises InputError unless an entry agrees with its track on what is said of the object."""
     category_id = whole_number(entry.record, "category_id", entry.where)
     if track["category_id"] != category_id:
@@ -164,7 +104,7 @@ def _check_same(track: dict, entry: _Entry, sources: Sources) -> None:
         )
 
 
-def _fill(track: dict, entry: _Entry) -> None:
+def _fill(track: dict, entry: CocoEntry) -> None:
     """Puts what an entry says into the lists of its track."""
     for ours, theirs in _PER_FRAME.items():
         track[ours][entry.frame] = entry.record.get(theirs)

@@ -232,6 +232,17 @@ def test_levels_of_occlusion_may_stand_under_attributes(tmp_path):
     assert read.instances[0].occlusion == ("slight_occlusion",)
 
 
+def test_objects_without_a_number_beside_others_are_in_one_frame_each_with_a_note(tmp_path):
+    document = plain_document(["1.jpg", "2.jpg", "3.jpg", "4.jpg"], attributes=dict(track_id=0))
+    for number in (1, 2):
+        document["annotations"][number]["attributes"] = dict(occluded=False)
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    areas = [instance.areas.tolist() for instance in read.instances]
+    assert areas == [[12, 0, 0, 12], [0, 12, 0, 0], [0, 0, 12, 0]]
+    assert "annotations[1]: the first of 2 annotations (of 4) without track_id" in sources.notes[1]
+
+
 def test_scores_that_are_not_read_are_said(tmp_path):
     sources = Sources()
     coco_tracks.read(write_coco(tmp_path, plain_document(["1.jpg"], track_id=4, score=1)), sources)
