@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         help="take objects marked as crowds (iscrowd 1) as objects like all others",
     )
     parser.add_argument(
-        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat)"
+        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat, coco)"
     )
     return parser
 
