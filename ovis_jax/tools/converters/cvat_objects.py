@@ -7,10 +7,11 @@ from xml.etree.ElementTree import Element
 
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Clip, Sources
+from ovis_jax.tools.converters.clips import Clip
 from ovis_jax.tools.converters.cvat_shapes import USABLE, joined_segmentations, segmentation
 from ovis_jax.tools.converters.cvat_tracks import Track
 from ovis_jax.tools.converters.cvat_writing import OCCLUSION_ATTRIBUTE
+from ovis_jax.tools.converters.sources import Sources
 
 
 def objects_of(tracks: Iterable[Track]) -> list[list[Track]]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Clip, Sources, annotations_of, numbered
+from ovis_jax.tools.converters.clips import Clip, annotations_of, numbered
 from ovis_jax.tools.converters.cvat_files import CvatFile, read_files
 from ovis_jax.tools.converters.cvat_frames import (
     frame_size,
@@ -36,6 +36,7 @@ from ovis_jax.tools.converters.cvat_tracks import (
     tracks_of,
 )
 from ovis_jax.tools.converters.cvat_writing import write
+from ovis_jax.tools.converters.sources import Sources
 
 __all__ = ["read", "write"]
 _SHOWN = 10  # frame numbers in a note

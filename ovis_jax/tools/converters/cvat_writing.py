@@ -15,8 +15,8 @@ from tqdm import tqdm
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.atomic import write_text
-from ovis_jax.tools.converters.clips import video_names
 from ovis_jax.tools.converters.outlines import joined, outlines
+from ovis_jax.tools.converters.written_names import video_names
 
 OCCLUSION_ATTRIBUTE = "occlusion"
 

@@ -12,8 +12,10 @@ from tqdm import tqdm
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import Annotations, Instance, Video
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.converters.clips import Clip, Sources, subfolders
+from ovis_jax.tools.converters.clips import Clip
 from ovis_jax.tools.converters.indexed_png import read_numbers, recorded_name, write_numbers
+from ovis_jax.tools.converters.sources import Sources
+from ovis_jax.tools.converters.video_folders import subfolders
 from ovis_jax.tools.converters.written_names import numbering_note, written_videos
 
 _MOST_NUMBERS = 5000  # in one file; a photograph or a depth map has more

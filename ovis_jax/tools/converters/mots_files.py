@@ -10,7 +10,7 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_key
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 _FIELDS = ("frame", "object_id", "class_id", "height", "width")
 _WHOLE = re.compile(r"[0-9]{1,12}")
@@ -122,7 +122,7 @@ def _first_image(files: list[MotsFile], sources: Sources, path: pathlib.Path) ->
     """The number in the name of the first image, which all videos share."""
     numbers = set()
     for file in files:
-        digits = re.findall("[0-9]+", pathlib.PurePath(sources.frames_of(file.name)[0]).stem)
+        digits = re.findall("[0-9]+", pathlib.PurePath(sources.image_names(file.name)[0]).stem)
         numbers.add(int(digits[-1]) if digits else None)
     if len(numbers) != 1 or not numbers <= {0, 1}:
         raise InputError(f"{path}: names of images do not tell the first frame; say --first-frame")

@@ -7,12 +7,12 @@ import pathlib
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.documents import to_document
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 
 def read(path: pathlib.Path, sources: Sources) -> Annotations:
     """Reads an annotation file; see `load_annotations`."""
-    return load_annotations(path)
+    return sources.in_categories(load_annotations(path))
 
 
 def write(path: pathlib.Path, annotations: Annotations) -> list[str]:

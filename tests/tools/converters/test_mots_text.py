@@ -12,7 +12,7 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.documents import from_document, to_document
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.converters import mots_text
-from ovis_jax.tools.converters.clips import Sources
+from ovis_jax.tools.converters.sources import Sources
 
 COUNTS = rle.encode(square_mask())["counts"]
 
