@@ -1,8 +1,8 @@
 """The videos of a COCO-style file: which images are its frames, and in which order.
 
 Tools say it in different ways. Videos: `video_id`, or nothing, as the exports of annotation tools
-(CVAT, datumaro); then images of one folder are one video. Order: `frame_id`, `frame_index` (TAO),
-or nothing; then it is that of the numbers in the file names.
+(CVAT, datumaro); then images of one folder are one video. Order: `frame_id`, `frame_index`
+(TAO), or nothing; then it is that of the numbers in the file names. Ids may be strings.
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.fields import as_record, kind, list_of, required, whole_number
+from ovis_jax.formats.fields import (
+    as_record,
+    identifier,
+    kind,
+    list_of,
+    required,
+    shown,
+    whole_number,
+)
 from ovis_jax.formats.frame_names import natural_key, natural_order
 
 _NUMBERS = ("frame_id", "frame_index")
+_OPTIONAL = ("video_id", *_NUMBERS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +38,7 @@ class CocoFrames:
     """
 
     videos: list[dict]
-    places: dict[int, tuple[int, int]]
+    places: dict[int | str, tuple[int, int]]
 
 
 def coco_frames(parts: dict, sources: Sources, path: pathlib.Path) -> CocoFrames:
@@ -59,17 +68,20 @@ def coco_frames(parts: dict, sources: Sources, path: pathlib.Path) -> CocoFrames
 
 
 def _images(parts: dict, path: pathlib.Path) -> list[dict]:
-    """All images, with ids that are numbers and names that are texts."""
+    """All images, with an id and a name each; optional fields that are null are left out."""
     images, ids = [], set()
     for number, image in enumerate(list_of(parts, "images", str(path))):
         where = f"{path}: images[{number}]"
-        image = as_record(image, where)
-        image = image | {"id": whole_number(image, "id", where)}
+        given = as_record(image, where).items()
+        image = {
+            field: value for field, value in given if value is not None or field not in _OPTIONAL
+        }
+        image["id"] = identifier(image, "id", where)
         name = required(image, "file_name", where)
         if not isinstance(name, str):
             raise InputError(f"{where}: file_name: expected a string, is {kind(name)}")
         if image["id"] in ids:
-            raise InputError(f"{where}: id: {image['id']} is there twice")
+            raise InputError(f"{where}: id: {shown(image['id'])} is there twice")
         ids.add(image["id"])
         images.append(image)
     return images
@@ -89,22 +101,44 @@ def _by_video(
     images: Sequence[dict], sources: Sources, path: pathlib.Path
 ) -> dict[int, list[dict]]:
     """Images by video id, the smallest first."""
-    videos: dict[int, list[dict]] = {}
+    videos: dict[int | str, list[dict]] = {}
     if any("video_id" in image for image in images):
         for number, image in enumerate(images):
-            video_id = whole_number(image, "video_id", f"{path}: images[{number}]")
+            video_id = identifier(image, "video_id", f"{path}: images[{number}]")
             videos.setdefault(video_id, []).append(image)
-        return dict(sorted(videos.items()))
+        return _by_number(videos, sources, path)
     folders: dict[str, list[dict]] = {}
     for image in images:
-        folder = str(pathlib.PurePosixPath(image["file_name"]).parent)
-        folders.setdefault(folder, []).append(image)
+        folders.setdefault(str(_path(image).parent), []).append(image)
     if images:
         several = f"each of the {len(folders)} folders in file_name is a video"
         guess = several if len(folders) > 1 else "all of them are one video"
         sources.note(f"{path}: images without video_id: {guess}")
-    ordered = sorted(folders, key=lambda folder: (natural_key(folder), folder))
-    return {number: folders[folder] for number, folder in enumerate(ordered, start=1)}
+    return _enumerated(folders)
+
+
+def _by_number(
+    videos: dict[int | str, list[dict]], sources: Sources, path: pathlib.Path
+) -> dict[int, list[dict]]:
+    """Images by video id; by the place of the id if ids are texts."""
+    texts = {video_id: frames for video_id, frames in videos.items() if isinstance(video_id, str)}
+    if not texts:
+        return dict(sorted(videos.items()))
+    if len(texts) < len(videos):
+        raise InputError(f"{path}: images: video_id: numbers and strings, expected one of them")
+    sources.note(f"{path}: images: video_id is a string; videos are numbered from 1 in its order")
+    return _enumerated(texts)
+
+
+def _enumerated(videos: dict[str, list[dict]]) -> dict[int, list[dict]]:
+    """Images by the place, from 1, of the name of their video."""
+    ordered = sorted(videos, key=lambda name: (natural_key(name), name))
+    return {number: videos[name] for number, name in enumerate(ordered, start=1)}
+
+
+def _path(image: dict) -> pathlib.PurePath:
+    """Folder and name of an image, whichever way its slashes lean."""
+    return pathlib.PureWindowsPath(image["file_name"])
 
 
 def _in_order(frames: list[dict], number: str | None, where: str) -> list[dict]:
@@ -121,8 +155,8 @@ def _in_order(frames: list[dict], number: str | None, where: str) -> list[dict]:
 
 
 def _in_order_of_names(frames: list[dict], where: str) -> list[dict]:
-    by_name = {pathlib.PurePosixPath(image["file_name"]).name: image for image in frames}
-    folders = {pathlib.PurePosixPath(image["file_name"]).parent for image in frames}
+    by_name = {_path(image).name: image for image in frames}
+    folders = {str(_path(image).parent) for image in frames}
     if len(folders) > 1 or len(by_name) < len(frames):
         raise InputError(
             f"{where}: images without frame_id or frame_index, of several folders or with the same "

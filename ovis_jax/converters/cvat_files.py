@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from ovis_jax.converters.safe_xml import parse_xml, read_xml
@@ -33,8 +33,9 @@ class CvatFile:
       where: the file, for messages.
       root: element.
       path: of the file or the archive.
-      images: names of the images in an archive, below its folder `images`; or in the folder
-        `images` beside annotations.xml, as an archive has it that was unpacked.
+      images: paths of the images in an archive, below its folder `images`; or in the folder
+        `images` beside annotations.xml, as an archive has it that was unpacked. All are in one
+        folder; there are none if they are in several, since their order is then in doubt.
       packed: it is an archive.
     """
 
@@ -95,14 +96,20 @@ def _read(name: str, path: pathlib.Path) -> CvatFile:
             root = parse_xml(file, where)
         names = [info.filename for info in archive.infolist()]
     images = [name.removeprefix(_IMAGES) for name in names if name.startswith(_IMAGES)]
-    return CvatFile(name, where, root, path, [i for i in images if _is_image(i)], packed=True)
+    return CvatFile(name, where, root, path, _of_one_folder(images), packed=True)
 
 
 def _images_beside(path: pathlib.Path) -> list[str]:
     folder = path.parent / _IMAGES
     if path.name != _ANNOTATIONS or not folder.is_dir():
         return []
-    return [file.name for file in folder.iterdir() if _is_image(file.name) and file.is_file()]
+    return _of_one_folder(f.relative_to(folder).as_posix() for f in folder.rglob("*"))
+
+
+def _of_one_folder(names: Iterable[str]) -> list[str]:
+    """The names that are those of images; none if they are in several folders."""
+    images = [name for name in names if _is_image(name)]
+    return images if len({pathlib.PurePosixPath(name).parent for name in images}) == 1 else []
 
 
 @contextlib.contextmanager
@@ -163,9 +170,9 @@ def size_in_file(file: CvatFile, image: str) -> tuple[int, int]:
 
 
 def _is_image(name: str) -> bool:
-    """Whether it is one, and not in a folder."""
     path = pathlib.PurePosixPath(name)
-    return path.name == name and path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
+    is_path_inside = not path.is_absolute() and ".." not in path.parts
+    return is_path_inside and path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

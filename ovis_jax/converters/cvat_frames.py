@@ -7,10 +7,10 @@ import pathlib
 import re
 from collections.abc import Callable, Sequence
 
-from ovis_jax.converters.clips import Sources
 from ovis_jax.converters.cvat_files import CvatFile, size_in_file
 from ovis_jax.converters.cvat_meta import Task
 from ovis_jax.converters.cvat_numbering import Numbering
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import natural_order
 from ovis_jax.formats.image_size import image_size
@@ -57,13 +57,15 @@ def images_of(task: Task, file: CvatFile, sources: Sources) -> Images | None:
     if sources.images is not None:
         root = sources.images
         folder = next((name for name in task.names if (root / name).is_dir()), task.names[0])
-        names = sources.frames_of(folder)
+        names = sources.image_names(folder)
         return Images(str(root / folder), names, lambda name: image_size(root / name))
     in_subsets = file.root.find("meta/project") is not None
     if not file.images or in_subsets or (task.size and not file.packed):
         return None
     where, folder = str(file.path if file.packed else file.path.parent / "images"), task.names[0]
-    names = [f"{folder}/{name}" for name in natural_order(file.images, where)]
+    parent = pathlib.PurePosixPath(file.images[0]).parent
+    ordered = natural_order([pathlib.PurePosixPath(name).name for name in file.images], where)
+    names = [str(pathlib.PurePosixPath(folder, parent, name)) for name in ordered]
     return Images(where, names, lambda name: size_in_file(file, name.removeprefix(f"{folder}/")))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from ovis_jax.converters.clips import Clip, Sources
+from ovis_jax.converters.clips import Clip
 from ovis_jax.converters.cvat_shapes import USABLE, joined_segmentations, segmentation
 from ovis_jax.converters.cvat_tracks import Track
 from ovis_jax.converters.cvat_writing import OCCLUSION_ATTRIBUTE
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.errors import InputError
 

@@ -14,12 +14,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from ovis_jax.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    numbered,
-)
+from ovis_jax.converters.clips import Clip, annotations_of, numbered
 from ovis_jax.converters.cvat_files import CvatFile, read_files
 from ovis_jax.converters.cvat_frames import frame_size, frames_of, images_of
 from ovis_jax.converters.cvat_meta import Task, labels_of, tasks_of
@@ -35,6 +30,7 @@ from ovis_jax.converters.cvat_tracks import (
     tracks_of,
 )
 from ovis_jax.converters.cvat_writing import write
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
 

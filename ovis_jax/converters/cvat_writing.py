@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 from tqdm import tqdm
 
-from ovis_jax.converters.clips import video_names
 from ovis_jax.converters.outlines import joined, outlines
+from ovis_jax.converters.written_names import video_names
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
 from ovis_jax.formats.atomic import write_text

@@ -39,6 +39,8 @@ class DavisNumbers:
             if _VOID in numbers:
                 self._note("255 is an object, not void, since there are numbers above it", video)
         objects = [number for number in video.masks if number not in void]
+        for number in sorted(void & numbers):
+            self._note(f"{number} is taken as void, not as an object", video)
         if _pixels(video.masks, void & numbers) > _pixels(video.masks, objects):
             self._note("void has more pixels than all objects; is it an object?", video)
         if objects and min(objects) >= _SMALLEST_MOTS:

@@ -12,9 +12,10 @@ import pathlib
 
 import numpy as np
 
-from ovis_jax.converters.clips import Sources, annotations_of
+from ovis_jax.converters.clips import annotations_of
 from ovis_jax.converters.davis_numbers import DavisNumbers
 from ovis_jax.converters.id_videos import read_videos, write_videos
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import Annotations, Category
 from ovis_jax.formats.errors import InputError
 
@@ -67,15 +68,11 @@ def read_mots(path: pathlib.Path, sources: Sources) -> Annotations:
     clips = []
     for video in read_videos(path, sources, _check_mots):
         ids = {number: number // _PER_CATEGORY for number in video.masks if number != _IGNORED}
+        if _IGNORED in video.masks:
+            sources.note("regions to ignore are left out")
         found |= set(ids.values())
         clips.append(video.clip(ids))
-    categories = sources.categories
-    if categories is None:
-        categories = [Category(number, f"category {number}") for number in sorted(found) or [1]]
-    unknown = found - {category.id for category in categories}
-    if unknown:
-        raise InputError(f"{path}: category {min(unknown)} is none of the given categories")
-    return annotations_of(clips, categories, path)
+    return annotations_of(clips, sources.categories_of_ids(found, path), path)
 
 
 def write_mots(path: pathlib.Path, annotations: Annotations) -> list[str]:

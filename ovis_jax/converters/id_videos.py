@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from ovis_jax.converters.clips import Clip, Sources, subfolders
+from ovis_jax.converters.clips import Clip
 from ovis_jax.converters.indexed_png import read_numbers, recorded_name, write_numbers
+from ovis_jax.converters.sources import Sources
+from ovis_jax.converters.video_folders import subfolders
 from ovis_jax.converters.written_names import numbering_note, written_videos
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import Annotations, Instance, Video

@@ -10,19 +10,15 @@ from __future__ import annotations
 import pathlib
 import posixpath
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
-from ovis_jax.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    numbered,
-    subfolders,
-)
+from ovis_jax.converters.clips import Clip, annotations_of, numbered
 from ovis_jax.converters.labelme_frame import FILE_NAME, LabelmeFrame, read_frame
 from ovis_jax.converters.labelme_shapes import mask_shape
+from ovis_jax.converters.sources import Sources
+from ovis_jax.converters.video_folders import subfolders
 from ovis_jax.converters.written_names import WrittenVideo, numbering_note, written_videos
 from ovis_jax.formats.annotations import Annotations, Instance, Video
 from ovis_jax.formats.atomic import write_json
@@ -53,6 +49,7 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
     if skipped:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
         sources.note(f"shapes that are no areas are left out: {kinds}")
+    _note_ungrouped(videos, sources)
     ids = sources.category_ids(sorted(labels), path)
     clips = [_clip(path, name, frames, sources, ids) for name, frames in videos]
     return annotations_of(clips, sources.categories or numbered(ids or {"object": 1}), path)
@@ -137,22 +134,52 @@ def _clip(
     return clip
 
 
+def _note_ungrouped(videos: Sequence[tuple[str, Frames]], sources: Sources) -> None:
+    """Notes labels without a group in several frames, where nothing says it is the same object."""
+    found = []
+    for name, frames in videos:
+        counts = Counter(key for frame in frames.values() for key in frame.objects)
+        found += [
+            (name, label) for (label, group), count in counts.items() if group is None and count > 1
+        ]
+    if found:
+        name, label = found[0]
+        sources.note(
+            f"{len(found)} labels without group_id (first {label!r} in {name}) are taken as one "
+            f"object each in all frames of their video"
+        )
+
+
 def _names_and_stems(folder: str, frames: Frames, sources: Sources) -> tuple[list[str], list[str]]:
     """Name of every frame of a video, and stem of its file, if it has one."""
     stems, recorded = list(frames), [frame.file_name for frame in frames.values()]
     if sources.images is None:
-        named = zip(recorded, _guessed_names(folder, frames), strict=True)
+        named = zip(recorded, _guessed_names(folder, frames, sources), strict=True)
         return [name or guess for name, guess in named], stems
     names = sources.frame_names(folder, stems, recorded)  # raises if one is missing
     if any(recorded):  # then every frame has a file
         return names, stems
-    names = sources.frames_of(folder)
+    names = sources.image_names(folder)
     return names, [pathlib.PurePosixPath(name).stem for name in names]
 
 
-def _guessed_names(folder: str, frames: Frames) -> list[str]:
-    """The image of each file, in the folder of the video; elsewhere if that tells them apart."""
+def _guessed_names(folder: str, frames: Frames, sources: Sources) -> list[str]:
+    """The image of each file, in the folder of the video; elsewhere if that tells them apart.
+
+    Where images do not tell files apart, since files were copied or renamed, the files do.
+    """
     images = [frame.image or pathlib.PurePath(f"{stem}.jpg") for stem, frame in frames.items()]
+    recorded = any(frame.file_name for frame in frames.values())
+    if len(set(images)) < len(images) and not recorded:
+        twice = next(image for image in images if images.count(image) > 1)
+        sources.note(
+            f"{folder}: several files have the imagePath {str(twice)!r}; the frames of this video "
+            f"are named like the files"
+        )
+        images = [
+            image.with_name(f"{stem}{image.suffix}")
+            for stem, image in zip(frames, images, strict=True)
+        ]
     bare = [f"{folder}/{image.name}" for image in images]
     whole = [posixpath.normpath(f"{folder}/{image.as_posix()}") for image in images]
     inside = not any(image.is_absolute() or image.drive for image in images)

@@ -61,11 +61,13 @@ def read_frame(file: pathlib.Path, images: pathlib.Path | None) -> LabelmeFrame:
     fields = _fields(file)
     image, name = fields.get("imagePath"), fields.get(FILE_NAME)
     image = pathlib.PureWindowsPath(image) if isinstance(image, str) else None  # or any other's
+    image = image if image and image.name else None
+    shapes = list(_shapes(fields, file))
     width, height = _size(fields, file, image, images)
     skipped: Counter[str] = Counter()
     parts: dict[tuple, list[Part]] = {}
     levels: dict[tuple, str | None] = {}
-    for where, shape in _shapes(fields, file):
+    for where, shape in shapes:
         if kind_of(shape) in NO_AREA:
             skipped[kind_of(shape)] += 1
             continue

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import re
 
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
@@ -122,7 +122,7 @@ def _first_image(files: list[MotsFile], sources: Sources, path: pathlib.Path) ->
     """The number in the name of the first image, which all videos share."""
     numbers = set()
     for file in files:
-        digits = re.findall("[0-9]+", pathlib.PurePath(sources.frames_of(file.name)[0]).stem)
+        digits = re.findall("[0-9]+", pathlib.PurePath(sources.image_names(file.name)[0]).stem)
         numbers.add(int(digits[-1]) if digits else None)
     if len(numbers) != 1 or not numbers <= {0, 1}:
         raise InputError(f"{path}: names of images do not tell the first frame; say --first-frame")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import configparser
 
-from ovis_jax.converters.clips import Sources
 from ovis_jax.converters.mots_files import MotsFile
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotation_fields import MAX_SIZE
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.image_size import image_size
@@ -33,7 +33,7 @@ def frames_of(
     known, size = _sequence_info(file)
     if sources.images is not None:
         inner = f"{file.name}/{_IMAGE_FOLDER}"
-        names = sources.frames_of(inner if (sources.images / inner).is_dir() else file.name)
+        names = sources.image_names(inner if (sources.images / inner).is_dir() else file.name)
         if not names:
             raise InputError(f"{sources.images / file.name}: no images")
         size = size or image_size(sources.images / names[0])

@@ -12,12 +12,7 @@ import pathlib
 
 import numpy as np
 
-from ovis_jax.converters.clips import (
-    Clip,
-    Sources,
-    annotations_of,
-    video_names,
-)
+from ovis_jax.converters.clips import Clip, annotations_of
 from ovis_jax.converters.mots_files import (
     MotsFile,
     first_frame,
@@ -25,8 +20,10 @@ from ovis_jax.converters.mots_files import (
     text_files,
 )
 from ovis_jax.converters.mots_frames import frames_of
+from ovis_jax.converters.sources import Sources
+from ovis_jax.converters.written_names import video_names
 from ovis_jax.formats import rle
-from ovis_jax.formats.annotations import Annotations, Category, Instance, Video
+from ovis_jax.formats.annotations import Annotations, Instance, Video
 from ovis_jax.formats.atomic import write_text
 from ovis_jax.formats.errors import InputError
 
@@ -45,13 +42,7 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
     first = first_frame(files, sources, path)
     clips = [_clip(file, first, sources) for file in files]
     ids = {m.class_id for file in files for m in file.masks if m.object_id != IGNORED}
-    categories = sources.categories
-    if categories is None:
-        categories = [Category(number, f"category {number}") for number in sorted(ids) or [1]]
-    unknown = ids - {category.id for category in categories}
-    if unknown:
-        raise InputError(f"{path}: category {min(unknown)} is none of the given categories")
-    return annotations_of(clips, categories, path)
+    return annotations_of(clips, sources.categories_of_ids(ids, path), path)
 
 
 def write(path: pathlib.Path, annotations: Annotations) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import Annotations, Instance, load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
@@ -34,4 +34,5 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
         )
         for number, track in enumerate(load_results(path, header), start=1)
     )
-    return Annotations(str(path), header.videos, header.categories, instances, True)
+    found = Annotations(str(path), header.videos, header.categories, instances, True)
+    return sources.in_categories(found)

@@ -22,23 +22,24 @@ def crowds_as_objects(annotations: Annotations) -> Annotations:
     return dataclasses.replace(annotations, instances=instances)
 
 
-def many_crowds(annotations: Annotations, option: str) -> str | None:
-    """A line that says that all or most objects are crowds; None if that is not so.
+def many_crowds(annotations: Annotations, option: str, share: float = _MANY) -> str | None:
+    """A line that says how many objects are crowds; None if fewer are than the share, or none.
 
     Args:
       annotations: with or without ground truth.
       option: what makes objects of them.
+      share: of all objects; more crowds than that are said.
     """
     crowds = sum(instance.iscrowd for instance in annotations.instances)
-    return crowd_note(annotations.path, crowds, len(annotations.instances), option)
+    return crowd_note(annotations.path, crowds, len(annotations.instances), option, share)
 
 
-def crowd_note(path: str, crowds: int, total: int, option: str) -> str | None:
+def crowd_note(path: str, crowds: int, total: int, option: str, share: float = _MANY) -> str | None:
     """As `many_crowds`, for `crowds` of `total` objects of the file at `path`."""
-    if not total or crowds <= _MANY * total:
+    if crowds <= share * total:
         return None
-    share = f"all {total}" if crowds == total > 1 else f"{crowds} of {total}"
+    marked = f"all {total}" if crowds == total > 1 else f"{crowds} of {total}"
     return (
-        f"{path}: annotations: {share} objects are crowds (iscrowd 1), which are neither trained "
+        f"{path}: annotations: {marked} objects are crowds (iscrowd 1), which are neither trained "
         f"on nor scored; some tools mark every mask so: {option} takes them as objects"
     )

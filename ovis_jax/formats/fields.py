@@ -51,6 +51,20 @@ def whole_number(
     return value
 
 
+def identifier(record: dict, field: str, where: str) -> int | str:
+    """A field that tells entries apart: a whole number, or a string that is not empty.
+
+    Raises:
+      InputError: it is missing or something else.
+    """
+    value = required(record, field, where)
+    if isinstance(value, str) and value:
+        return value
+    if type(value) not in (int, float):
+        raise InputError(f"{where}: {field}: expected a number or a string, is {shown(value)}")
+    return whole_number(record, field, where)
+
+
 def list_of(record: dict, field: str, where: str, length: int | None = None) -> list:
     """A field that is a list, with one entry for each of `length` frames if that is given."""
     value = required(record, field, where)

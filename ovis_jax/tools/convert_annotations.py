@@ -26,7 +26,7 @@ from ovis_jax.converters import (
     ovis,
     tracking_results,
 )
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.annotations import Annotations, load_header
 from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
@@ -71,8 +71,7 @@ def run(options: argparse.Namespace) -> list[str]:
       InputError: the input cannot be used, or the output folder is not empty.
     """
     output = options.output
-    if options.target not in _FILES and output.exists() and any(output.iterdir()):
-        raise InputError(f"{output}: expected a new or an empty folder")
+    _check_output(output, options.target)
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(
         images=options.images,
@@ -85,7 +84,7 @@ def run(options: argparse.Namespace) -> list[str]:
     annotations = _READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
         annotations = crowds_as_objects(annotations)
-    elif crowds := many_crowds(annotations, FLAGS.crowds):
+    elif crowds := many_crowds(annotations, FLAGS.crowds, share=0):
         sources.note(crowds)
     if options.target != "ovis":
         annotations.check_file_names()
@@ -97,6 +96,16 @@ def run(options: argparse.Namespace) -> list[str]:
         notes.append("scores are not kept")
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in notes)]
+
+
+def _check_output(output: pathlib.Path, kind: str) -> None:
+    """Raises InputError if something is in the way of what is to be written."""
+    if kind in _FILES and output.is_dir():
+        raise InputError(f"{output}: is a folder, expected the name of a file for {kind}")
+    if kind not in _FILES and output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file, expected a new or an empty folder for {kind}")
+    if kind not in _FILES and output.exists() and any(output.iterdir()):
+        raise InputError(f"{output}: expected a new or an empty folder")
 
 
 def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:
@@ -136,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         help="number of the first frame (mots-txt): 0 in KITTI MOTS, 1 in MOTSChallenge",
     )
     parser.add_argument(
-        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat)"
+        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat, coco)"
     )
     add_crowd_flag(parser)
     add_box_flag(parser)

@@ -3,84 +3,22 @@
 Writes `results.json`, `overlay.mp4` and the contact sheet `overlay.png` to the output folder.
 """
 
-import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
 
-import cv2
-import numpy as np
 from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax.data.frame_files import read_frame
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.frame_names import files_in_order
-from ovis_jax.formats.image_size import image_size
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.start import start
-from ovis_jax.visualization.movie_reader import read_movie, survey_movie
+from ovis_jax.tools.image_source import ImageSource, open_images
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1
-_FOLDER_RATE = 6.0  # frames per second of the overlay of a folder
-_SUFFIXES = (".jpg", ".jpeg", ".png")
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageSource:
-    """Images of one size that can be read again and again.
-
-    Attributes:
-      width: of every image.
-      height: of every image.
-      seconds: how long each image is shown.
-      read: starts from the first image; [height, width, 3] uint8 RGB each.
-    """
-
-    width: int
-    height: int
-    seconds: Sequence[float]
-    read: Callable[[], Iterator[np.ndarray]]
-
-
-def open_images(path: pathlib.Path) -> ImageSource:
-    """Opens a video file, an image, or a folder of frames in the order of their numbers.
-
-    A video is looked through once; of the images in a folder only the sizes are.
-
-    Raises:
-      InputError: there is nothing, nothing that can be read as images, images of several sizes, or
-        frames whose order is in doubt.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: does not exist, expected a video file or a folder of frames")
-    if path.is_dir():
-        paths = files_in_order(path, _SUFFIXES)
-        if not paths:
-            raise InputError(f"{path}: no frames, expected files ending in {', '.join(_SUFFIXES)}")
-        return _open_stills(paths)
-    if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
-        return _open_stills([path])
-    facts = survey_movie(path)
-    return ImageSource(facts.width, facts.height, facts.seconds, lambda: read_movie(path))
-
-
-def _open_stills(paths: Sequence[pathlib.Path]) -> ImageSource:
-    width, height = size = image_size(paths[0])
-    for path in paths:
-        if (own := image_size(path)) != size:
-            raise InputError(
-                f"{path}: {own[0]}x{own[1]} pixels, but {paths[0].name} has {width}x{height}; "
-                "expected frames of one size"
-            )
-    seconds = [1 / _FOLDER_RATE] * len(paths)
-    return ImageSource(
-        width, height, seconds, lambda: (read_frame(p, width, height) for p in paths)
-    )
 
 
 def check_output(folder: pathlib.Path) -> None:

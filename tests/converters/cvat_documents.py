@@ -5,7 +5,7 @@ import zipfile
 from converters.squares import HEIGHT, SQUARE, WIDTH
 
 from ovis_jax.converters import cvat_video
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 
 POINTS = ";".join(f"{x:.2f},{y:.2f}" for x, y in SQUARE)
 SIZE = f"<original_size><width>{WIDTH}</width><height>{HEIGHT}</height></original_size>"

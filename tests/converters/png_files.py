@@ -5,13 +5,13 @@ import zlib
 
 import numpy as np
 
-GREY, INDEXED, GREY_ALPHA = 0, 3, 4
+GREY, COLOR, INDEXED, GREY_ALPHA, COLOR_ALPHA = 0, 2, 3, 4, 6
 _ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
           (1, 0, 2, 1)]  # fmt: skip
 
 
 def png_file(pixels, bits, color_type=GREY, *, chunks=(), interlaced=False):
-    """A PNG file of [h, w] numbers, or [h, w, 2] with alpha, of `bits` a sample."""
+    """A PNG file of [h, w] numbers, or [h, w, C] with colours or alpha, of `bits` a sample."""
     height, width = pixels.shape[:2]
     parts = [pixels]
     if interlaced:

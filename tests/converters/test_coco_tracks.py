@@ -10,7 +10,7 @@ from converters.squares import (
 )
 
 from ovis_jax.converters import coco_tracks
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.errors import InputError
 
 
@@ -61,7 +61,11 @@ def test_boxes_that_some_entries_lack_are_those_of_the_masks(tmp_path):
         ("images", 1, dict(frame_id=None), r"images\[1\]: frame_id"),
         ("images", 0, dict(width=9), "images, id 11: width"),
         ("annotations", 0, dict(image_id=9), r"annotations\[0\]: image_id: 9"),
-        ("annotations", 0, dict(track_id="5"), r"annotations\[0\]: track_id"),
+        ("annotations", 0, dict(track_id=[5]), r"annotations\[0\]: track_id: expected a number"),
+        ("annotations", 1, dict(track_id="5"), r"annotations\[1\]: track_id: numbers and strings"),
+        ("annotations", 0, dict(image_id="11"), r"annotations\[0\]: image_id: '11' is not in"),
+        ("images", 1, dict(video_id="4"), "images: video_id: numbers and strings"),
+        ("images", 1, dict(id=""), r"images\[1\]: id: expected a number or a string"),
         ("annotations", 1, dict(category_id=3), r"annotations\[1\]: category_id: 3"),
         ("annotations", 2, dict(track_id=5), r"annotations\[2\]: track_id: 5 is twice in image 11"),
         ("annotations", 2, dict(segmentation="x"), "segmentations, frame 1"),
@@ -119,6 +123,50 @@ def test_folders_are_videos_where_no_ids_say_so_and_tracks_stay_within_them(tmp_
     lengths = {instance.video_id: len(instance.segmentations) for instance in read.instances}
     assert len(read.instances) == 2 and lengths == {1: 2, 2: 1}
     assert "each of the 2 folders" in sources.notes[0]
+
+
+def test_folders_may_be_named_with_backslashes(tmp_path):
+    names = ["v\\2.jpg", "v\\1.jpg", "w\\1.jpg"]
+    read = coco_tracks.read(write_coco(tmp_path, plain_document(names, track_id=1)), Sources())
+    assert [video.file_names for video in read.videos] == [
+        ("v/1.jpg", "v/2.jpg"), ("w/1.jpg",)]  # fmt: skip
+
+
+def test_ids_may_be_strings_and_videos_are_then_numbered_in_their_order(tmp_path):
+    document = plain_document(["1.jpg", "2.jpg", "3.jpg"])
+    for image, video in zip(document["images"], ("take 10", "take 9", "take 10"), strict=True):
+        image |= dict(id=f"image {image['id']}", video_id=video)
+    for entry in document["annotations"]:
+        entry |= dict(image_id=f"image {entry['image_id']}", track_id="car a")
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    assert [(v.id, v.file_names) for v in read.videos] == [
+        (1, ("2.jpg",)), (2, ("1.jpg", "3.jpg"))]  # fmt: skip
+    assert [(i.video_id, i.areas.tolist()) for i in read.instances] == [(2, [12, 12]), (1, [12])]
+    assert "video_id is a string; videos are numbered" in sources.notes[0]
+
+
+def test_optional_fields_that_are_null_are_as_if_they_were_absent(tmp_path):
+    document = plain_document(["1.jpg", "2.jpg"], track_id=None, attributes=dict(track_id=3))
+    for image in document["images"]:
+        image |= dict(video_id=None, frame_id=None, frame_index=None)
+    read = coco_tracks.read(write_coco(tmp_path, document), Sources())
+    assert [i.areas.tolist() for i in read.instances] == [[12, 12]]
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_objects_that_are_boxes_without_masks_are_refused_or_passed_over(tmp_path, nothing):
+    document = plain_document(["1.jpg", "2.jpg"], track_id=1, bbox=[2, 1, 4, 3])
+    document["annotations"][1]["segmentation"] = nothing
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    assert read.instances[0].areas.tolist() == [12, 0]
+    assert "annotations[1]: the first of 1 annotations (of 2) without a mask" in sources.notes[1]
+    document["annotations"][0]["segmentation"] = nothing
+    path = write_coco(tmp_path, document)
+    with pytest.raises(InputError, match=r"annotations\[0\]: segmentation: empty.*--skip-shapes"):
+        coco_tracks.read(path, Sources())
+    assert len(coco_tracks.read(path, Sources(skip_shapes=True)).instances) == 1
 
 
 def test_frames_of_tao_are_ordered_by_their_index(tmp_path):
@@ -187,6 +235,23 @@ def test_levels_of_occlusion_may_stand_under_attributes(tmp_path):
     document = plain_document(["1.jpg"], attributes=attributes)
     read = coco_tracks.read(write_coco(tmp_path, document), Sources())
     assert read.instances[0].occlusion == ("slight_occlusion",)
+
+
+def test_objects_without_a_number_beside_others_are_in_one_frame_each_with_a_note(tmp_path):
+    document = plain_document(["1.jpg", "2.jpg", "3.jpg", "4.jpg"], attributes=dict(track_id=0))
+    for number in (1, 2):
+        document["annotations"][number]["attributes"] = dict(occluded=False)
+    sources = Sources()
+    read = coco_tracks.read(write_coco(tmp_path, document), sources)
+    areas = [instance.areas.tolist() for instance in read.instances]
+    assert areas == [[12, 0, 0, 12], [0, 12, 0, 0], [0, 0, 12, 0]]
+    assert "annotations[1]: the first of 2 annotations (of 4) without track_id" in sources.notes[1]
+
+
+def test_scores_that_are_not_read_are_said(tmp_path):
+    sources = Sources()
+    coco_tracks.read(write_coco(tmp_path, plain_document(["1.jpg"], track_id=4, score=1)), sources)
+    assert "scores are not read; they are taken as ground truth" in sources.notes[1]
 
 
 def test_an_object_without_a_number_is_named(tmp_path):

@@ -142,6 +142,20 @@ def test_images_in_the_archive_give_a_task_of_images_its_size_and_names(tmp_path
         read_path(write_zip(tmp_path / "a.zip", annotations_xml=content, **images))
 
 
+def test_images_of_an_archive_may_be_in_a_folder_of_their_own(tmp_path):
+    content = document(task(2, original=""), track(entry(0), entry(1)))
+    images = {f"images__take 1__shot{n}.png": png(12, 8) for n in (9, 10)}
+    video = read_path(write_zip(tmp_path / "a.zip", annotations_xml=content, **images)).videos[0]
+    assert (video.width, video.height) == (12, 8)
+    assert video.file_names == ("a/take 1/shot9.png", "a/take 1/shot10.png")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path / "a")
+    assert read_path(tmp_path / "a").videos[0].width == 12
+    images["images__take 2__shot1.png"] = png(12, 8)
+    with pytest.raises(InputError, match="original_size: missing"):
+        read_path(write_zip(tmp_path / "a.zip", annotations_xml=content, **images))
+
+
 def test_images_beside_unpacked_annotations_do_the_same(tmp_path):
     (tmp_path / "a/images").mkdir(parents=True)
     for number in (9, 10, 11):

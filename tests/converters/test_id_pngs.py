@@ -6,8 +6,8 @@ import pytest
 from converters.png_files import INDEXED, png_file
 
 from ovis_jax.converters import id_pngs
-from ovis_jax.converters.clips import Sources
 from ovis_jax.converters.indexed_png import read_numbers, write_numbers
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 
@@ -43,8 +43,13 @@ def test_void_and_regions_to_ignore_are_no_objects(tmp_path):
     ):
         (tmp_path / name / "clip").mkdir(parents=True)
         write_numbers(tmp_path / name / "clip/00000.png", numbers)
-    davis = id_pngs.read_davis(tmp_path / "davis", Sources())
-    mots = id_pngs.read_mots(tmp_path / "mots", Sources())
+    sources = Sources()
+    davis = id_pngs.read_davis(tmp_path / "davis", sources)
+    mots = id_pngs.read_mots(tmp_path / "mots", sources)
+    assert sources.notes == [
+        "video clip: 255 is taken as void, not as an object",
+        "regions to ignore are left out",
+    ]
     assert [(i.category_id, i.areas[0]) for i in davis.instances] == [(1, 1)]
     assert [(i.category_id, i.areas[0]) for i in mots.instances] == [(2, 1)]
     assert [c.name for c in davis.categories] == ["object"]
@@ -72,13 +77,15 @@ def test_what_is_wrong_with_a_png_is_said_with_its_name(tmp_path):
         id_pngs.read_mots(clip, Sources())
     good = np.uint8([[0, 1]])
     write_numbers(clip / "0.png", good)
+    with pytest.raises(InputError, match="0.png: is a file, expected a folder"):
+        id_pngs.read_mots(clip / "0.png", Sources())
     whole = (clip / "0.png").read_bytes()
     damaged = whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]
     for content in (b"", b"GIF89a", whole[:40], whole[:-20], damaged):
         (clip / "1.png").write_bytes(content)
         with pytest.raises(InputError, match="1.png: not a PNG"):
             id_pngs.read_davis(clip, Sources())
-    cv2.imwrite(str(clip / "1.png"), np.zeros((1, 2, 3), np.uint8))
+    cv2.imwrite(str(clip / "1.png"), np.full((1, 2, 3), (0, 0, 9), np.uint8))
     with pytest.raises(InputError, match="1.png: pixels have colours"):
         id_pngs.read_davis(clip, Sources())
     write_numbers(clip / "1.png", np.uint8([[0, 1, 0]]))
@@ -107,19 +114,22 @@ def test_black_and_white_masks_are_one_object_and_that_is_noted(tmp_path, bits, 
 
 def test_white_is_void_in_every_frame_of_a_video_that_has_other_numbers(tmp_path):
     areas, notes = read_video(tmp_path, id_pngs.read_davis, [[0, 0, 255], [3, 3, 255]])
-    assert areas == [[0, 2]] and notes == []
+    assert areas == [[0, 2]] and notes == ["video clip: 255 is taken as void, not as an object"]
 
 
 def test_void_that_is_larger_than_all_objects_is_noted(tmp_path):
     areas, notes = read_video(tmp_path, id_pngs.read_davis, [[0, 255, 255], [3, 255, 255]])
-    assert areas == [[0, 1]] and "void has more pixels than all objects" in notes[0]
+    assert areas == [[0, 1]] and "void has more pixels than all objects" in notes[1]
 
 
 def test_numbers_beyond_255_make_255_an_object_and_65535_void(tmp_path):
     frames = [[254, 255, 300, 65535], [300, 300, 255, 0]]
     areas, notes = read_video(tmp_path, id_pngs.read_davis, frames, 16)
     assert areas == [[1, 0], [1, 1], [1, 2]]
-    assert notes == ["video clip: 255 is an object, not void, since there are numbers above it"]
+    assert notes == [
+        "video clip: 255 is an object, not void, since there are numbers above it",
+        "video clip: 65535 is taken as void, not as an object",
+    ]
 
 
 def test_numbers_of_mots_given_as_davis_are_noted(tmp_path):

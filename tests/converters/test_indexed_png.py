@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from converters.png_files import (
+    COLOR,
+    COLOR_ALPHA,
     GREY,
     GREY_ALPHA,
     INDEXED,
@@ -50,6 +52,22 @@ def test_grey_with_alpha_is_read_unless_numbers_are_transparent(tmp_path, bits):
     path.write_bytes(png_file(np.stack([numbers, alpha], axis=2), bits, GREY_ALPHA))
     with pytest.raises(InputError, match="a.png: pixels with numbers are transparent"):
         read_numbers(path)
+
+
+@pytest.mark.parametrize("color_type", [COLOR, COLOR_ALPHA])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colours_are_numbers_where_all_channels_are_equal(tmp_path, bits, color_type):
+    numbers, path = random_pixels(bits), tmp_path / "a.png"
+    opaque = [np.full_like(numbers, 2**bits - 1)] * (color_type == COLOR_ALPHA)
+    colors = np.stack([numbers, numbers, numbers, *opaque], axis=2)
+    path.write_bytes(png_file(colors, bits, color_type))
+    np.testing.assert_array_equal(read_numbers(path), numbers)
+    for channel in range(3):
+        other = colors.copy()
+        other[2, 3, channel] ^= 1
+        path.write_bytes(png_file(other, bits, color_type))
+        with pytest.raises(InputError, match="a.png: pixels have colours"):
+            read_numbers(path)
 
 
 def test_a_size_that_the_content_cannot_fill_is_refused_before_memory_is_taken(tmp_path):

@@ -12,7 +12,7 @@ from converters.squares import (
 )
 
 from ovis_jax.converters import labelme
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
@@ -35,7 +35,7 @@ def test_labelme_shapes_of_one_group_are_parts_of_one_object(tmp_path):
     )
     read = labelme.read(tmp_path, Sources())
     first, second = read.instances
-    assert read.videos[0].file_names == (f"{tmp_path.name}/7.jpg",) * 2
+    assert read.videos[0].file_names == (f"{tmp_path.name}/7.jpg", f"{tmp_path.name}/8.jpg")
     assert first.areas.tolist() == [24, 12] and second.areas.tolist() == [12, 0]
     np.testing.assert_array_equal(first.mask(1), square_mask())
     assert first.occlusion == (None, "severe_occlusion") and second.occlusion is None
@@ -67,6 +67,7 @@ def test_images_without_a_labelme_file_are_frames_without_objects(tmp_path):
         (labelme_file([], imageHeight="8"), "imageHeight"),
         (labelme_file([], imageWidth=10**12), "imageWidth"),
         ('{"imageHeight": 8, "imageWidth": 12}', "shapes"),
+        ('{"categories": []}', "7.json: shapes: missing"),
     ],
 )
 def test_what_is_wrong_with_a_labelme_file_is_said_with_shape_and_field(tmp_path, content, message):
@@ -137,6 +138,29 @@ def test_images_of_one_name_in_several_folders_are_told_apart(tmp_path):
         (tmp_path / f"{number}.json").write_text(content)
     read = labelme.read(tmp_path, Sources())
     assert read.videos[0].file_names == ("left/7.jpg", "right/7.jpg")
+
+
+@pytest.mark.parametrize("path", ["frames\\7.jpg", "", None])
+def test_frames_are_named_like_their_files_where_images_do_not_tell_them_apart(tmp_path, path):
+    for stem in ("7", "8"):
+        (tmp_path / f"{stem}.json").write_text(labelme_file([dict(group_id=1)], imagePath=path))
+    sources = Sources()
+    read = labelme.read(tmp_path, sources)
+    assert read.videos[0].file_names == (f"{tmp_path.name}/7.jpg", f"{tmp_path.name}/8.jpg")
+    said = "several files have the imagePath 'frames\\\\7.jpg'; the frames of this video are named"
+    assert [said in note for note in sources.notes] == [True] * bool(path)
+
+
+def test_a_label_without_group_is_one_object_in_all_frames_and_that_is_noted(tmp_path):
+    (tmp_path / "1.json").write_text(labelme_file([{}, dict(label="car"), dict(group_id=1)]))
+    (tmp_path / "2.json").write_text(labelme_file([{}, dict(group_id=1)], imagePath="8.jpg"))
+    sources = Sources()
+    areas = [i.areas.tolist() for i in labelme.read(tmp_path, sources).instances]
+    assert areas == [[12, 12], [12, 0], [12, 12]]
+    assert sources.notes == [
+        f"1 labels without group_id (first 'truck' in {tmp_path.name}) are taken as one object "
+        "each in all frames of their video"
+    ]
 
 
 def test_written_files_name_their_images_from_where_they_lie(tmp_path):

@@ -124,7 +124,7 @@ GOOD = dict(shape_type="mask", points=[[1, 1], [3, 2]], mask=base64_png(np.ones(
         (dict(mask=None), "mask: expected a PNG file in base64, is null"),
         (dict(mask="?"), "mask: not base64"),
         (dict(mask="AAAA"), "mask: not a PNG"),
-        (dict(mask=base64_png(np.ones((2, 3, 3)))), "mask: pixels have colours"),
+        (dict(mask=base64_png(np.full((2, 3, 3), (0, 0, 9)))), "mask: pixels have colours"),
         (dict(shape_type="circle", points=[[1, 1]] * 3), "shape_type: expected two points"),
         (dict(shape_type="circle", points=[[1, 1], [10**6, 1]]), "points: polygon 0"),
         (dict(shape_type="rectangle", points=[[1, 1]] * 3), "shape_type: expected two points"),

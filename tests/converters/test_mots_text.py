@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.converters import mots_text
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats import rle
 from ovis_jax.formats.documents import from_document, to_document
 from ovis_jax.formats.errors import InputError

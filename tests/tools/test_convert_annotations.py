@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_ovis import write_tiny_ovis
 
-from ovis_jax.converters.clips import Sources
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.tools.convert_annotations import main
 
@@ -46,12 +46,49 @@ def test_files_of_crowds_alone_are_said_and_may_be_taken_as_objects(tiny, tmp_pa
     assert not any(instance.iscrowd for instance in load_annotations(back).instances)
 
 
+def test_a_single_crowd_is_said_too(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    document["annotations"][2]["iscrowd"] = 1
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "coco", tiny, tmp_path / "c.json") == 0
+    assert "1 of 6 objects are crowds" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["coco", "mots", "labelme", "cvat"])
 def test_a_data_set_comes_back_from_a_foreign_format(tiny, tmp_path, kind):
     assert convert("ovis", kind, tiny, tmp_path / "there") == 0
     back = tmp_path / "back.json"
     assert convert(kind, "ovis", tmp_path / "there", back, "--categories", tiny) == 0
     assert masks(back) == masks(tiny)
+
+
+@pytest.mark.parametrize("kind", ["ovis", "coco"])
+def test_given_categories_give_their_ids_by_name(tiny, tmp_path, capsys, kind):
+    document = json.loads(tiny.read_text())
+    for category in document["categories"]:
+        category["id"] += 40
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps(document | dict(videos=[], annotations=None)))
+    convert("ovis", kind, tiny, tmp_path / "there.json")
+    options = (tmp_path / "there.json", tmp_path / "back.json", "--categories", given)
+    assert convert(kind, "ovis", *options) == 0
+    assert masks(tmp_path / "back.json") == masks(tiny)
+    assert all(i.category_id > 40 for i in load_annotations(tmp_path / "back.json").instances)
+    given.write_text(
+        json.dumps(dict(videos=[], annotations=None, categories=[dict(id=1, name="x")]))
+    )
+    assert convert(kind, "ovis", *options) == 2
+    assert "is none of the given categories" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["coco", "davis"])
+def test_what_is_in_the_way_of_the_output_is_said(tiny, tmp_path, capsys, kind):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    output = tmp_path / ("folder" if kind == "coco" else "file")
+    assert convert("ovis", kind, tiny, output) == 2
+    said = "is a folder, expected the name of a file" if kind == "coco" else "is a file, expected"
+    assert f"{output}: {said}" in capsys.readouterr().err
 
 
 def test_foreign_formats_convert_into_each_other_and_losses_are_printed(tiny, tmp_path, capsys):

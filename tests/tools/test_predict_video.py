@@ -12,12 +12,8 @@ from toy_system import ToySystem, toy_variables
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.predict_video import (
-    category_names,
-    check_output,
-    open_images,
-    predict_video,
-)
+from ovis_jax.tools.image_source import open_images
+from ovis_jax.tools.predict_video import category_names, check_output, predict_video
 from ovis_jax.visualization.movie import write_movie
 from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 
@@ -61,16 +57,6 @@ def test_a_video_file_gives_as_many_frames_as_it_holds(tmp_path):
     assert images.seconds == pytest.approx([0.2] * 7)
     records = predicted(tmp_path / "clip.mp4", tmp_path)
     assert records and all(len(record["segmentations"]) == 7 for record in records)
-
-
-def test_input_that_cannot_be_used_is_named(tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "text.mp4").write_text("no video")
-    write_folder(tmp_path / "cut")
-    (tmp_path / "cut" / "000.png").write_bytes(b"\x89PNG")
-    for name in ("missing.mp4", "empty", "text.mp4", "cut"):
-        with pytest.raises(InputError, match=name):
-            open_images(tmp_path / name)
 
 
 def test_the_command_ends_with_one_line_and_exit_code_2(tmp_path):
@@ -125,26 +111,6 @@ def test_sizes_that_differ_are_one_line_before_any_work(tmp_path):
         with pytest.raises(InputError, match=message) as raised:
             predicted(tmp_path / name, tmp_path / "out")
         assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
-
-
-def test_hidden_files_are_passed_over_and_suffixes_may_be_capitals(tmp_path):
-    write_folder(tmp_path / "plain")
-    write_folder(tmp_path / "copied")
-    for path in list((tmp_path / "copied").iterdir()):
-        path.rename(path.with_suffix(".PNG"))
-        (path.parent / f"._{path.stem}.png").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
-    images = [open_images(tmp_path / name).read() for name in ("plain", "copied")]
-    for one, other in zip(*images, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.bmp", "a.webp"])
-def test_a_single_image_is_a_video_of_one_frame(tmp_path, name):
-    cv2.imwrite(str(tmp_path / name), FRAMES[3])
-    images = open_images(tmp_path / name)
-    assert (images.width, images.height, len(images.seconds)) == (80, 48, 1)
-    (image,) = images.read()
-    assert abs(image.mean() - FRAMES[3].mean()) < 2
 
 
 def test_an_image_of_odd_sides_has_results_and_an_overlay(tmp_path):

@@ -1,0 +1,82 @@
+"""The images that one wants tracked: a video file, a folder of frames, or one image."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from ovis_jax.data.frame_files import read_frame
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.frame_names import files_in_order
+from ovis_jax.formats.image_size import image_size
+from ovis_jax.visualization.movie_reader import read_movie, survey_movie
+
+_FOLDER_RATE = 6.0  # frames per second of the overlay of a folder
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSource:
+    """Images of one size that can be read again and again.
+
+    Attributes:
+      width: of every image.
+      height: of every image.
+      seconds: how long each image is shown.
+      read: starts from the first image; [height, width, 3] uint8 RGB each.
+    """
+
+    width: int
+    height: int
+    seconds: Sequence[float]
+    read: Callable[[], Iterator[np.ndarray]]
+
+
+def open_images(path: pathlib.Path) -> ImageSource:
+    """Opens a video file, an image, or a folder of frames in the order of their numbers.
+
+    A video is looked through once; of the images in a folder only the sizes are.
+
+    Raises:
+      InputError: there is nothing, nothing that can be read as images, images of several sizes, or
+        frames whose order is in doubt.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: does not exist, expected a video file or a folder of frames")
+    if path.is_dir():
+        paths = files_in_order(path, _SUFFIXES)
+        if not paths:
+            raise InputError(f"{path}: no frames, expected files ending in {', '.join(_SUFFIXES)}")
+        return _open_stills(paths)
+    if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
+        images = _open_stills([path])
+        _check_single(path)
+        return images
+    facts = survey_movie(path)
+    return ImageSource(facts.width, facts.height, facts.seconds, lambda: read_movie(path))
+
+
+def _check_single(path: pathlib.Path) -> None:
+    """Raises InputError if an image file is animated, or a stack of pages."""
+    pictures = cv2.imcount(str(path))
+    if pictures > 1:
+        raise InputError(
+            f"{path}: an image file with {pictures} pictures, of which only the first would be "
+            "read; expected a video file (or GIF), a folder of frames or a single image"
+        )
+
+
+def _open_stills(paths: Sequence[pathlib.Path]) -> ImageSource:
+    width, height = size = image_size(paths[0])
+    for path in paths:
+        if (own := image_size(path)) != size:
+            raise InputError(
+                f"{path}: {own[0]}x{own[1]} pixels, but {paths[0].name} has {width}x{height}; "
+                "expected frames of one size"
+            )
+    seconds = [1 / _FOLDER_RATE] * len(paths)
+    return ImageSource(
+        width, height, seconds, lambda: (read_frame(p, width, height) for p in paths)
+    )
