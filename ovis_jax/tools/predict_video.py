@@ -9,13 +9,13 @@ from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
+from ovis_jax.data.image_sources import ImageSource, open_images
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.start import start
-from ovis_jax.tools.image_source import ImageSource, open_images
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_ovis import write_tiny_ovis
 
+from ovis_jax.data.movie_files import read_movie
 from ovis_jax.tools.browse import main
 from ovis_jax.visualization.colors import LEVEL_COLORS
-from ovis_jax.visualization.movie_reader import read_movie
 from ovis_jax.visualization.timeline import Moment, spans
 
 LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")

@@ -11,11 +11,11 @@ from tiny_movies import corner_frames, write_file
 from toy_system import ToySystem, toy_variables
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.data.image_sources import open_images
+from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.image_source import open_images
 from ovis_jax.tools.predict_video import category_names, check_output, predict_video
 from ovis_jax.visualization.movie import write_movie
-from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
 

@@ -2,8 +2,8 @@ import av
 import numpy as np
 import pytest
 
+from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.visualization.movie import write_timed_movie
-from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 
 SECONDS = [0.033] * 4 + [0.7] * 3 + [0.001]
 

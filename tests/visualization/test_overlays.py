@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.formats import rle
 from ovis_jax.formats.errors import InputError
 from ovis_jax.visualization.colors import identity_color, text_color
@@ -13,7 +14,6 @@ from ovis_jax.visualization.contact_sheet import sheet_frames
 from ovis_jax.visualization.drawing import DrawnTrack, draw_tracks, panel_size
 from ovis_jax.visualization.identities import shared_identities
 from ovis_jax.visualization.movie import write_movie
-from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 from ovis_jax.visualization.overlays import chosen_videos, write_overlays
 
 WIDTH, HEIGHT, LENGTH = 64, 40, 5

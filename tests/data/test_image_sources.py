@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ovis_jax.data.image_sources import open_images
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.image_source import open_images
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
 

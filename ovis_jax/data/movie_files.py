@@ -14,8 +14,8 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from tqdm import tqdm
 
+from ovis_jax.data.upright import Turn, turn_of_degrees, turn_of_matrix
 from ovis_jax.formats.errors import InputError
-from ovis_jax.visualization.upright import Turn, turn_of_degrees, turn_of_matrix
 
 _USUAL_STEP = 1 / 25  # seconds; of a video that says nothing at all about times
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from tiny_movies import corner_frames, set_matrix, write_audio, write_file
 
+from ovis_jax.data.movie_files import read_movie, shown_seconds, survey_movie
 from ovis_jax.formats.errors import InputError
-from ovis_jax.visualization.movie_reader import read_movie, shown_seconds, survey_movie
 
 MATRICES = {  # of a header: what it does to a stored frame
     "90": ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.frame_names import files_in_order
 from ovis_jax.formats.image_size import image_size
-from ovis_jax.visualization.movie_reader import read_movie, survey_movie
 
 _FOLDER_RATE = 6.0  # frames per second of the overlay of a folder
 _SUFFIXES = (".jpg", ".jpeg", ".png")
