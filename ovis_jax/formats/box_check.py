@@ -211,9 +211,9 @@ def _describe(
     for place, mask_box in zip(wrong.tolist(), around, strict=True):
         number, instance = pairs.objects[pairs.owner[place]]
         frame = int(pairs.frame[place])
-        name = names[instance.video_id][frame]
+        name = f" ({names[instance.video_id][frame]})" if names[instance.video_id] else ""
         yield WrongBox(
-            place=f"annotations[{number}] (id {instance.id!r}): bboxes, frame {frame} ({name})",
+            place=f"annotations[{number}] (id {instance.id!r}): bboxes, frame {frame}{name}",
             box=tuple(pairs.boxes[place].tolist()),
             mask_box=tuple(mask_box.tolist()),
             cause=causes.get(place) or _belongs_to(pairs, place, mask_box),

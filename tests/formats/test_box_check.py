@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -118,6 +119,13 @@ def test_boxes_of_another_frame_are_found_where_some_frames_have_none(load, kept
 
     report = compare_boxes(load(shifted))
     assert report.systematic and report.cause == cause
+
+
+def test_frames_without_names_are_named_by_their_numbers(load):
+    annotations = load(corners)
+    videos = tuple(dataclasses.replace(video, file_names=()) for video in annotations.videos)
+    report = compare_boxes(dataclasses.replace(annotations, videos=videos))
+    assert report.first[0].place == "annotations[0] (id 70): bboxes, frame 0"
 
 
 def test_a_message_has_both_boxes(load):
