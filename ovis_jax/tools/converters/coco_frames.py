@@ -12,8 +12,9 @@ import pathlib
 from collections.abc import Sequence
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.fields import as_record, kind, list_of, required, whole_number
+from ovis_jax.formats.fields import as_record, list_of, required, whole_number
 from ovis_jax.formats.frame_names import natural_key, natural_order
+from ovis_jax.formats.plain_values import kind
 from ovis_jax.tools.converters.clips import Sources
 
 _NUMBERS = ("frame_id", "frame_index")
