@@ -15,13 +15,13 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import (
     as_record,
     identifier,
-    kind,
     list_of,
     required,
     shown,
     whole_number,
 )
 from ovis_jax.formats.frame_names import natural_key, natural_order
+from ovis_jax.formats.plain_values import kind
 from ovis_jax.tools.converters.sources import Sources
 
 _NUMBERS = ("frame_id", "frame_index")
