@@ -24,7 +24,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.blobs import ragged_mask
+from benchmarks.inputs.blobs import ragged_mask
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import load_annotations

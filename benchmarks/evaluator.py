@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import track_files
+from benchmarks.inputs import track_files
 
 WAYS = ("pairwise", "ours", "ours, 2 workers")
 PHASES = {
@@ -72,7 +72,7 @@ def measure(way: str, gt: pathlib.Path, results: pathlib.Path) -> dict:
 def run_way(way: str, gt: str, results: str) -> None:
     """Evaluates in one way; prints the phases and the numbers as JSON."""
     if way == "pairwise":
-        from benchmarks import pairwise_evaluator
+        from benchmarks.alternatives import pairwise_evaluator
 
         values, seconds = pairwise_evaluator.evaluate(pathlib.Path(gt), pathlib.Path(results))
     else:

@@ -26,15 +26,15 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from benchmarks.torch_process import in_own_process
-from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
+from benchmarks.alternatives.torch_process import in_own_process
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.models.build import build_system, init_variables
+from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FrameOutput, Window
 
 SIZE = (1280, 720)
@@ -203,10 +203,15 @@ def stage_times(encode: Callable, parts: dict[str, Callable], step: Callable, op
 
 
 def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
-    """As `time_ours`, for the model of `benchmarks.torch_model`."""
+    """As `time_ours`, for the model of `benchmarks.alternatives.torch_model`."""
     import torch
 
-    from benchmarks.torch_model import ROI_LEVELS, TorchModel, multiply_with, vision
+    from benchmarks.alternatives.torch_model import (
+        ROI_LEVELS,
+        TorchModel,
+        multiply_with,
+        vision,
+    )
 
     multiply_with(options.matmul_precision)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -34,24 +34,24 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from benchmarks.blobs import ragged_mask
-from benchmarks.input_alternatives import (
+from benchmarks.alternatives.input_alternatives import (
     BATCH,
     Pair,
     opencv_batches,
     opencv_batches_with_all_masks,
     torch_batches,
 )
+from benchmarks.inputs.blobs import ragged_mask
 from configs import common
 from ovis_jax.data.frame_files import decode_frame
-from ovis_jax.data.frame_records import open_records
-from ovis_jax.data.frame_sources import stacked_masks
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.training_data import TrainingData
 from ovis_jax.data.transforms import resize_image, transform_image
+from ovis_jax.data.videos.records import open_records
+from ovis_jax.data.videos.samples import TrainingData
+from ovis_jax.data.videos.sources import stacked_masks
 from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.normalise import normalise_frames
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
 
 WIDTH, HEIGHT = 1920, 1080

@@ -17,13 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.roofline import Device, Work, best_time, measure_device
-from benchmarks.torch_process import in_own_process
-from ovis_jax.compilation import PRECISIONS, multiply_with
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.roi_align import assign_levels, roi_align
+from ovis_jax.program.compilation import PRECISIONS, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 
 STRIDES = (4, 8, 16, 32)
 DILATION = 2
@@ -58,7 +58,7 @@ class Operation:
       ways: to write it, by name; the first is the package's own.
       forward: the least work of the forward pass.
       both: of the forward pass with all gradients.
-      torch: name of a function of `benchmarks.torch_ops`, or None.
+      torch: name of a function of `benchmarks.alternatives.torch_ops`, or None.
     """
 
     title: str
@@ -152,8 +152,8 @@ def print_row(name: str, seconds: tuple[float, float], memory: int | None = None
 
 
 def time_torch(seconds: float, precision: str, name: str, *arrays: np.ndarray):
-    """A function of `benchmarks.torch_ops`."""
-    from benchmarks import torch_ops
+    """A function of `benchmarks.alternatives.torch_ops`."""
+    from benchmarks.alternatives import torch_ops
 
     return getattr(torch_ops, name)(*arrays, seconds=seconds, precision=precision)
 

@@ -14,13 +14,13 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.evaluation import evaluate, match_details, match_results
 from ovis_jax.formats.annotations import Annotations, load_annotations
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.predict import predict
+from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import restore_model
-from ovis_jax.training.workdir import Workdir
 
 COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO")
 

@@ -23,15 +23,15 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.peak_memory import PeakMemory
-from benchmarks.torch_process import in_own_process
 from benchmarks.train_program import GIB, TrainProgram, load_config
-from ovis_jax.compilation import PRECISIONS, keep_compiled_programs, multiply_with
-from ovis_jax.data import occluded_shapes
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.shapes_parameters import ShapesParameters
-from ovis_jax.data.training_data import TrainingData
-from ovis_jax.host_memory import keep_freed_memory
+from ovis_jax.data.shapes.generate import generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.data.videos.samples import TrainingData
+from ovis_jax.program.compilation import PRECISIONS, keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import FramePairs
 from ovis_jax.training.hooks import Stopwatch
 from ovis_jax.training.sharding import split_batch
@@ -84,7 +84,7 @@ def main() -> None:
 
 def use_shapes(config: ConfigDict, folder: pathlib.Path) -> None:
     """Generates 1080p videos and points the configuration to them."""
-    occluded_shapes.generate(folder / "shapes", _SHAPES)
+    generate(folder / "shapes", _SHAPES)
     config.data.train_annotations = str(folder / "shapes" / "annotations_train.json")
     config.data.train_images = str(folder / "shapes" / "train")
 
@@ -144,8 +144,8 @@ def row(name: str, images: float, options: argparse.Namespace, more: str = "") -
 
 def time_torch(config: ConfigDict, options: argparse.Namespace, shape: tuple[int, ...]):
     """Device and seconds of a step, for frames [B, H, W, 3]."""
-    from benchmarks.torch_model import multiply_with
-    from benchmarks.torch_training import TorchTraining
+    from benchmarks.alternatives.torch_model import multiply_with
+    from benchmarks.alternatives.torch_training import TorchTraining
 
     multiply_with(options.matmul_precision)
     training = TorchTraining(config, options.dtype)

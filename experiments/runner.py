@@ -19,7 +19,6 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from ovis_jax.command_line import end, parse_flags
 from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.oracles import with_true_identities
 from ovis_jax.formats.annotations import load_annotations
@@ -27,7 +26,8 @@ from ovis_jax.formats.atomic import write_text
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.formats.results import load_results
-from ovis_jax.training.workdir import Workdir
+from ovis_jax.program.command_line import end, parse_flags
+from ovis_jax.program.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,18 +7,18 @@ from absl import flags, logging
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import cluster, command_line
-from ovis_jax.compilation import keep_compiled_programs, multiply_with
 from ovis_jax.data.data_options import annotation_options
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.predict import check_categories, predict
+from ovis_jax.program import cluster, command_line
+from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
+from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import restore_model, train
 from ovis_jax.training.hooks import Diverged
-from ovis_jax.training.workdir import Workdir
 from ovis_jax.visualization.overlays import write_overlays
 
 MODES = ("train", "evaluate", "predict", "train_and_evaluate")

@@ -14,7 +14,6 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from ovis_jax import cluster
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
@@ -23,6 +22,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
+from ovis_jax.program import cluster
 
 
 @dataclasses.dataclass(frozen=True)

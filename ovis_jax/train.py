@@ -12,18 +12,18 @@ from absl import logging
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax import cluster
-from ovis_jax.checkpoints.checkpoint_folders import restore_from
+from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.checkpoints.store import CheckpointStore
-from ovis_jax.data.mixed_data import Samples, open_training_data
 from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
-from ovis_jax.run_length import check_same_past, make_schedule, run_length
+from ovis_jax.program import cluster
+from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import FramePairs
 from ovis_jax.training import hooks
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
-from ovis_jax.training.overlay import draw_pair
+from ovis_jax.training.run_length import check_same_past, make_schedule, run_length
 from ovis_jax.training.sharding import (
     check_batch_size,
     data_mesh,
@@ -36,7 +36,7 @@ from ovis_jax.training.sharding import (
 )
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
-from ovis_jax.training.workdir import Workdir
+from ovis_jax.visualization.pairs import draw_pair
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
 

@@ -12,9 +12,9 @@ _ROOT = pathlib.Path(__file__).resolve().parent
 
 
 def golden_folder(system: str) -> pathlib.Path:
-    """One system's folder: in `OVIS_JAX_GOLDEN`, `../shared/golden` or `tests/data/golden`."""
+    """One system's folder: in `OVIS_JAX_GOLDEN`, `../shared/golden` or `tests/recorded/golden`."""
     shared = _ROOT.parent.parent / "shared" / "golden"
-    default = shared if shared.is_dir() else _ROOT / "data" / "golden"
+    default = shared if shared.is_dir() else _ROOT / "recorded" / "golden"
     folder = pathlib.Path(os.environ.get("OVIS_JAX_GOLDEN", default)) / system
     if not folder.is_dir():
         pytest.skip(f"no golden data for {system}", allow_module_level=True)

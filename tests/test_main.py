@@ -13,10 +13,11 @@ import tiny_ovis
 from absl import flags
 from tiny_run import get_config
 
-from ovis_jax import command_line, main, train
+from ovis_jax import main, train
 from ovis_jax.checkpoints.store import CheckpointStore, save_variables
 from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.training.workdir import Workdir
+from ovis_jax.program import command_line
+from ovis_jax.program.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = f"--config={ROOT}/tests/tiny_run.py"

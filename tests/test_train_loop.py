@@ -12,7 +12,7 @@ from ovis_jax import train
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models import build
-from ovis_jax.training.workdir import Workdir
+from ovis_jax.program.workdir import Workdir
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from absl import logging
 from flax import traverse_util
 from jax.sharding import SingleDeviceSharding
 
-from ovis_jax import cluster
 from ovis_jax.checkpoints.fingerprints import fingerprints
 from ovis_jax.formats.errors import InputError
+from ovis_jax.program import cluster
 
 _VARIABLES, _PROGRESS, _META = "variables", "progress", "meta"
 _FINGERPRINTS, _DAMAGED = "fingerprints", "damaged"

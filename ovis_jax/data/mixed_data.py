@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from ovis_jax.data.image_data import ImageData, ImageDraw
-from ovis_jax.data.sampling import BatchOrder, ImageVisits
-from ovis_jax.data.training_data import Draw, TrainingData
+from ovis_jax.data.order import BatchOrder, ImageVisits
+from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
 from ovis_jax.data.transforms import FrameGeometry
-from ovis_jax.formats.errors import InputError
+from ovis_jax.data.videos.samples import Draw, TrainingData
 from ovis_jax.structures import FramePairs
 
 
@@ -92,20 +91,3 @@ class MixedData:
         """Whose sample it is, and its number there."""
         first = self._videos.num_samples
         return (self._videos, sample) if sample < first else (self._images, sample - first)
-
-
-Samples = TrainingData | MixedData
-
-
-def open_training_data(data, capacity: int) -> Samples:
-    """The samples that `config.data` describes.
-
-    Raises:
-      InputError: files are missing or unusable, or a value makes no sense.
-    """
-    if not 0 <= data.image_share <= 1:
-        raise InputError(f"config.data.image_share: expected 0 to 1, is {data.image_share}")
-    videos = TrainingData(data, capacity)
-    if not data.image_share:
-        return videos
-    return MixedData(videos, ImageData(data, videos.categories, capacity), data.image_share)

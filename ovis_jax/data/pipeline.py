@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from ovis_jax.data.mixed_data import Samples
 from ovis_jax.data.quiet_tensorflow import tf
+from ovis_jax.data.samples import Samples
 from ovis_jax.structures import FramePairs, Instances
 
 _PREFETCHED_BATCHES = 2

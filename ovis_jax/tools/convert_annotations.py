@@ -17,14 +17,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from ovis_jax.formats.annotation_options import FLAGS
-from ovis_jax.formats.annotations import Annotations, load_header
-from ovis_jax.formats.box_check import compare_boxes
-from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
-from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.mask_boxes import with_mask_boxes
-from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
-from ovis_jax.tools.converters import (
+from ovis_jax.converters import (
     coco_tracks,
     cvat_video,
     id_pngs,
@@ -33,7 +26,14 @@ from ovis_jax.tools.converters import (
     ovis,
     tracking_results,
 )
-from ovis_jax.tools.converters.sources import Sources
+from ovis_jax.converters.sources import Sources
+from ovis_jax.formats.annotation_options import FLAGS
+from ovis_jax.formats.annotations import Annotations, load_header
+from ovis_jax.formats.box_check import compare_boxes
+from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
+from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.mask_boxes import with_mask_boxes
+from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from ovis_jax.data.dataset_statistics import FRAME_RATE, DatasetStatistics, measure_dataset
-from ovis_jax.data.statistics_table import format_category_counts, format_statistics
 from ovis_jax.formats.annotation_options import (
     AnnotationOptions,
     with_chosen_boxes,
@@ -25,6 +23,8 @@ from ovis_jax.formats.annotation_options import (
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.statistics.counts import FRAME_RATE, DatasetStatistics, measure_dataset
+from ovis_jax.statistics.table import format_category_counts, format_statistics
 from ovis_jax.tools.annotation_flags import (
     add_box_flag,
     add_crowd_flag,
@@ -79,7 +79,7 @@ def write_statistics(
     """
     write_json(folder / "statistics.json", [dataset.as_dict() for dataset in datasets])
     try:
-        from ovis_jax.visualization.statistics_plots import write_plots
+        from ovis_jax.statistics.plots import write_plots
     except ModuleNotFoundError as error:
         raise InputError(
             f"{folder}: statistics.json was written, but no plots: {error.name} is not installed"

@@ -12,11 +12,11 @@ import tqdm
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import command_line
-from ovis_jax.data.coco_stills import CocoStills, chosen_labels, load_stills
 from ovis_jax.data.data_options import annotation_options
-from ovis_jax.data.pseudo_data_set import write_pseudo_videos
+from ovis_jax.data.pseudo.files import write_pseudo_videos
+from ovis_jax.data.pseudo.stills import CocoStills, chosen_labels, load_stills
 from ovis_jax.formats.annotations import Category, load_header
+from ovis_jax.program import command_line
 
 
 def categories_of(data: ConfigDict) -> Sequence[Category]:

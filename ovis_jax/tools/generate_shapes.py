@@ -13,10 +13,10 @@ import sys
 
 import tqdm
 
-from ovis_jax.data.dataset_statistics import DatasetStatistics, measure_dataset
-from ovis_jax.data.occluded_shapes import SPLITS, generate
-from ovis_jax.data.shapes_parameters import ShapesParameters
+from ovis_jax.data.shapes.generate import SPLITS, generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.statistics.counts import DatasetStatistics, measure_dataset
 from ovis_jax.tools.tool import ToolParser, run_tool
 
 

@@ -21,19 +21,19 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import command_line
-from ovis_jax.checkpoints.class_rows import check_categories, copy_class_rows, new_categories
-from ovis_jax.checkpoints.likely_model import check_foreign, check_named
-from ovis_jax.checkpoints.name_maps import NAME_MAPS
-from ovis_jax.checkpoints.prefixes import remove_prefix
-from ovis_jax.checkpoints.rules import Conversion, convert_state
 from ovis_jax.checkpoints.store import save_variables
-from ovis_jax.checkpoints.weight_files import read_weights
-from ovis_jax.checkpoints.wrappers import Unwrapped, unwrap
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
 from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.program import command_line
+from ovis_jax.weights.class_rows import check_categories, copy_class_rows, new_categories
+from ovis_jax.weights.likely_model import check_foreign, check_named
+from ovis_jax.weights.name_maps import NAME_MAPS
+from ovis_jax.weights.prefixes import remove_prefix
+from ovis_jax.weights.readers.files import read_weights
+from ovis_jax.weights.readers.wrappers import Unwrapped, unwrap
+from ovis_jax.weights.rules import Conversion, convert_state
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis.py"

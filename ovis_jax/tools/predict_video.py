@@ -9,15 +9,15 @@ from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax import command_line
-from ovis_jax.checkpoints.checkpoint_folders import restore_from
-from ovis_jax.compilation import keep_compiled_programs, multiply_with
+from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
-from ovis_jax.host_memory import keep_freed_memory
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import check_categories, predict_images, report
+from ovis_jax.program import command_line
+from ovis_jax.program.compilation import keep_compiled_programs, multiply_with
+from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.tools.image_source import ImageSource, open_images
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 

@@ -7,10 +7,11 @@ import pytest
 from tiny_coco import COLOURS, GREY, NAMES, mixed_config
 
 from configs import cmasktrack_rcnn_r50_ovis_coco
-from ovis_jax.data.coco_stills import chosen_labels
-from ovis_jax.data.mixed_data import MixedData, open_training_data
+from ovis_jax.data.mixed_data import MixedData
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.pseudo.stills import chosen_labels
+from ovis_jax.data.samples import open_training_data
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.categories import COCO, OVIS
 from ovis_jax.formats.errors import InputError
 

@@ -10,7 +10,7 @@ import pytest
 from tiny_ovis import COLOURS, write_tiny_ovis
 
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.errors import InputError
 
 CAPACITY = 4
@@ -212,7 +212,7 @@ def test_a_program_can_end_in_the_middle_of_loading(config):
     code = f"""
 from tiny_ovis import tiny_config
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.samples import TrainingData
 data = TrainingData(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
 next(batches := training_batches(data, batch_size=4, seed=0))
 raise SystemExit(7)

@@ -8,8 +8,8 @@ from absl import logging
 from tiny_coco import mixed_config
 from tiny_ovis import write_tiny_ovis
 
-from ovis_jax.data.mixed_data import open_training_data
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.samples import open_training_data
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.errors import InputError
 
 CAPACITY = 4

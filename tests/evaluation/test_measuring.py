@@ -15,7 +15,7 @@ from tests.evaluation import naive
 from tests.evaluation.scenes import random_scene
 from tests.evaluation.tracks import annotations, instance, rectangle, result
 
-SMALL = pathlib.Path(__file__).parents[1] / "data" / "golden" / "evaluation" / "small"
+SMALL = pathlib.Path(__file__).parents[1] / "recorded" / "golden" / "evaluation" / "small"
 GT, RESULTS = (json.loads((SMALL / name).read_text()) for name in ("gt.json", "results.json"))
 
 

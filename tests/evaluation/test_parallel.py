@@ -13,7 +13,7 @@ from ovis_jax.evaluation import evaluate, match_results
 from ovis_jax.evaluation.parallel import measure_files
 from ovis_jax.formats.errors import InputError
 
-SMALL = pathlib.Path(__file__).parents[1] / "data" / "golden" / "evaluation" / "small"
+SMALL = pathlib.Path(__file__).parents[1] / "recorded" / "golden" / "evaluation" / "small"
 GT, RESULTS = SMALL / "gt.json", SMALL / "results.json"
 
 

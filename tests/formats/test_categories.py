@@ -17,7 +17,7 @@ from ovis_jax.formats.categories import (
     relabel,
 )
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "data" / "golden" / "evaluation"
+GOLDEN = pathlib.Path(__file__).parents[1] / "recorded" / "golden" / "evaluation"
 
 
 def names(source, target):

@@ -5,8 +5,8 @@ import zlib
 import numpy as np
 from golden_folder import golden_arrays, golden_json
 
-from ovis_jax.checkpoints.maps import cmasktrack_rcnn
-from ovis_jax.checkpoints.rules import apply_rules
+from ovis_jax.weights.maps import cmasktrack_rcnn
+from ovis_jax.weights.rules import apply_rules
 
 
 def state_dict() -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import pytest
 from tiny_downloads import write_ovis_download
 from tiny_ovis import tiny_config, write_tiny_ovis
 
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools import (

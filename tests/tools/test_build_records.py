@@ -2,7 +2,7 @@ import pytest
 from tiny_downloads import write_ovis_download
 from tiny_ovis import tiny_config
 
-from ovis_jax.data.training_data import TrainingData
+from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.tools.build_records import main
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tiny_ovis import write_tiny_ovis
 
+from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.tools.convert_annotations import main
-from ovis_jax.tools.converters.sources import Sources
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from ovis_jax.tools.evaluate_results import main
 
-SMALL = pathlib.Path(__file__).parents[1] / "data" / "golden" / "evaluation" / "small"
+SMALL = pathlib.Path(__file__).parents[1] / "recorded" / "golden" / "evaluation" / "small"
 ANNOTATIONS = json.loads((SMALL / "gt.json").read_text())
 RESULTS = json.loads((SMALL / "results.json").read_text())
 EXPECTED = json.loads((SMALL / "expected.json").read_text())["metrics"]

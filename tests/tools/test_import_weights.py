@@ -7,11 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from checkpoints.small_model import random_variables, small_config, small_shapes
 from flax import traverse_util
+from weights.small_model import random_variables, small_config, small_shapes
 
-from ovis_jax.checkpoints.name_maps import NAME_MAPS
-from ovis_jax.checkpoints.rules import to_state_dict
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
 from ovis_jax.tools import import_weights as tool
@@ -24,11 +22,13 @@ from ovis_jax.tools.import_weights import (
 )
 from ovis_jax.tools.predict_video import restore
 from ovis_jax.train import start_variables
+from ovis_jax.weights.name_maps import NAME_MAPS
+from ovis_jax.weights.rules import to_state_dict
 
 CONFIG_FILE = """
 import sys
 sys.path[:0] = ["tests"]
-from checkpoints.small_model import small_config
+from weights.small_model import small_config
 
 def get_config():
     return small_config()

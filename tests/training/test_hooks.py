@@ -7,8 +7,8 @@ import pytest
 from training.toy import toy_batch
 
 from ovis_jax.training import hooks
-from ovis_jax.training.overlay import draw_pair
 from ovis_jax.training.state import StepMetrics
+from ovis_jax.visualization.pairs import draw_pair
 
 
 def metrics(loss=1.0, norm=2.0, sample=(0, 1)):

@@ -13,11 +13,12 @@ import time
 import numpy as np
 from training import toy
 
-from ovis_jax import cluster, command_line, train
+from ovis_jax import train
 from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.models import build
+from ovis_jax.program import cluster, command_line
+from ovis_jax.program.workdir import Workdir
 from ovis_jax.training.hooks import Diverged
-from ovis_jax.training.workdir import Workdir
 
 PAUSE = 0.02
 

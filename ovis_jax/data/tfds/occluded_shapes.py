@@ -1,4 +1,4 @@
-"""Occluded Shapes, which is generated: see `ovis_jax.data.occluded_shapes`."""
+"""Occluded Shapes, which is generated: see `ovis_jax.data.shapes.generate`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import json
 import pathlib
 from collections.abc import Mapping
 
-from ovis_jax.data.occluded_shapes import generate
-from ovis_jax.data.shapes_parameters import ShapesParameters
+from ovis_jax.data.shapes.generate import generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.tfds.manual_download import SplitLayout
 from ovis_jax.data.tfds.records_config import RecordsConfig
 from ovis_jax.data.tfds.video_builder import AnnotatedSplit, VideoBuilder, layout_splits

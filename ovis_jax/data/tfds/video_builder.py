@@ -12,11 +12,11 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
-from ovis_jax.data.frame_index import annotated_videos
-from ovis_jax.data.record_index import RecordIndex, index_path, write_index
 from ovis_jax.data.tfds.examples import AnnotatedVideo, category_feature, examples, features
 from ovis_jax.data.tfds.manual_download import FrameFiles, SplitLayout
 from ovis_jax.data.tfds.records_config import FRAMES, PREPARED, PREPARED_PNG, VIDEOS
+from ovis_jax.data.videos.index import annotated_videos
+from ovis_jax.data.videos.record_index import RecordIndex, index_path, write_index
 from ovis_jax.formats.annotation_options import with_chosen_boxes, with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.errors import InputError

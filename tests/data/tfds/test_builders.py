@@ -10,10 +10,10 @@ import tensorflow_datasets as tfds
 from tiny_downloads import build, write_coco_download, write_ovis_download
 from tiny_ovis import SIZES
 
-from ovis_jax.data.record_files import ArrayRecordFiles
-from ovis_jax.data.record_index import index_path, read_index
 from ovis_jax.data.tfds.occluded_shapes import ShapesConfig
 from ovis_jax.data.tfds.records_config import RecordsConfig
+from ovis_jax.data.videos.record_files import ArrayRecordFiles
+from ovis_jax.data.videos.record_index import index_path, read_index
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.coco_images import load_coco

@@ -1,0 +1,1 @@
+"""What the benchmarks work on: generated masks, tracks and files."""

@@ -1,0 +1,192 @@
+"""Still images with COCO annotations as training samples: every pair is a pseudo-video."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovis_jax.data import order
+from ovis_jax.data.clips import LoadedFrame, blank_pair, frame_pair
+from ovis_jax.data.data_options import annotation_options
+from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
+from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
+from ovis_jax.data.pseudo.motion import REST, Motion
+from ovis_jax.data.pseudo.paste import NOTHING, Pasting
+from ovis_jax.data.pseudo.stills import open_stills
+from ovis_jax.data.transforms import (
+    FrameGeometry,
+    is_landscape,
+    training_geometry,
+    transform_image,
+)
+from ovis_jax.formats.annotations import Category
+from ovis_jax.formats.errors import InputError
+from ovis_jax.structures import FramePairs
+
+_ATTEMPTS = 4  # at a query frame that shows an object; the last leaves the image at rest
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDraw:
+    """A sample, and what its random numbers depend on; they are drawn while the pair is made.
+
+    Attributes:
+      sample: number of the image.
+      seed: of the run.
+      position: row of the run, counted from its start.
+    """
+
+    sample: int
+    seed: int
+    position: int
+
+
+class ImageData:
+    """The images that show an object of the model's categories.
+
+    Attributes:
+      num_samples: number of images.
+      num_dropped: annotated objects beyond the capacity; never used.
+      landscape: [num_samples] bool: wider than high.
+      path: of the annotations, for messages.
+    """
+
+    def __init__(self, data, categories: Sequence[Category], capacity: int):
+        """Reads the annotations and looks that every image file exists.
+
+        Args:
+          data: `config.data`.
+          categories: of the model, in the order of its labels.
+          capacity: most objects of a frame; of more, the largest are kept.
+
+        Raises:
+          InputError: annotations or images are missing or unusable, or a value makes no sense.
+        """
+        settings = data.pseudo_video
+        check_settings(settings)
+        self._stills = open_stills(
+            settings.annotations,
+            settings.images,
+            categories,
+            settings.categories,
+            capacity=capacity,
+            options=annotation_options(data),
+        )
+        self.path, self.num_dropped = self._stills.path, self._stills.num_dropped
+        self.num_samples = len(self._stills.pictures)
+        records = [picture.record for picture in self._stills.pictures]
+        self.landscape = np.array([is_landscape(r.width, r.height) for r in records])
+        self._motion = Motion(**settings.motion)
+        self._pasting = Pasting(**settings.pasting)
+        self._min_pixels, self._capacity = settings.min_pixels, capacity
+        self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
+        self._mean = tuple(data.mean)
+        self._flip_probability = data.flip_probability
+
+    def describe(self, sample: int) -> str:
+        """Names a sample in messages: "image 139 (000000000139.jpg)"."""
+        record = self._stills.pictures[sample].record
+        return f"image {record.id} ({record.file_names[0]})"
+
+    def geometry(self, sample: int) -> FrameGeometry:
+        """Resized size and canvas of a sample's frames."""
+        record = self._stills.pictures[sample].record
+        return training_geometry(record.width, record.height, self._scale, self._multiple)
+
+    def draw(self, seed: int, position: int, sample: int) -> ImageDraw:
+        """As `TrainingData.draw`."""
+        return ImageDraw(int(sample), seed, position)
+
+    def pair(self, draw: ImageDraw) -> FramePairs:
+        """Makes one frame pair; numpy arrays without batch axis.
+
+        An object counts in a frame where it has at least `pseudo_video.min_pixels` visible pixels.
+
+        Raises:
+          InputError: an image cannot be used.
+        """
+        geometry = self.geometry(draw.sample)
+        query, reference, labels = self._frames(draw, (geometry.width, geometry.height))
+        shown = self._shown(query)
+        return frame_pair(
+            self._loaded(query, shown, geometry),
+            self._loaded(reference, self._shown(reference), geometry),
+            labels=labels[shown],
+            masks=_packed(query.masks[shown], geometry),
+            geometry=geometry,
+            capacity=self._capacity,
+            sample=draw.sample,
+        )
+
+    def blank_pair(self, sample: int) -> FramePairs:
+        """A pair of this sample's shapes, all zero and without valid slots."""
+        return blank_pair(self.geometry(sample), self._capacity, sample)
+
+    def _frames(
+        self, draw: ImageDraw, size: tuple[int, int]
+    ) -> tuple[PseudoFrame, PseudoFrame, np.ndarray]:
+        """Query and reference frame, and the labels of their objects."""
+        rng = order.draws(draw.seed, draw.position)
+        loaded = self._stills.load(draw.sample)
+        for attempt in range(1, _ATTEMPTS + 1):
+            resting = attempt == _ATTEMPTS
+            settings = ClipSettings(
+                size=size,
+                length=2,
+                motion=REST if resting else self._motion,
+                pasting=NOTHING if resting else self._pasting,
+                flip_probability=self._flip_probability,
+            )
+            clip, labels = draw_clip(rng, self._stills, loaded, settings)
+            query = draw_frame(clip, 0, size, self._mean)
+            if len(self._shown(query)):
+                break
+        return query, draw_frame(clip, 1, size, self._mean), labels
+
+    def _shown(self, frame: PseudoFrame) -> np.ndarray:
+        """[N] int, ascending: the objects that count in a frame; the largest if too many."""
+        areas = np.count_nonzero(frame.masks, axis=(1, 2))
+        objects = np.flatnonzero(areas >= self._min_pixels)
+        by_area = np.argsort(-areas[objects], kind="stable")
+        return np.sort(objects[by_area[: self._capacity]])
+
+    def _loaded(
+        self, frame: PseudoFrame, shown: np.ndarray, geometry: FrameGeometry
+    ) -> LoadedFrame:
+        image = transform_image(frame.image, geometry, flip=False)
+        return LoadedFrame(image, shown, tight_boxes(frame.masks[shown]))
+
+
+def check_settings(settings) -> None:
+    """Raises InputError for values of `config.data.pseudo_video` that make no sense."""
+    least, greatest = settings.pasting.size
+    right = {
+        "min_pixels: expected at least 1": settings.min_pixels >= 1,
+        "motion: expected values from 0 on": min(settings.motion.values()) >= 0,
+        "motion.perspective: expected less than 0.25": settings.motion.perspective < 0.25,
+        "pasting.probability: expected 0 to 1": 0 <= settings.pasting.probability <= 1,
+        "pasting.max_objects: expected at least 1": settings.pasting.max_objects >= 1,
+        "pasting.size: expected two factors, the smaller one first": 0 < least <= greatest,
+    }
+    for expectation, holds in right.items():
+        if not holds:
+            raise InputError(f"config.data.pseudo_video.{expectation}")
+
+
+def tight_boxes(masks: np.ndarray) -> np.ndarray:
+    """[N, 4] float32 (x1, y1, x2, y2) around [N, H, W] masks with pixels, inclusive corners."""
+    sides = []
+    for used in (masks.any(axis=1), masks.any(axis=2)):  # [N, W], [N, H]
+        sides.append((used.argmax(axis=1), used.shape[1] - 1 - used[:, ::-1].argmax(axis=1)))
+    (x1, x2), (y1, y2) = sides
+    return np.stack([x1, y1, x2, y2], axis=1).astype(np.float32)
+
+
+def _packed(masks: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
+    """[N, H, W // 8] uint8 on the padded canvas, eight columns a byte."""
+    canvas = np.zeros((len(masks), geometry.canvas_height, geometry.canvas_width // 8), np.uint8)
+    bits = np.packbits(masks, axis=2)
+    canvas[:, : geometry.height, : bits.shape[2]] = bits
+    return canvas

@@ -1,0 +1,1 @@
+"""Occluded Shapes: the generated data set, from parameters to files."""

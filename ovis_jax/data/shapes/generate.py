@@ -1,0 +1,168 @@
+"""Occluded Shapes, the generated data set: textured objects that hide one another.
+
+`generate` writes OVIS JSON and JPEG frames:
+
+    DIR/annotations_train.json  DIR/train/0001/00000.jpg …
+    DIR/annotations_valid.json  DIR/valid/0001/00000.jpg …
+    DIR/parameters.json         what it was made from
+
+A video depends on the seed, its split and its number alone: not on the number of workers, nor on
+how many other videos there are.
+"""
+
+import concurrent.futures
+import functools
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from ovis_jax.data.frame_files import write_frame
+from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.data.shapes.rendering import render_frame
+from ovis_jax.data.shapes.scene import draw_scene
+from ovis_jax.data.track_records import TrackRecords
+from ovis_jax.formats.atomic import write_json
+from ovis_jax.formats.errors import InputError
+
+SPLITS = ("train", "valid")
+
+
+def generate(
+    output: pathlib.Path | str,
+    parameters: ShapesParameters,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda videos: None,
+) -> bool:
+    """Generates the data set into a folder that comes into being complete or not at all.
+
+    Args:
+      output: the folder; absent, empty, or holding this very data set.
+      parameters: what to generate.
+      workers: processes.
+      progress: called with 1 after every video.
+
+    Returns:
+      False if the folder already held the data set.
+
+    Raises:
+      InputError: bad parameters, or the folder holds something else.
+    """
+    parameters.check()
+    if workers < 1:
+        raise InputError(f"workers: {workers}, expected at least 1")
+    output = pathlib.Path(output).resolve()
+    if _holds(output, parameters):
+        return False
+    partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
+    try:
+        _write_data_set(partial, parameters, workers, progress)
+        return _move(partial, output, parameters)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesParameters):
+    """Draws video `index` of a split into `folder`/`split`.
+
+    Returns:
+      The video's record and the list of its annotation records (without ids).
+    """
+    rng = np.random.default_rng([parameters.seed, SPLITS.index(split), index])
+    scene = draw_scene(rng, parameters)
+    tracks = TrackRecords(scene.categories + 1, parameters.min_pixels)
+    name = f"{index + 1:04d}"
+    (folder / split / name).mkdir(parents=True)
+    file_names = [f"{name}/{frame:05d}.jpg" for frame in range(parameters.frames)]
+    for number, file_name in enumerate(file_names):
+        frame = render_frame(
+            scene, number, parameters.width, parameters.height, parameters.motion_blur
+        )
+        numbers = range(len(frame.full_areas))
+        tracks.add((frame.owners == i for i in numbers), frame.full_areas)
+        write_frame(folder / split / file_name, frame.image, parameters.jpeg_quality)
+    video = {
+        "id": index + 1,
+        "width": parameters.width,
+        "height": parameters.height,
+        "length": parameters.frames,
+        "file_names": file_names,
+    }
+    return video, tracks.records(video_id=index + 1)
+
+
+def _holds(output: pathlib.Path, parameters: ShapesParameters) -> bool:
+    """Whether the folder holds this data set; InputError if it holds anything else."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return False
+    record = output / "parameters.json"
+    try:
+        found = json.loads(record.read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{output}: not empty and not a data set of this generator") from None
+    wanted = parameters.as_json()
+    if found != wanted:
+        names = [k for k in wanted if not isinstance(found, dict) or found.get(k) != wanted[k]]
+        raise InputError(f"{output}: holds another data set, made with other {', '.join(names)}")
+    return True
+
+
+def _move(partial: pathlib.Path, output: pathlib.Path, parameters: ShapesParameters) -> bool:
+    """Gives the finished folder its name; False if another process made the same one meanwhile."""
+    try:
+        os.replace(partial, output)  # also onto an empty folder
+    except OSError:
+        if _holds(output, parameters):
+            return False
+        raise
+    return True
+
+
+def _write_data_set(folder: pathlib.Path, parameters, workers: int, progress) -> None:
+    """Writes frames, annotations and, last, parameters.json."""
+    counts = {"train": parameters.train_videos, "valid": parameters.valid_videos}
+    jobs = [(split, index) for split in SPLITS for index in range(counts[split])]
+    documents = {split: _empty_document(split) for split in SPLITS}
+    for split in SPLITS:
+        (folder / split).mkdir(parents=True)
+    for (split, _), (video, records) in zip(
+        jobs, _made_videos(folder, jobs, parameters, workers), strict=True
+    ):
+        annotations = documents[split]["annotations"]
+        documents[split]["videos"].append(video)
+        annotations += [{"id": len(annotations) + 1 + i, **r} for i, r in enumerate(records)]
+        progress(1)
+    for split in SPLITS:
+        write_json(folder / f"annotations_{split}.json", documents[split])
+    write_json(folder / "parameters.json", parameters.as_json())
+
+
+def _made_videos(folder: pathlib.Path, jobs: list, parameters, workers: int):
+    """Yields the result of `make_video` for every job, in order."""
+    make = functools.partial(_make_job, folder, parameters)
+    if workers == 1:
+        yield from map(make, jobs)
+        return
+    context = multiprocessing.get_context("spawn")  # safe in a process that has threads
+    with concurrent.futures.ProcessPoolExecutor(workers, context) as pool:
+        yield from pool.map(make, jobs)
+
+
+def _make_job(folder: pathlib.Path, parameters: ShapesParameters, job: tuple[str, int]):
+    cv2.setNumThreads(1)
+    return make_video(folder, *job, parameters)
+
+
+def _empty_document(split: str) -> dict:
+    return {
+        "info": {"description": f"Occluded Shapes, {split}"},
+        "videos": [],
+        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
+        "annotations": [],
+    }

@@ -1,0 +1,1 @@
+"""Annotated videos → training samples, from raw folders or records."""

@@ -1,0 +1,1 @@
+"""How a program runs on a machine: command line, cluster, compilation, memory, work directory."""

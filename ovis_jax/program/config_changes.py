@@ -1,0 +1,123 @@
+"""How the configuration of a run may change when it goes on: not so that its past would differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ovis_jax.program.data_places import PLACES, fingerprint_of, used_places
+
+LOGGING = (
+    "config.train.log_every",
+    "config.train.evaluate_every",
+    "config.train.checkpoint_every",
+    "config.train.keep_checkpoints",
+    "config.train.overlay_every",
+    "config.predict.overlay_videos",
+)
+"""What is written down on the way, which the training does not depend on."""
+
+LENGTH = ("config.train.num_steps", "config.train.num_epochs", "config.train.drops")
+"""What the end of a run, and the learning rate, depends on; see `ovis_jax.train`."""
+
+_LATER = {"config.data.crowds_are_objects": False, "config.data.boxes": "file"}
+"""Fields that older configurations lack, and the value that says what was done then."""
+
+ABSENT = "absent"
+_SAME, _UNUSED = "the same data", "not used"
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A field whose value is another than before.
+
+    Attributes:
+      field: dotted name.
+      old: value of the saved configuration, or ABSENT.
+      new: likewise, of the present one.
+      reason: why it does not matter, for fields that hold paths.
+    """
+
+    field: str
+    old: Any
+    new: Any
+    reason: str = ""
+
+    def __str__(self):
+        """What a message says of it."""
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"{self.field} is {self.old!r} there and {self.new!r} here{reason}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """How a configuration differs from a saved one.
+
+    Attributes:
+      harmless: logging, and paths of data that are the same.
+      length: fields of LENGTH, on which the past of a run may depend.
+      others: they make it another run.
+    """
+
+    harmless: tuple[Change, ...] = ()
+    length: tuple[Change, ...] = ()
+    others: tuple[Change, ...] = ()
+
+
+def find_changes(saved: dict, config: dict, fingerprints: Mapping[str, str]) -> Changes:
+    """Compares two configurations; reads data whose place is another.
+
+    Args:
+      saved: configuration of the work directory.
+      config: the present one.
+      fingerprints: of data that were read with `saved`, by field; where one is missing, the old
+        place is looked at.
+    """
+    harmless, length, others = [], [], []
+    for change in _differences(saved, config):
+        place = change.field.removeprefix("config.")
+        if change.field in LENGTH:
+            length.append(change)
+        elif change.field in LOGGING:
+            harmless.append(change)
+        elif place in PLACES:
+            moved = _moved(change, place, saved, config, fingerprints)
+            (harmless if moved.reason in (_SAME, _UNUSED) else others).append(moved)
+        else:
+            others.append(change)
+    return Changes(tuple(harmless), tuple(length), tuple(others))
+
+
+def _moved(
+    change: Change, place: str, saved: dict, config: dict, fingerprints: Mapping[str, str]
+) -> Change:
+    """The change of a path, with what is known of the data in both places."""
+    used = place in used_places(saved), place in used_places(config)
+    if not any(used):
+        return dataclasses.replace(change, reason=_UNUSED)
+    if not all(used):
+        return change
+    old = fingerprints.get(place) or fingerprint_of(saved, place)
+    new = fingerprint_of(config, place)
+    if old is None or new is None:
+        where = "here" if new is None else "there"
+        return dataclasses.replace(change, reason=f"the data {where} cannot be read to compare")
+    return dataclasses.replace(change, reason=_SAME if old == new else "other data")
+
+
+def _differences(saved: dict, config: dict) -> Iterator[Change]:
+    old, new = dict(_fields(saved)), dict(_fields(config))
+    for field in sorted(old.keys() | new.keys()):
+        before, now = old.get(field, _LATER.get(field, ABSENT)), new.get(field, ABSENT)
+        if before != now:
+            yield Change(field, before, now)
+
+
+def _fields(value: Any, name: str = "config") -> Iterator[tuple[str, Any]]:
+    """Pairs of dotted name and value."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _fields(item, f"{name}.{key}")
+    else:
+        yield name, value

@@ -1,0 +1,1 @@
+"""What data sets hold: counts, tables and plots of any annotation files."""

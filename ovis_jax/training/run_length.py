@@ -1,0 +1,74 @@
+"""How long a run is, its learning rate, and whether another length would change its past."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from ovis_jax.data.samples import Samples
+from ovis_jax.program.workdir import Workdir
+from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
+
+
+def run_length(config: ConfigDict, data: Samples) -> int:
+    """Steps of the whole run: `num_steps`, or `num_epochs` passes over the data."""
+    settings = config.train
+    return settings.num_steps or settings.num_epochs * data.batches_per_epoch(settings.batch_size)
+
+
+def make_schedule(config: ConfigDict, num_steps: int):
+    """Learning rate of every step, scaled by the batch size."""
+    settings = config.train
+    return learning_rate_schedule(
+        settings.schedule,
+        scaled_learning_rate(settings.learning_rate, settings.batch_size),
+        num_steps,
+        warmup_steps=settings.warmup_steps,
+        warmup_factor=settings.warmup_factor,
+        drops=settings.drops,
+    )
+
+
+def check_same_past(config: ConfigDict, workdir: Workdir, data: Samples, step: int) -> None:
+    """Looks that a run of another length would have come to the same state.
+
+    Args:
+      config: whole configuration.
+      workdir: says which fields are different.
+      data: training samples.
+      step: steps that were taken.
+
+    Raises:
+      InputError: the run would end before `step`, or the learning rate of a step that was taken
+        would have been another.
+    """
+    if not workdir.changes.length or not step:
+        return
+    before = ConfigDict(workdir.saved)
+    old_length, new_length = run_length(before, data), run_length(config, data)
+    if new_length < step:
+        reason = f"{new_length} steps are fewer than the {step} that were taken"
+        raise workdir.refusal(workdir.changes.length, reason)
+    steps = np.arange(step)
+    rates = [
+        np.asarray(jax.vmap(make_schedule(own, length))(steps))
+        for own, length in ((before, old_length), (config, new_length))
+    ]
+    other = np.flatnonzero(rates[0] != rates[1])
+    if other.size:
+        first = int(other[0])
+        raise workdir.refusal(
+            workdir.changes.length,
+            f"the learning rate of {other.size} of the {step} steps that were taken would have "
+            f"been another, first that of step {first}: {rates[0][first]:.6g} then, "
+            f"{rates[1][first]:.6g} now{_advice(before, old_length, new_length)}",
+        )
+
+
+def _advice(before: ConfigDict, old_length: int, new_length: int) -> str:
+    """How a run of another length keeps the drops of the learning rate where they were."""
+    if before.train.schedule != "step" or new_length < old_length:
+        return ""
+    drops = [f"{share * old_length / new_length:.9g}," for share in before.train.drops]
+    return f"; --config.train.drops=({''.join(drops)}) leaves the drops where they were"

@@ -1,0 +1,1 @@
+"""Other people's weights: files read, names mapped, layouts changed."""

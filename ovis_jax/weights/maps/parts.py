@@ -1,0 +1,76 @@
+"""Rows of name tables that several published models share."""
+
+from ovis_jax.formats.categories import COCO
+from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS
+from ovis_jax.weights.layouts import Layout, convolution
+from ovis_jax.weights.rules import ClassLayers, Rule
+
+# Of batch norm layers since PyTorch 0.4.1; running statistics are frozen here.
+COUNTERS = "*.num_batches_tracked"
+# What depends on the classes of the data set a detector was trained on.
+CLASS_PARTS = ("box/logits", "box/deltas", "mask/logits")
+
+
+def affine(theirs: str, ours: str, layout: Layout) -> dict[str, Rule]:
+    """Weight and bias of a convolution or linear layer."""
+    return {
+        f"{theirs}.weight": Rule(f"params/{ours}/kernel", layout),
+        f"{theirs}.bias": Rule(f"params/{ours}/bias"),
+    }
+
+
+def background_first(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the first in all of them."""
+    count = len(COCO) + 1
+    return ClassLayers(rules, range(1, count), 0, count, count)
+
+
+def background_last(rules: dict[str, Rule]) -> ClassLayers:
+    """Layers of the classes of COCO where background is the last and has neither box nor mask."""
+    count = len(COCO)
+    return ClassLayers(rules, range(count), count, count + 1, count)
+
+
+def conv_batch_norm(
+    conv: str, norm: str, ours: str, layout: Layout = convolution
+) -> dict[str, Rule]:
+    """Weight of a convolution, and the four arrays of the batch norm after it."""
+    return {
+        f"{conv}.weight": Rule(f"params/{ours}/conv/kernel", layout),
+        f"{norm}.weight": Rule(f"params/{ours}/norm/scale"),
+        f"{norm}.bias": Rule(f"params/{ours}/norm/bias"),
+        f"{norm}.running_mean": Rule(f"batch_stats/{ours}/norm/mean"),
+        f"{norm}.running_var": Rule(f"batch_stats/{ours}/norm/var"),
+    }
+
+
+def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rule]:
+    """ResNet named as torchvision names it: `conv1`, `bn1`, `layer{1..4}.{block}.conv{1..3}`.
+
+    `stem` is the layout of the first convolution.
+    """
+    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem)
+    for stage, block, has_shortcut in residual_blocks(depth):
+        theirs, ours = f"{prefix}layer{stage}.{block}", f"backbone/stage{stage}/block{block}"
+        for i in block_convolutions(depth):
+            table |= conv_batch_norm(f"{theirs}.conv{i}", f"{theirs}.bn{i}", f"{ours}/conv{i}")
+        if has_shortcut:
+            down = f"{theirs}.downsample"
+            table |= conv_batch_norm(f"{down}.0", f"{down}.1", f"{ours}/shortcut")
+    return table
+
+
+def residual_blocks(depth: int) -> list[tuple[int, int, bool]]:
+    """(stage from 1, block from 0, whether its shortcut has a convolution) of a ResNet."""
+    # Basic blocks keep the number of channels in the first stage, bottlenecks widen it.
+    first = 1 if depth in BOTTLENECK_DEPTHS else 2
+    return [
+        (stage, block, block == 0 and stage >= first)
+        for stage, num_blocks in enumerate(STAGE_BLOCKS[depth], start=1)
+        for block in range(num_blocks)
+    ]
+
+
+def block_convolutions(depth: int) -> tuple[int, ...]:
+    """Numbers of the convolutions of a residual block."""
+    return (1, 2, 3) if depth in BOTTLENECK_DEPTHS else (1, 2)

@@ -1,0 +1,15 @@
+"""Names of torchvision's ResNets on ImageNet.
+
+Exact as a backbone: stride in the 3x3 convolutions, RGB input, the mean and deviation of the
+configurations here (in units of 1/255), batch norm epsilon 1e-5. The classifier is left out.
+"""
+
+from ovis_jax.weights.maps.parts import COUNTERS, resnet
+from ovis_jax.weights.rules import NameMap
+
+FRESH = ("neck", "rpn", "box", "mask", "track", "calibration")
+
+
+def name_map(depth: int = 50) -> NameMap:
+    """The backbone."""
+    return NameMap(resnet("", depth), unused=(COUNTERS, "fc.*"), fresh=FRESH)

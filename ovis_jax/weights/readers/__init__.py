@@ -1,0 +1,1 @@
+"""Files of weights → arrays by name; nothing in them is run."""

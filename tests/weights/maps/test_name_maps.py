@@ -1,0 +1,153 @@
+"""The tables against the names and shapes that the libraries save, and there and back."""
+
+import functools
+
+import numpy as np
+import pytest
+from flax import traverse_util
+from golden_folder import golden_json
+from weights.maps import published_names as published
+from weights.small_model import random_variables, shapes_for
+
+from configs import (
+    cmasktrack_rcnn_r50_ovis,
+    csipmask_r50_ovis,
+    masktrack_rcnn_r50_ovis,
+    sipmask_r50_ovis,
+)
+from ovis_jax.formats.errors import InputError
+from ovis_jax.models.build import build_model
+from ovis_jax.weights.name_maps import NAME_MAPS
+from ovis_jax.weights.readers.files import read_state_dict
+from ovis_jax.weights.rules import convert_state, to_state_dict
+
+WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn")
+COCO = {"box/logits": 2, "box/deltas": 2, "mask/logits": 2, "track": 4, "calibration": 9}
+IMAGENET = {"neck": 16, "rpn": 6, "box": 8, "mask": 12, "track": 4, "calibration": 9}
+FILES = {
+    # name: (model, tensors, number of unused ones, newly initialised variables by part)
+    "mmdetection 1": ("mmdet1_mask_rcnn", published.mmdet("", 81, 81, 81), 53 + 6, COCO),
+    "mmdetection 2": ("mmdet2_mask_rcnn", published.mmdet("roi_head.", 81, 80, 80), 53 + 6, COCO),
+    "torchvision": ("torchvision_mask_rcnn", published.torchvision(), 6, COCO),
+    "newer torchvision": ("torchvision_mask_rcnn", published.newer_torchvision(), 6, COCO),
+    "detectron2": ("detectron2_mask_rcnn", published.detectron2(), 6, COCO),
+    "older detectron2": ("detectron2_mask_rcnn", published.detectron2(older=True), 6 + 5, COCO),
+    "ImageNet": ("torchvision_resnet", published.imagenet(), 53 + 2, IMAGENET),
+    "timm": ("timm_resnet", published.imagenet(), 53 + 2, IMAGENET),
+    "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
+    "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
+}
+
+
+@functools.cache
+def paper_shapes(model: str = "") -> dict:
+    """Variables of the paper's model that a published one is for."""
+    config = csipmask_r50_ovis if model == "sipmask" else cmasktrack_rcnn_r50_ovis
+    return build_model(config.get_config())[1]
+
+
+def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
+    """Tensors that take no memory."""
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_tensor_and_every_variable_has_its_place(file):
+    model, tensors, num_unused, fresh = FILES[file]
+    got = convert_state(zeros(tensors), NAME_MAPS[model](50), paper_shapes(model), file)
+    assert sum(map(len, got.unused.values())) == num_unused
+    assert len(got.values) == len(tensors) - num_unused
+    assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "tensors", "error"),
+    [
+        (
+            "masktrack_rcnn",
+            masktrack_rcnn_r50_ovis,
+            published.masktrack(40),
+            r"fc_cls.bias: shape \(41,\), expected \(26,\)",
+        ),
+        (
+            "sipmask",
+            sipmask_r50_ovis,
+            published.sipmask(40),
+            r"fcos_cls.bias: shape \(40,\), expected \(25,\)",
+        ),
+    ],
+)
+def test_models_of_youtube_vis_need_its_number_of_classes(model, config, tensors, error):
+    name_map, config = NAME_MAPS[model](50), config.get_config()
+    with pytest.raises(InputError, match=error):
+        convert_state(zeros(tensors), name_map, build_model(config)[1], "file")
+    config.model.num_classes = 40
+    got = convert_state(zeros(tensors), name_map, build_model(config)[1], "file")
+    assert not got.fresh and list(got.unused) == ["*.num_batches_tracked"]
+
+
+@pytest.mark.parametrize(
+    ("model", "system", "tensors"),
+    [
+        ("cmasktrack_rcnn", "cmasktrack_rcnn", published.cmasktrack()),
+        ("sipmask", "sipmask", published.sipmask(25)),
+    ],
+)
+def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensors):
+    recorded = golden_json(system, "params.json")["params"]
+    names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
+    counters = {name for name in tensors if name.endswith("num_batches_tracked")}
+    assert names == {name: shape for name, shape in tensors.items() if name not in counters}
+    assert set(NAME_MAPS[model](50).rules) == set(names)
+
+
+def test_sipmask_reads_the_first_convolution_as_bgr():
+    stem = np.random.default_rng(0).normal(size=(64, 3, 7, 7)).astype(np.float32)
+    tensors = zeros(published.sipmask(25)) | {"backbone.conv1.weight": stem}
+    got = convert_state(tensors, NAME_MAPS["sipmask"](50), paper_shapes("sipmask"), "file")
+    ours = got.values["params/backbone/stem/conv/kernel"]
+    np.testing.assert_array_equal(ours[..., 0, :].transpose(2, 0, 1), stem[:, 2])
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_is_refused_under_the_name_of_another_model(file):
+    model, tensors, _, _ = FILES[file]
+    same_names = {"torchvision_resnet", "timm_resnet"}
+    for other in set(NAME_MAPS) - ({model} | (same_names if model in same_names else set())):
+        with pytest.raises(InputError, match="file: "):
+            convert_state(zeros(tensors), NAME_MAPS[other](50), paper_shapes(), "file")
+
+
+def test_variants_of_timm_with_other_stems_are_refused():
+    tensors = published.imagenet()
+    tensors["conv1.0.weight"] = tensors.pop("conv1.weight")
+    with pytest.raises(InputError, match="conv1.0.weight: unknown tensor"):
+        convert_state(zeros(tensors), NAME_MAPS["timm_resnet"](50), paper_shapes(), "file")
+
+
+@pytest.mark.parametrize("model", NAME_MAPS)
+def test_no_variable_is_both_filled_and_new(model):
+    name_map = NAME_MAPS[model](50)
+    targets = [rule.target for rule in name_map.rules.values()]
+    assert len(set(targets)) == len(targets)
+    for target in targets:
+        inside = target.split("/", 1)[1]
+        assert not any(inside.startswith(part + "/") for part in name_map.fresh)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("model", NAME_MAPS)
+def test_parameters_written_under_their_names_come_back(model, depth, tmp_path):
+    shapes = shapes_for(model, depth)
+    ours, others = random_variables(shapes, 1), random_variables(shapes, 2)
+    name_map = NAME_MAPS[model](depth)
+    np.savez(tmp_path / "x.npz", **to_state_dict(ours, name_map.rules))
+    state = read_state_dict(tmp_path / "x.npz")
+    converted = convert_state(state, name_map, shapes, "file")
+    got = traverse_util.flatten_dict(converted.complete(others), sep="/")
+    new = {path for paths in converted.fresh.values() for path in paths}
+    assert bool(new) == (model not in WHOLE)
+    ours, others = (traverse_util.flatten_dict(x, sep="/") for x in (ours, others))
+    for path, value in got.items():
+        want = others[path] if path in new else ours[path]
+        np.testing.assert_allclose(value, want, rtol=1e-6, err_msg=path)
