@@ -16,13 +16,13 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.fields import (
     as_record,
     identifier,
-    kind,
     list_of,
     required,
     shown,
     whole_number,
 )
 from ovis_jax.formats.frame_names import natural_key, natural_order
+from ovis_jax.formats.plain_values import kind
 
 _NUMBERS = ("frame_id", "frame_index")
 _OPTIONAL = ("video_id", *_NUMBERS)

@@ -11,6 +11,7 @@ from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES, within_are
 from ovis_jax.evaluation.matching import IOU_THRESHOLDS, Matches
 from ovis_jax.evaluation.objects import Objects
 from ovis_jax.evaluation.overlaps import Overlaps
+from ovis_jax.formats.result_heads import NO_CATEGORY
 
 
 def match_details(matching: Matching) -> dict:
@@ -64,7 +65,7 @@ def _tracks(matches: Matches, objects: Objects, flat: Overlaps) -> list[dict]:
         {
             "track": int(entry),
             "video_id": int(matches.videos[number]),
-            "category_id": int(flat.categories[number]),
+            "category_id": _category_id(flat.categories[number]),
             "score": float(matches.scores[number]),
             "ground_truth_id": identity(found),
             "iou": float(own[found]) if found >= 0 else None,
@@ -104,6 +105,10 @@ def _objects(
             }
         )
     return records
+
+
+def _category_id(value: int) -> int | None:
+    return None if value == NO_CATEGORY else int(value)
 
 
 def _names(within: np.ndarray, names: list[str]) -> list[list[str]]:

@@ -148,7 +148,8 @@ def score(matching: Matching) -> Metrics:
 def _checked_unknown(names: Collection[str]) -> frozenset[str]:
     names = frozenset([names] if isinstance(names, str) else names)
     if names - set(UNKNOWN):
-        raise InputError(f"ignore_unknown: expected some of {', '.join(UNKNOWN)}, is {names}")
+        given = ", ".join(sorted(map(str, names)))
+        raise InputError(f"ignore_unknown: expected some of {', '.join(UNKNOWN)}, is {given}")
     return names
 
 

@@ -20,8 +20,7 @@ from ovis_jax.evaluation.repeated import num_repeated
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.documents import from_document
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.fields import kind
-from ovis_jax.formats.plain_values import plain
+from ovis_jax.formats.plain_values import kind, plain
 from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
 from ovis_jax.formats.results import ReadResults, TrackResult, check_dropped, read_results
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from ovis_jax.formats.annotation_records import Category, Video
 from ovis_jax.formats.errors import InputError, Problems
-from ovis_jax.formats.fields import as_record, kind, list_of, required, shown, whole_number
+from ovis_jax.formats.fields import as_record, list_of, required, shown, whole_number
+from ovis_jax.formats.plain_values import kind
 
 MAX_SIZE = 1 << 20  # of a side or a length; far above any video, far below what overflows
 

@@ -16,9 +16,9 @@ from ovis_jax.formats.annotation_fields import (
 )
 from ovis_jax.formats.annotation_records import Category, Instance, Video
 from ovis_jax.formats.errors import InputError, Problems
-from ovis_jax.formats.fields import kind
 from ovis_jax.formats.instance_fields import compact_annotation, parse_instances
 from ovis_jax.formats.json_stream import open_json
+from ovis_jax.formats.plain_values import kind
 
 __all__ = ["Annotations", "Category", "Instance", "Video", "load_annotations"]
 

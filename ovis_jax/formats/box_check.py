@@ -30,6 +30,7 @@ MAX_COMPARED = 12_000  # masks of a large file whose runs are read; others if th
 _SYSTEMATIC = 0.1  # share of wrong boxes from which on they are no exceptions
 _FEW = 3  # wrong boxes; fewer are exceptions, unless there are no other ones
 _EXPLAINED = 0.9  # share of the boxes that do not fit, to be explained by a mix-up of all of them
+_KNOWN = 0.5  # share of these whose box would be known: there is none before the first frame
 _MISSED = 0.5  # share of a mask outside its box that makes it wrong
 _LOOSE = 0.8  # intersection over union from which on a single box is never wrong
 _SHOWN = 5
@@ -172,8 +173,9 @@ def _wrong(pairs: BoxPairs, chosen: np.ndarray) -> tuple[np.ndarray, dict[int, s
         causes = dict.fromkeys(chosen[explained].tolist(), cause) | causes
     if len(chosen) >= max(_FEW, _SYSTEMATIC * num_compared):
         for cause, other in _mixed_up(pairs, chosen, around):
-            explained = fits(other, around)
-            if explained.mean() >= _EXPLAINED:
+            explained, known = fits(other, around), np.isfinite(other).all(-1)
+            enough = known.sum() >= max(_FEW, _KNOWN * len(known))
+            if enough and explained[known].mean() >= _EXPLAINED:
                 wrong |= explained
                 causes = dict.fromkeys(chosen[explained].tolist(), cause) | causes
     missed = np.flatnonzero(~wrong & (covered(pairs.boxes[chosen], around) < 1 - _MISSED))
@@ -209,9 +211,9 @@ def _describe(
     for place, mask_box in zip(wrong.tolist(), around, strict=True):
         number, instance = pairs.objects[pairs.owner[place]]
         frame = int(pairs.frame[place])
-        name = names[instance.video_id][frame]
+        name = f" ({names[instance.video_id][frame]})" if names[instance.video_id] else ""
         yield WrongBox(
-            place=f"annotations[{number}] (id {instance.id!r}): bboxes, frame {frame} ({name})",
+            place=f"annotations[{number}] (id {instance.id!r}): bboxes, frame {frame}{name}",
             box=tuple(pairs.boxes[place].tolist()),
             mask_box=tuple(mask_box.tolist()),
             cause=causes.get(place) or _belongs_to(pairs, place, mask_box),

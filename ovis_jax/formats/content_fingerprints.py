@@ -59,6 +59,8 @@ def folder_fingerprint(folder: pathlib.Path | str) -> str:
 def frame_names(annotations: pathlib.Path | str) -> list[str]:
     """The frames that a file in OVIS or COCO format names, in its order; reads no further.
 
+    Folders are parted by "/", as in `Video`.
+
     Raises:
       InputError: it is no JSON object, or names none.
     """
@@ -78,7 +80,8 @@ def _names(record: object) -> Iterable[str]:
     if not isinstance(record, dict):
         return []
     names = record.get("file_names", [record.get("file_name")])
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    names = names if isinstance(names, list) else []
+    return [name.replace("\\", "/") for name in names if isinstance(name, str)]
 
 
 def _spread(names: Sequence[str], count: int) -> Sequence[str]:

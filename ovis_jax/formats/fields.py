@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.plain_values import Foreign
+from ovis_jax.formats.plain_values import kind
 
 LARGEST = 2**53  # from there on not every whole number is a float
 
@@ -103,21 +103,6 @@ def number_per_frame(values: Sequence, width: int, where: str) -> np.ndarray:
                 )
         array = np.array([nothing if v is None else v for v in values], np.float64).reshape(shape)
     return array.astype(np.float64)
-
-
-def kind(value: object) -> str:
-    """The JSON name of a value's type; the name of the type for what JSON does not have."""
-    if isinstance(value, Foreign):
-        return value.text
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "a string",
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-    }
-    return "null" if value is None else names.get(type(value), f"of type {type(value).__name__}")
 
 
 def shown(value: object) -> str:

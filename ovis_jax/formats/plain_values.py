@@ -27,12 +27,14 @@ class Foreign:
 def plain(value: object, depth: int = _DEPTH) -> object:
     """The same value in the types that the json module makes; nothing is changed in place.
 
-    Numbers and small arrays of numpy, JAX and others become Python's, tuples become lists, bytes
-    stay. Whatever else there is becomes `Foreign`, and so does what is nested more than `depth`
-    deep, which no part of a record is.
+    Numbers and small arrays of numpy, JAX and others become Python's, tuples become lists, byte
+    arrays bytes. Whatever else there is becomes `Foreign`, and so does what is nested more than
+    `depth` deep, which no part of a record is.
     """
     if value is None or type(value) in (str, int, float, bool, bytes):
         return value
+    if isinstance(value, bytearray):
+        return bytes(value)
     if depth == 0:
         return Foreign(value)
     if isinstance(value, Mapping):
@@ -45,3 +47,18 @@ def plain(value: object, depth: int = _DEPTH) -> object:
         if isinstance(value, base):
             return base(value)
     return Foreign(value)
+
+
+def kind(value: object) -> str:
+    """The JSON name of a value's type; the name of the type for what JSON does not have."""
+    if isinstance(value, Foreign):
+        return value.text
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return "null" if value is None else names.get(type(value), f"of type {type(value).__name__}")

@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.fields import kind, shown
+from ovis_jax.formats.fields import shown
 from ovis_jax.formats.json_stream import JsonStream, open_json
-from ovis_jax.formats.plain_values import plain
+from ovis_jax.formats.plain_values import kind, plain
 
 TRACK_FIELDS = ("video_id", "category_id", "score", "segmentations")
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco
 
-from ovis_jax.formats.plain_values import Foreign
+from ovis_jax.formats.plain_values import Foreign, kind
 from ovis_jax.formats.rle_runs import counts_problem, joined_runs
 
 _MAX_LIST = 255  # mask.area of pycocotools 2.0.11 fails on longer lists
@@ -91,7 +91,7 @@ def check_rle(rle: object, height: int, width: int) -> str | None:
       width: see `height`.
     """
     if not isinstance(rle, dict):
-        return f"expected a run-length mask, is {_kind(rle)}"
+        return f"expected a run-length mask, is {kind(rle)}"
     for field in ("size", "counts"):
         if field not in rle:
             return f"run-length mask without {field}"
@@ -103,7 +103,7 @@ def check_rle(rle: object, height: int, width: int) -> str | None:
 def check_polygons(polygons: object) -> str | None:
     """What is wrong with a mask that is a list of polygons, as a phrase, or None."""
     if not isinstance(polygons, list):
-        return f"expected a run-length mask, a list of polygons or null, is {_kind(polygons)}"
+        return f"expected a run-length mask, a list of polygons or null, is {kind(polygons)}"
     if polygons and all(type(v) in (int, float) for v in polygons):
         return "a list of numbers, expected a list of polygons, [[x1, y1, x2, y2, …], …]"
     for number, polygon in enumerate(polygons):
@@ -116,12 +116,6 @@ def check_polygons(polygons: object) -> str | None:
 
 def _as_text(rle: dict) -> dict:
     return {"size": [int(v) for v in rle["size"]], "counts": rle["counts"].decode("ascii")}
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, Foreign):
-        return value.text
-    return "null" if value is None else type(value).__name__
 
 
 def _short(value: object) -> str:

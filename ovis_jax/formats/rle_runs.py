@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ovis_jax.formats.plain_values import kind
+
 _MAX_CHARACTERS = 6  # of a number: 30 bits, more than any frame has pixels
 _BATCH = 1 << 17  # characters read at once, so that intermediate arrays stay in the cache
 
@@ -62,7 +64,7 @@ def counts_problem(counts: object, pixels: int) -> str | None:
     if isinstance(counts, str):
         return _text_problem(counts, pixels)
     if not isinstance(counts, list):
-        return f"counts are {type(counts).__name__}, expected a string or a list of run lengths"
+        return f"counts are {kind(counts)}, expected a string or a list of run lengths"
     if not all(type(v) is int and v >= 0 for v in counts):
         return "counts hold a run length that is not a whole number from 0 on"
     return _sum_problem(sum(counts), pixels)

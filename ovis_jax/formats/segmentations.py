@@ -141,7 +141,8 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
     if isinstance(entry, list) and not entry:
         return None  # no polygon, no mask; the official evaluator takes it so in results, too
     if not polygons and (uncompressed or isinstance(entry, list)):
-        raise InputError(f"{where}: expected a compressed run-length mask or null")
+        found = "an uncompressed one" if uncompressed else "a list"
+        raise InputError(f"{where}: expected a compressed run-length mask or null, is {found}")
     if not polygons or isinstance(entry, dict):
         problem = rle.check_rle(entry, *size)
     elif _is_compact(entry):

@@ -29,6 +29,7 @@ from ovis_jax.converters import (
 from ovis_jax.converters.sources import Sources
 from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.annotations import Annotations, load_header
+from ovis_jax.formats.box_check import compare_boxes
 from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.mask_boxes import with_mask_boxes
@@ -90,6 +91,8 @@ def run(options: argparse.Namespace) -> list[str]:
         annotations.check_file_names()
     if options.boxes_from_masks:
         annotations = with_mask_boxes(annotations)
+    elif wrong := compare_boxes(annotations).lines():
+        sources.note(f"{wrong[0]}; {FLAGS.boxes} draws all boxes around the masks instead")
     notes = [*sources.notes, *_write(output, options.target, annotations)]
     scored = any(instance.score is not None for instance in annotations.instances)
     if scored and options.target not in _WITH_SCORES:

@@ -61,3 +61,12 @@ def test_numbers_and_matches_are_named_sensibly():
     assert [track["ground_truth_id"] for track in found["tracks"]] == [1, 2]
     assert [track["category_id"] for track in found["tracks"]] == [1, 1]
     assert [own["category_id"] for own in found["objects"]] == [1, 2]
+
+
+def test_a_track_without_a_category_has_none_in_the_details():
+    masks = rectangle(0, 0, 4, 4)
+    track = result(masks, 0.9)
+    record = {"video_id": 1, "score": 0.9, "segmentations": [track.segmentations[0]]}
+    truth = annotations([instance(1, masks)], 1)
+    found = match_details(match_results(truth, [record], class_agnostic=True))
+    assert [track["category_id"] for track in found["tracks"]] == [None]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -99,6 +100,32 @@ def test_boxes_that_contradict_all_over_are_an_error_with_the_likely_cause(
     assert " of 36 boxes that were compared contradict the masks" in first and cause in first
     assert "annotations[0] (id 70): bboxes, frame " in examples[0] and "(clip/000" in examples[0]
     assert "--boxes-from-masks" in last and len(examples) == box_check._SHOWN + 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "cause"),
+    [(slice(1, None), "each of the frame after"), (slice(None, -1), "each of the frame before")],
+)
+@pytest.mark.parametrize("gap", [None, 3])
+def test_boxes_of_another_frame_are_found_where_some_frames_have_none(load, kept, cause, gap):
+    nothing = np.full((1, 4), np.nan)
+
+    def shifted(boxes):
+        if gap is not None:
+            boxes[gap] = np.nan
+        rest = boxes[:6][kept]
+        rest = np.concatenate([rest, nothing] if kept.start else [nothing, rest])
+        return np.concatenate([rest, np.repeat(nothing, FRAMES - 6, axis=0)])
+
+    report = compare_boxes(load(shifted))
+    assert report.systematic and report.cause == cause
+
+
+def test_frames_without_names_are_named_by_their_numbers(load):
+    annotations = load(corners)
+    videos = tuple(dataclasses.replace(video, file_names=()) for video in annotations.videos)
+    report = compare_boxes(dataclasses.replace(annotations, videos=videos))
+    assert report.first[0].place == "annotations[0] (id 70): bboxes, frame 0"
 
 
 def test_a_message_has_both_boxes(load):

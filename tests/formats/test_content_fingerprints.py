@@ -43,6 +43,8 @@ def test_names_come_from_videos_or_images(tmp_path):
     videos = [{"file_names": ["v/0", "v/1"]}, {"file_names": ["w/0"]}]
     path.write_text(json.dumps({"annotations": [{}, {}], "info": {}, "videos": videos}))
     assert frame_names(path) == ["v/0", "v/1", "w/0"]
+    path.write_text(json.dumps({"videos": [{"file_names": ["v\\0"]}, {"file_names": None}]}))
+    assert frame_names(path) == ["v/0"]
     path.write_text(json.dumps({"images": [{"file_name": "i"}, {"file_name": "j"}]}))
     assert frame_names(path) == ["i", "j"]
     path.write_text("{}")

@@ -92,11 +92,11 @@ def test_iou_with_nothing_has_no_entries():
     ("mask", "problem"),
     [
         (None, "is null"),
-        ("06", "is str"),
+        ("06", "is a string"),
         ({}, "without size"),
         ({"size": [2, 3]}, "without counts"),
         (_counts(3, 2, "6"), r"size is \[3, 2\], expected \[2, 3\]"),
-        (_counts(2, 3, None), "NoneType"),
+        (_counts(2, 3, None), "counts are null"),
         (_counts(2, 3, ""), "empty"),
         (_counts(2, 3, "/"), "character '/'"),
         (_counts(2, 3, "p"), "character 'p'"),

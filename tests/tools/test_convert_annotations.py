@@ -54,6 +54,18 @@ def test_a_single_crowd_is_said_too(tiny, tmp_path, capsys):
     assert "1 of 6 objects are crowds" in capsys.readouterr().out
 
 
+def test_boxes_that_contradict_masks_are_said_and_may_be_drawn_anew(tiny, tmp_path, capsys):
+    document = json.loads(tiny.read_text())
+    for record in document["annotations"]:
+        record["bboxes"] = [b and [b[0], b[1], b[0] + b[2], b[1] + b[3]] for b in record["bboxes"]]
+    tiny.write_text(json.dumps(document))
+    assert convert("ovis", "coco", tiny, tmp_path / "c.json") == 0
+    (note,) = [line for line in capsys.readouterr().out.splitlines() if line[:5] == "note:"]
+    assert "x1, y1, x2, y2" in note and "--boxes-from-masks" in note
+    assert convert("coco", "ovis", tmp_path / "c.json", tmp_path / "b", "--boxes-from-masks") == 0
+    assert "note:" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["coco", "mots", "labelme", "cvat"])
 def test_a_data_set_comes_back_from_a_foreign_format(tiny, tmp_path, kind):
     assert convert("ovis", kind, tiny, tmp_path / "there") == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.weights.readers.pickle_objects import PLAIN_NAMES, Filled
+from ovis_jax.weights.readers.pickle_objects import Filled, PlainFunctions
 
 _CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 _ORDERS = "<>|="
@@ -82,7 +82,7 @@ class NumpyFunctions:
     def __init__(self):
         """Nothing read yet."""
         self._encoded: dict[int, tuple[str, bytes]] = {}
-        self.by_name = PLAIN_NAMES | {
+        self.by_name = PlainFunctions().by_name | {
             "numpy.dtype": PickledDtype,
             "_codecs.encode": self._encode,
             "__builtin__.bytes": _no_bytes,

@@ -1,6 +1,6 @@
 """What a pickle may hold here: plain values, records of ours, and stand-ins for everything else."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from ovis_jax.formats.errors import InputError
 
@@ -60,22 +60,38 @@ def set_items(mapping: dict, items: Iterable[tuple[object, object]]) -> None:
         mapping[key if known else StandIn(type(key).__name__)] = value
 
 
-def _mapping(items: Iterable = ()) -> dict:
-    """Stands for `OrderedDict` and `dict`; Python 2 gives the items as a list of pairs."""
-    made = {}
-    set_items(made, items.items() if isinstance(items, Mapping) else items)
-    return made
+class PlainFunctions:
+    """What a pickle may call to make mappings.
 
+    A list is turned into a mapping once, and a mapping is taken as it is, since a pickle can pass
+    one of them to any number of calls. Programs that write pickles make them for one call each.
 
-def _default_mapping(_factory: object = None, items: Iterable = ()) -> dict:
-    """Stands for `defaultdict`."""
-    return _mapping(items)
+    Attributes:
+      by_name: the functions, by "module.name"; builtins have the names of Python 2 and 3.
+    """
 
+    def __init__(self):
+        """Nothing made yet."""
+        self._made: dict[int, tuple[object, dict]] = {}
+        self.by_name: dict[str, Callable] = {
+            "collections.OrderedDict": self._mapping,
+            "collections.defaultdict": self._default_mapping,
+            "builtins.dict": self._mapping,
+            "__builtin__.dict": self._mapping,
+        }
 
-# By "module.name"; both spellings of builtins are those of Python 2 and 3.
-PLAIN_NAMES: dict[str, Callable] = {
-    "collections.OrderedDict": _mapping,
-    "collections.defaultdict": _default_mapping,
-    "builtins.dict": _mapping,
-    "__builtin__.dict": _mapping,
-}
+    def _mapping(self, items: Iterable = ()) -> dict:
+        """Stands for `OrderedDict` and `dict`; Python 2 gives the items as a list of pairs."""
+        if isinstance(items, dict):
+            return items
+        if not items:
+            return {}
+        if id(items) not in self._made:  # the items are kept, so that their id stays theirs
+            made = {}
+            set_items(made, items)
+            self._made[id(items)] = items, made
+        return self._made[id(items)][1]
+
+    def _default_mapping(self, _factory: object = None, items: Iterable = ()) -> dict:
+        """Stands for `defaultdict`."""
+        return self._mapping(items)

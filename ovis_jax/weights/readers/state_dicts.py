@@ -74,8 +74,10 @@ def described(value: object) -> str:
         return ascii(value[:40])
     if isinstance(value, StandIn):
         return f"an object that needs {ascii(value.name[:_LONGEST_NAME])}"
-    empty = isinstance(value, dict) and not value
-    return f"{'an empty' if empty else 'a'} {type(value).__name__}"
+    name = type(value).__name__
+    if isinstance(value, dict) and not value:
+        return f"an empty {name}"
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _nested(tree: object) -> list[str]:

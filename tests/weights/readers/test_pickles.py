@@ -170,7 +170,7 @@ def test_objects_beside_the_weights_of_a_file_of_torch_do_not_matter(kind, write
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-@pytest.mark.parametrize("kind", set(BESIDE) - {"array"})
+@pytest.mark.parametrize("kind", [kind for kind in BESIDE if kind != "array"])
 def test_the_same_objects_among_the_weights_are_refused_by_name(kind, protocol, tmp_path):
     (tmp_path / "x").write_bytes(
         pickle.dumps({"model": {"w": NUMBERS, "a": BESIDE[kind]}}, protocol)
@@ -192,6 +192,31 @@ def test_a_mapping_whose_keys_would_take_forever_to_hash_is_read(tmp_path):
     for key in (doubled, deep):
         got = read_state_dict(archive_of(tmp_path / "x", b"}" + key + b"Ns", NUMBERS.tobytes()))
         np.testing.assert_array_equal(got["weight"], NUMBERS)
+
+
+@pytest.mark.parametrize("holds", ["a list of pairs", "a mapping"])
+@pytest.mark.parametrize("of_the_result", [False, True])
+def test_mappings_made_of_one_thing_again_and_again_take_no_time(holds, of_the_result, tmp_path):
+    count = 10_000
+    keys = [value(k) for k in range(count)]
+    if holds == "a mapping":
+        items = b"}q\x00(" + b"".join(key + b"N" for key in keys) + b"u0"
+    else:
+        items = b"(" + b"".join(key + b"N\x86" for key in keys) + b"lq\x000"
+    function = name("collections", "OrderedDict") + b"q\x010"
+    if of_the_result:
+        made = b"h\x01" * count + b"h\x00" + b"\x85R" * count
+    else:
+        made = b"(" + b"h\x01h\x00\x85R" * count + b"l"
+    got = read_state_dict(archive_of(tmp_path / "x", items + function + made, NUMBERS.tobytes()))
+    np.testing.assert_array_equal(got["weight"], NUMBERS)
+
+
+def test_mappings_of_python_2_are_read(tmp_path):
+    pairs = b"]" + b"(" + value("weight") + tensor((4,), (1,)) + b"\x86" + b"e"
+    made = call(name("collections", "OrderedDict"), pairs)
+    path = archive(tmp_path / "x", made, {"0": NUMBERS.tobytes()})
+    np.testing.assert_array_equal(read_state_dict(path, "weight")["weight"], NUMBERS)
 
 
 def foreign_objects():
