@@ -52,7 +52,7 @@ from ovis_jax.data.videos.sources import stacked_masks
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.program.host_memory import keep_freed_memory
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
 WIDTH, HEIGHT = 1920, 1080
 NUM_VIDEOS, NUM_FRAMES, NUM_OBJECTS = 6, 12, 4
@@ -181,21 +181,20 @@ def drawn_pairs(data: TrainingData, folder: pathlib.Path) -> list[Pair]:
     for position, sample in enumerate(samples.tolist()):
         draw = data.draw(SEED, position, sample)
         video = annotations.videos[data.index.video_index[sample]]
-        frame = data.index.frame[sample]
-        files = [folder / "download/train" / video.file_names[t] for t in (frame, draw.reference)]
+        files = [folder / "download/train" / video.file_names[t] for t in draw.frames]
         instances = annotations.instances_of(video.id)
-        masks = [[i.rle(t) for i in instances] for t in (frame, draw.reference)]
+        masks = [[i.rle(t) for i in instances] for t in draw.frames]
         pairs.append(Pair(str(files[0]), str(files[1]), *masks, draw.flip))
     return pairs
 
 
-def check_equal(found: tuple, want: FramePairs) -> None:
+def check_equal(found: tuple, want: Clips) -> None:
     """Raises AssertionError unless another loader's batch is ours, up to rounding."""
     query, reference, masks = found
-    for theirs, frames in ((query, want.query), (reference, want.reference)):
-        ours = normalise_frames(frames, want.image_size, DATA.mean, DATA.std)
+    for t, theirs in enumerate((query, reference)):
+        ours = normalise_frames(want.frames[:, t], want.image_size, DATA.mean, DATA.std)
         np.testing.assert_allclose(theirs, ours, atol=1e-5)
-    ours = np.unpackbits(want.instances.masks[:, :NUM_OBJECTS], axis=-1)
+    ours = np.unpackbits(want.instances.masks[:, 0, :NUM_OBJECTS], axis=-1)
     np.testing.assert_array_equal(masks, ours)
 
 
@@ -256,7 +255,7 @@ def prepared_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]
 
 def pair_time(data: TrainingData) -> float:
     """Milliseconds of a whole pair."""
-    return mean_time(lambda i: data.pair(data.draw(SEED, i, i)))
+    return mean_time(lambda i: data.clip(data.draw(SEED, i, i)))
 
 
 def normalising_time() -> float:

@@ -6,13 +6,13 @@ import dataclasses
 import importlib.util
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from ovis_jax.data.clips import ClipShape, empty_clip
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.structures import Clips
 from ovis_jax.training.optimizer import make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh, replicate
 from ovis_jax.training.state import TrainState, initial_state
@@ -103,29 +103,14 @@ class TrainProgram:
         key = jax.eval_shape(lambda: jax.random.key(0))
         return self.step.lower(self.state_shapes(), self.batch_shapes(num_pairs), key).compile()
 
-    def batch_shapes(self, num_pairs: int) -> FramePairs:
+    def batch_shapes(self, num_pairs: int) -> Clips:
         """Shapes of a batch of landscape frames."""
         data, slots = self._config.data, self._config.capacity.instances
         width, height = (-(-n // data.pad_multiple) * data.pad_multiple for n in data.image_scale)
 
-        def shape(*sides, dtype=jnp.float32):
-            return jax.ShapeDtypeStruct((num_pairs, *sides), dtype)
-
-        return FramePairs(
-            query=shape(height, width, 3, dtype=jnp.uint8),
-            reference=shape(height, width, 3, dtype=jnp.uint8),
-            image_size=shape(2, dtype=jnp.int32),
-            instances=Instances(
-                boxes=shape(slots, 4),
-                labels=shape(slots, dtype=jnp.int32),
-                masks=shape(slots, height, width // 8, dtype=jnp.uint8),
-                valid=shape(slots, dtype=jnp.bool_),
-            ),
-            reference_boxes=shape(slots, 4),
-            reference_valid=shape(slots, dtype=jnp.bool_),
-            reference_match=shape(slots, dtype=jnp.int32),
-            sample=shape(dtype=jnp.int32),
-        )
+        clip = ClipShape(data.clip.num_frames, data.clip.mask_frames, slots)
+        empty = empty_clip(height, width, clip)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct((num_pairs, *x.shape), x.dtype), empty)
 
     def memory(self, num_pairs: int, together: int | None = None) -> StepMemory:
         """What a step with so many pairs on a device needs, of which `together` at a time."""

@@ -32,7 +32,7 @@ from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 from ovis_jax.training.progress import Stopwatch
 from ovis_jax.training.sharding import split_batch
 
@@ -73,8 +73,8 @@ def main() -> None:
         use_shapes(config, pathlib.Path(folder))
         time_ours(config, options)
     if not options.skip_torch and not (options.microbatches > 1 or options.rematerialise):
-        shapes = TrainProgram(config).batch_shapes(options.pairs)
-        times = in_own_process(time_torch, config, options, shapes.query.shape)
+        rows, _, *frame = TrainProgram(config).batch_shapes(options.pairs).frames.shape
+        times = in_own_process(time_torch, config, options, (rows, *frame))
         if times:
             place, seconds = times
             row("PyTorch " + place, 2 * options.pairs / seconds, options)
@@ -107,7 +107,7 @@ def time_ours(config: ConfigDict, options: argparse.Namespace) -> None:
         report("ours, from 1080p JPEG files", step, state, batches, options, untimed=LOADED_AHEAD)
 
 
-def forever(batch: FramePairs) -> Iterator[FramePairs]:
+def forever(batch: Clips) -> Iterator[Clips]:
     """The same batch again and again."""
     while True:
         yield batch
@@ -117,7 +117,7 @@ def report(
     name: str,
     step: Callable,
     state,
-    batches: Iterator[FramePairs],
+    batches: Iterator[Clips],
     options: argparse.Namespace,
     untimed: int = 1,
 ):

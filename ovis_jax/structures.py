@@ -4,7 +4,8 @@ Every per-item field has a fixed capacity and comes with `valid`. What stands in
 unspecified (it may be NaN) and reaches no result and no gradient.
 
 Boxes are `(x1, y1, x2, y2)`. Leading batch axes are allowed everywhere and written `...`.
-Axis letters: B batch, N instances, P proposals, D detections, K classes, E embedding.
+Axis letters: B batch, T frames, Q frames with masks, N instances, P proposals, D detections,
+K classes, E embedding.
 """
 
 from __future__ import annotations
@@ -24,41 +25,47 @@ class Instances:
     Attributes:
       boxes: [..., N, 4] float32.
       labels: [..., N] int32 in [0, K), without background.
+      identities: [..., N] int32, the same for an object in all frames of a clip; unique among the
+        valid slots of a frame.
       masks: [..., N, H, W // 8] uint8: visible masks on the padded canvas, eight columns a byte,
-        the leftmost column in the highest bit (`np.packbits` along the width).
+        the leftmost column in the highest bit (`np.packbits` along the width). None where they are
+        not known.
       valid: [..., N] bool.
     """
 
     boxes: jax.Array
     labels: jax.Array
-    masks: jax.Array
+    identities: jax.Array
+    masks: jax.Array | None
     valid: jax.Array
 
 
 @flax.struct.dataclass
-class FramePairs:
-    """A training batch: query frames, each with one reference frame of the same video.
+class Clips:
+    """A training batch: clips of T frames of one video each, of which the first is the query frame.
+
+    Every frame has its own slots: an object stands in any slot of a frame, or in none where it is
+    not visible or the capacity was too small. Whether two are the same tell the identities.
 
     Attributes:
-      query: [B, H, W, 3] uint8 RGB; zero right of and below the resized frame.
-      reference: [B, H, W, 3] uint8, as `query`.
-      image_size: [B, 2] int32, (height, width) of both resized frames without padding.
-      instances: Instances of the query frame, [B, N, ...].
-      reference_boxes: [B, N, 4] float32, boxes of the reference frame.
-      reference_valid: [B, N] bool, for `reference_boxes`.
-      reference_match: [B, N] int32: for each query instance 1 + the slot of the same identity in
-        `reference_boxes`, or 0 where the identity is not in the reference frame.
+      frames: [B, T, H, W, 3] uint8 RGB; zero right of and below the resized frame.
+      image_size: [B, 2] int32, (height, width) of all resized frames of a clip without padding.
+      instances: Instances of the frames, [B, T, N, ...]; masks those of the first Q frames,
+        [B, Q, N, H, W // 8].
       sample: [B] int32, the query frame's number in the frame index; names it in errors.
     """
 
-    query: jax.Array
-    reference: jax.Array
+    frames: jax.Array
     image_size: jax.Array
     instances: Instances
-    reference_boxes: jax.Array
-    reference_valid: jax.Array
-    reference_match: jax.Array
     sample: jax.Array
+
+    def instances_of(self, frame: int) -> Instances:
+        """Instances [B, N, ...] of one of the T frames, with masks if it is one of the first Q."""
+        has_masks = frame < self.instances.masks.shape[1]
+        masks = self.instances.masks[:, frame] if has_masks else None
+        own = jax.tree.map(lambda x: x[:, frame], self.instances.replace(masks=None))
+        return own.replace(masks=masks)
 
 
 @flax.struct.dataclass

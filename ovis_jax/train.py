@@ -1,4 +1,4 @@
-"""Training: frame-pair batches → steps → checkpoints, resumed wherever it was interrupted."""
+"""Training: batches of clips → steps → checkpoints, resumed wherever it was interrupted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import cluster
 from ovis_jax.program.workdir import Workdir
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 from ovis_jax.training.interruption import StopSignal
 from ovis_jax.training.metrics import MetricsBuffer
 from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
@@ -37,7 +37,7 @@ from ovis_jax.training.sharding import (
 )
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
-from ovis_jax.visualization.pairs import draw_pair
+from ovis_jax.visualization.clips import draw_clip
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
 
@@ -100,6 +100,16 @@ def check_classes(data: Samples, config: ConfigDict) -> None:
         )
 
 
+def check_clip(clip: ConfigDict, system: nn.Module) -> None:
+    """Raises InputError unless clips hold the frames and the masks that the losses read."""
+    for name, least in (("num_frames", system.CLIP_FRAMES), ("mask_frames", system.MASK_FRAMES)):
+        if clip[name] < least:
+            raise InputError(
+                f"config.data.clip.{name}: expected at least {least} for this system, "
+                f"is {clip[name]}"
+            )
+
+
 def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Run, TrainState]:
     """Builds everything, and the state of the newest checkpoint or of step 0."""
     mesh = data_mesh()
@@ -109,6 +119,7 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     num_steps = run_length(config, data)
     schedule = make_schedule(config, num_steps)
     system, shapes = build_model(config)
+    check_clip(config.data.clip, system)
     trained = trained_parameters(shapes["params"], settings.frozen)
     optimizer = make_optimizer(
         schedule,
@@ -221,7 +232,7 @@ def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:
     return make()
 
 
-def batches_from(step: int, run: Run) -> Iterator[FramePairs]:
+def batches_from(step: int, run: Run) -> Iterator[Clips]:
     """Batches of this process from number `step` on."""
     return training_batches(
         run.data,
@@ -251,7 +262,7 @@ def progress_of(state: TrainState) -> dict:
 def run_steps(
     run: Run,
     state: TrainState,
-    batches: Iterator[FramePairs],
+    batches: Iterator[Clips],
     store: CheckpointStore,
     events: pathlib.Path,
     evaluate: Evaluate | None = None,
@@ -282,7 +293,7 @@ def run_steps(
             if save:
                 save_state(run, state, store)
             if is_due(step, settings.overlay_every):
-                writer.picture(step, "pair", draw_pair(rows))
+                writer.picture(step, "pair", draw_clip(rows))
             if evaluate and is_due(step, settings.evaluate_every) and not last:
                 found = evaluate(run.config, (run.system, on_one_device(state.variables)))
                 writer.scalars(step, {f"evaluation/{name}": value for name, value in found.items()})

@@ -77,3 +77,13 @@ def test_values_that_make_no_sense_are_named(tmp_path, values, words):
     with pytest.raises(InputError, match=words):
         run(tmp_path / "run", **values)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("field", ["num_frames", "mask_frames"])
+def test_clips_that_hold_less_than_the_losses_read_are_bad_input(tmp_path, monkeypatch, field):
+    monkeypatch.setattr(toy.ToyModel, "MASK_FRAMES", 2)
+    config = toy.toy_config().copy_and_resolve_references().unlock()
+    config.data.clip.update(num_frames=2, mask_frames=2)
+    config.data.clip[field] = 1
+    with pytest.raises(InputError, match=f"config.data.clip.{field}: expected at least 2 for this"):
+        train.train(config.lock(), Workdir(tmp_path, json.loads(config.to_json())))

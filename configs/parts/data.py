@@ -19,10 +19,23 @@ def data() -> ConfigDict:
             mean=(123.675, 116.28, 103.53),  # RGB
             std=(58.395, 57.12, 57.375),
             flip_probability=0.5,
+            clip=clip(),
             reference_sampling="window",  # or "video": any other annotated frame
             reference_window=5,  # frames on either side
-            image_share=0.0,  # of pairs made from still images among all pairs; 0: video only
+            image_share=0.0,  # of clips made from still images among all clips; 0: video only
             pseudo_video=pseudo_video(),
+        )
+    )
+
+
+def clip() -> ConfigDict:
+    """The frames of a training clip, of which the first is the query frame."""
+    return ConfigDict(
+        dict(
+            num_frames=2,
+            mask_frames=1,  # frames whose masks are loaded, from the first on
+            others="references",  # or "run", "reference_run"; see `ovis_jax.data.clip_frames`
+            stride=1.0,  # frames from one frame of a run to the next
         )
     )
 
@@ -30,7 +43,7 @@ def data() -> ConfigDict:
 def pseudo_video() -> ConfigDict:
     """Still images that are moved to look like video; used if `config.data.image_share` is not 0.
 
-    Motions are drawn uniformly from both sides of 0, for query and reference on their own.
+    Motions are drawn uniformly from both sides of 0, for the first and the last frame on their own.
     """
     return ConfigDict(
         dict(
@@ -46,10 +59,10 @@ def pseudo_video() -> ConfigDict:
                 perspective=0.08,  # of width and height, each corner
             ),
             pasting=dict(
-                probability=0.0,  # that objects of other images are pasted over those of a pair
+                probability=0.0,  # that objects of other images are pasted over those of a clip
                 max_objects=3,
                 size=(0.7, 1.4),  # relative to the side of the object that is hidden
-                travel=1.0,  # way between the frames, relative to the sides of the hidden object
+                travel=1.0,  # way during the clip, relative to the sides of the hidden object
             ),
         )
     )

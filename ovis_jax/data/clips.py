@@ -1,13 +1,29 @@
-"""Two loaded frames → one FramePairs record, padded to the capacity."""
+"""Loaded frames → one `Clips` record, padded to the capacity."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from ovis_jax.data.transforms import FrameGeometry
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.structures import Clips, Instances
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipShape:
+    """How much a clip holds.
+
+    Attributes:
+      num_frames: T.
+      mask_frames: Q, frames that have masks, from the first on.
+      capacity: N, slots for the objects of a frame.
+    """
+
+    num_frames: int
+    mask_frames: int
+    capacity: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,77 +31,75 @@ class LoadedFrame:
     """A frame as the network sees it, and its objects.
 
     Attributes:
-      image: [H, W, 3] uint8, on the padded canvas.
-      identities: [N] int, numbers that the objects keep in the other frame; no two are equal.
-      boxes: [N, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners.
+      image: [h, w, 3] uint8, resized and flipped, not padded.
+      identities: [n] int, numbers that the objects keep in other frames; no two are equal.
+      labels: [n] int in [0, K).
+      boxes: [n, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners.
+      masks: [n, H, W // 8] uint8, padded, eight columns a byte; of frames with masks.
     """
 
     image: np.ndarray
     identities: np.ndarray
+    labels: np.ndarray
     boxes: np.ndarray
+    masks: np.ndarray | None = None
 
 
-def frame_pair(
-    query: LoadedFrame,
-    reference: LoadedFrame,
-    *,
-    labels: np.ndarray,
-    masks: np.ndarray,
-    geometry: FrameGeometry,
-    capacity: int,
-    sample: int,
-) -> FramePairs:
-    """A pair without batch axis.
+def empty_clip(height: int, width: int, shape: ClipShape, leading: tuple[int, ...] = ()) -> Clips:
+    """A clip without objects: all zero. Here alone stand the shapes and types of a batch.
 
     Args:
-      query: at most `capacity` objects, as in `reference`.
-      reference: see `query`.
-      labels: [N] int32 in [0, K), of the query frame's objects.
-      masks: [N, H, W // 8] uint8, of the query frame's objects, eight columns a byte.
-      geometry: of both frames.
-      capacity: slots of the record.
+      height: of the padded canvas, in pixels; likewise `width`, a multiple of 8.
+      width: see `height`.
+      shape: how much the clip holds.
+      leading: axes before all others, such as the rows of a batch.
+
+    Returns:
+      Numpy arrays, to be written to.
+    """
+    frames, slots = (*leading, shape.num_frames), (*leading, shape.num_frames, shape.capacity)
+    masks = (*leading, shape.mask_frames, shape.capacity, height, width // 8)
+    return Clips(
+        frames=np.zeros((*frames, height, width, 3), np.uint8),
+        image_size=np.zeros((*leading, 2), np.int32),
+        instances=Instances(
+            boxes=np.zeros((*slots, 4), np.float32),
+            labels=np.zeros(slots, np.int32),
+            identities=np.zeros(slots, np.int32),
+            masks=np.zeros(masks, np.uint8),
+            valid=np.zeros(slots, bool),
+        ),
+        sample=np.zeros(leading, np.int32),
+    )
+
+
+def blank_clip(geometry: FrameGeometry, shape: ClipShape, sample: int) -> Clips:
+    """The empty clip of a sample, without batch axis."""
+    clip = empty_clip(geometry.canvas_height, geometry.canvas_width, shape)
+    return clip.replace(sample=np.int32(sample))
+
+
+def make_clip(
+    frames: Sequence[LoadedFrame], geometry: FrameGeometry, shape: ClipShape, sample: int
+) -> Clips:
+    """A clip without batch axis.
+
+    Args:
+      frames: T, each with at most `shape.capacity` objects; the first Q with masks.
+      geometry: of all frames.
+      shape: how much the clip holds.
       sample: number of the query frame.
     """
-    same = query.identities[:, None] == reference.identities
-    match = (same * np.arange(1, same.shape[1] + 1, dtype=np.int32)).sum(axis=1, dtype=np.int32)
-    slots = np.arange(capacity)
-    return FramePairs(
-        query=query.image,
-        reference=reference.image,
-        image_size=np.array([geometry.height, geometry.width], np.int32),
-        instances=Instances(
-            boxes=_padded(query.boxes, capacity),
-            labels=_padded(labels, capacity),
-            masks=_padded(masks, capacity),
-            valid=slots < len(query.identities),
-        ),
-        reference_boxes=_padded(reference.boxes, capacity),
-        reference_valid=slots < len(reference.identities),
-        reference_match=_padded(match, capacity),
-        sample=np.int32(sample),
-    )
-
-
-def blank_pair(geometry: FrameGeometry, capacity: int, sample: int) -> FramePairs:
-    """A pair of the same shapes, all zero and without valid slots."""
-    height, width = geometry.canvas_height, geometry.canvas_width
-    image, boxes = np.zeros((height, width, 3), np.uint8), np.zeros((capacity, 4), np.float32)
-    numbers, valid = np.zeros(capacity, np.int32), np.zeros(capacity, bool)
-    masks = np.zeros((capacity, height, width // 8), np.uint8)
-    return FramePairs(
-        query=image,
-        reference=image,
-        image_size=np.zeros(2, np.int32),
-        instances=Instances(boxes=boxes, labels=numbers, masks=masks, valid=valid),
-        reference_boxes=boxes,
-        reference_valid=valid,
-        reference_match=numbers,
-        sample=np.int32(sample),
-    )
-
-
-def _padded(values: np.ndarray, capacity: int) -> np.ndarray:
-    """Appends zeros up to the capacity."""
-    padded = np.zeros((capacity, *values.shape[1:]), values.dtype)
-    padded[: len(values)] = values
-    return padded
+    clip = blank_clip(geometry, shape, sample)
+    instances = clip.instances
+    clip.image_size[:] = geometry.height, geometry.width
+    for t, frame in enumerate(frames):
+        count = len(frame.identities)
+        clip.frames[t, : geometry.height, : geometry.width] = frame.image
+        instances.boxes[t, :count] = frame.boxes
+        instances.labels[t, :count] = frame.labels
+        instances.identities[t, :count] = frame.identities
+        instances.valid[t, :count] = True
+        if t < shape.mask_frames:
+            instances.masks[t, :count] = frame.masks
+    return clip

@@ -8,7 +8,7 @@ from ovis_jax.data.order import BatchOrder, ImageVisits
 from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
 from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.samples import Draw, TrainingData
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
 
 class MixedData:
@@ -27,7 +27,7 @@ class MixedData:
         Args:
           videos: gives the categories.
           images: whose labels are those of `videos`.
-          image_share: of the images among the pairs of an epoch, in (0, 1].
+          image_share: of the images among the clips of an epoch, in (0, 1].
         """
         self._videos, self._images, self._share = videos, images, image_share
         self.num_samples = videos.num_samples + images.num_samples
@@ -71,21 +71,21 @@ class MixedData:
         data, number = self._part(sample)
         return data.draw(seed, position, number)
 
-    def pair(self, draw: Draw | ImageDraw) -> FramePairs:
-        """Loads or makes one frame pair; numpy arrays without batch axis.
+    def clip(self, draw: Draw | ImageDraw) -> Clips:
+        """Loads or makes one clip; numpy arrays without batch axis.
 
         Raises:
           InputError: a frame, an image or a mask cannot be used.
         """
         if isinstance(draw, Draw):
-            return self._videos.pair(draw)
-        pair = self._images.pair(draw)
-        return dataclasses.replace(pair, sample=pair.sample + self._videos.num_samples)
+            return self._videos.clip(draw)
+        clip = self._images.clip(draw)
+        return dataclasses.replace(clip, sample=clip.sample + self._videos.num_samples)
 
-    def blank_pair(self, sample: int) -> FramePairs:
-        """A pair of this sample's shapes, all zero and without valid slots."""
+    def blank_clip(self, sample: int) -> Clips:
+        """A clip of this sample's shapes, all zero and without valid slots."""
         data, number = self._part(sample)
-        return data.blank_pair(number)
+        return data.blank_clip(number)
 
     def _part(self, sample: int) -> tuple[TrainingData | ImageData, int]:
         """Whose sample it is, and its number there."""

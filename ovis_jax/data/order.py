@@ -111,31 +111,3 @@ class ImageVisits:
 def draws(seed: int, position: int) -> np.random.Generator:
     """Random numbers for the row at `position = batch * batch_size + row`, and for no other."""
     return np.random.default_rng((seed, _DRAWS, position))
-
-
-def reference_candidates(frames: np.ndarray, query: int, window: int | None) -> np.ndarray:
-    """Frames that may be the reference of a query frame.
-
-    Args:
-      frames: [F] int, annotated frames of the video.
-      query: the query frame, one of them.
-      window: greatest distance in frames; None: any.
-
-    Returns:
-      Other annotated frames within the window; without any, all other annotated frames; without
-      any, the query frame itself (the published code stops with an assertion there).
-    """
-    others = frames[frames != query]
-    near = others if window is None else others[np.abs(others - query) <= window]
-    for candidates in (near, others):
-        if len(candidates):
-            return candidates
-    return np.array([query])
-
-
-def draw_reference(
-    rng: np.random.Generator, frames: np.ndarray, query: int, window: int | None
-) -> int:
-    """Draws one of the `reference_candidates` uniformly."""
-    candidates = reference_candidates(frames, query, window)
-    return int(candidates[rng.integers(len(candidates))])

@@ -12,7 +12,7 @@ from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
 
 class Samples(Protocol):
@@ -49,14 +49,14 @@ class Samples(Protocol):
     def draw(self, seed: int, position: int, sample: int) -> Any:
         """What is random about the row at `position = batch * batch_size + row` of the run."""
 
-    def pair(self, draw: Any) -> FramePairs:
+    def clip(self, draw: Any) -> Clips:
         """Loads or makes what was drawn; numpy arrays without batch axis.
 
         Raises:
           InputError: a frame, an image or a mask cannot be used.
         """
 
-    def blank_pair(self, sample: int) -> FramePairs:
+    def blank_clip(self, sample: int) -> Clips:
         """A record of this sample's shapes, all zero and without valid slots."""
 
 

@@ -85,6 +85,12 @@ def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
     return cv2.resize(image, (geometry.width, geometry.height))
 
 
+def resize_and_flip(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
+    """As `transform_image`, without padding."""
+    image = resize_image(image, geometry)
+    return cv2.flip(image, 1) if flip else image
+
+
 def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
     """Resizes (bilinear), flips and pads a frame.
 
@@ -96,11 +102,8 @@ def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     Returns:
       [H, W, 3] uint8 RGB on the canvas; zero right of and below the resized frame.
     """
-    image = resize_image(image, geometry)
-    if flip:
-        image = cv2.flip(image, 1)
     canvas = np.zeros((geometry.canvas_height, geometry.canvas_width, 3), np.uint8)
-    canvas[: geometry.height, : geometry.width] = image
+    canvas[: geometry.height, : geometry.width] = resize_and_flip(image, geometry, flip=flip)
     return canvas
 
 

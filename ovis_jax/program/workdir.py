@@ -16,8 +16,11 @@ import jax
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 
-# What fields stood for before they were fields: a folder of that time holds the same run.
-_BEFORE_THEY_WERE_FIELDS = {
+_ADDED_FIELDS = {  # what runs did whose configuration has no such field yet
+    "config.data.clip.num_frames": 2,
+    "config.data.clip.mask_frames": 1,
+    "config.data.clip.others": "references",
+    "config.data.clip.stride": 1.0,
     "config.model.linker": "cues",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
@@ -130,8 +133,9 @@ def _read_json(path: pathlib.Path) -> Any:
 
 def _check_equal(path: pathlib.Path, saved: dict, config: dict) -> None:
     """Raises InputError naming the fields in which two configurations differ."""
-    old, new = dict(_fields(saved)), dict(_fields(config))
-    old = {name: value for name, value in _BEFORE_THEY_WERE_FIELDS.items() if name in new} | old
+    new = dict(_fields(config))
+    added = {name: value for name, value in _ADDED_FIELDS.items() if name in new}
+    old = added | dict(_fields(saved))
     absent = "absent"
     differences = [
         f"{name} is {old.get(name, absent)!r} there and {new.get(name, absent)!r} here"

@@ -11,9 +11,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
-BatchGradients = Callable[[dict, dict, FramePairs, jax.Array], tuple]
+BatchGradients = Callable[[dict, dict, Clips, jax.Array], tuple]
 """(params, constants, batch, key) → gradients, loss, losses by name, metrics by name."""
 
 

@@ -39,7 +39,7 @@ class Stopwatch:
         start = time.perf_counter()
         batch = next(batches)
         self.waited += time.perf_counter() - start
-        self.frames += 2 * len(batch.query) * jax.process_count()
+        self.frames += batch.frames.shape[0] * batch.frames.shape[1] * jax.process_count()
         return batch
 
     def lap(self) -> dict[str, float]:

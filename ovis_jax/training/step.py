@@ -10,13 +10,13 @@ import optax
 from flax import linen as nn
 from jax.sharding import Mesh
 
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 from ovis_jax.training.gradients import batch_gradients
 from ovis_jax.training.optimizer import trained_norm
 from ovis_jax.training.sharding import by_batch, replicated
 from ovis_jax.training.state import StepMetrics, TrainState
 
-TrainStep = Callable[[TrainState, FramePairs, jax.Array], tuple[TrainState, StepMetrics]]
+TrainStep = Callable[[TrainState, Clips, jax.Array], tuple[TrainState, StepMetrics]]
 
 
 def make_train_step(
@@ -49,7 +49,7 @@ def make_train_step(
     """
     gradients_of = batch_gradients(system, mesh, microbatches)
 
-    def train_step(state: TrainState, batch: FramePairs, key: jax.Array):
+    def train_step(state: TrainState, batch: Clips, key: jax.Array):
         key = jax.random.fold_in(key, state.step)
         gradients, loss, losses, values = gradients_of(state.params, state.constants, batch, key)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

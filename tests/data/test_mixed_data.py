@@ -31,12 +31,25 @@ def _take(config, count, **options):
 
 
 def _image_pairs(config, count=40):
-    """Pairs made of images, each with its query and reference pixels of 0 … 255."""
+    """Clips of two frames made of images: instances and pixels of 0 … 255 of each frame."""
     config.image_share = 1.0
     data = open_training_data(config, CAPACITY)
     for position in range(count):
-        pair = data.pair(data.draw(3, position, VIDEO_FRAMES + position % IMAGES))
-        yield pair, pair.query.astype(float), pair.reference.astype(float)
+        clip = data.clip(data.draw(3, position, VIDEO_FRAMES + position % IMAGES))
+        query, reference = (_frame(clip, t) for t in (0, 1))
+        yield clip, query, reference, *clip.frames.astype(float)
+
+
+def _frame(clip, t):
+    """The instances of a frame of a clip without batch axis."""
+    return jax.tree.map(lambda x: x[0], jax.tree.map(lambda x: x[None], clip).instances_of(t))
+
+
+def _matches(query, reference):
+    """For each query slot 1 + the slot of the same identity in the reference frame, or 0."""
+    same = query.identities[:, None] == reference.identities
+    same &= query.valid[:, None] & reference.valid
+    return same.argmax(axis=1) + same.any(axis=1)
 
 
 def _assert_equal(got, want):
@@ -94,78 +107,77 @@ def test_a_restart_continues_with_the_same_batches_and_hosts_share_them(config, 
     halves = [_take(config, 8, host_index=i, host_count=2) for i in range(2)]
     for want, *parts in zip(whole, *halves, strict=True):
         _assert_equal(jax.tree.map(lambda *rows: np.concatenate(rows), *parts), want)
-    assert any((a.query != b.query).any() for a, b in zip(_take(config, 8, seed=6), whole, strict=1)
-               if a.query.shape == b.query.shape)  # fmt: skip
+    others = zip(_take(config, 8, seed=6), whole, strict=True)
+    alike = [(a.frames, b.frames) for a, b in others if a.frames.shape == b.frames.shape]
+    assert any((a != b).any() for a, b in alike)
 
 
 @pytest.mark.parametrize("paste", [0.0, 1.0])
 def test_objects_lie_where_their_boxes_masks_and_labels_say(config, paste):
     config.pseudo_video.pasting.probability = paste
-    for pair, query, reference in _image_pairs(config):
-        masks = np.unpackbits(pair.instances.masks, axis=-1).astype(bool)
-        assert pair.instances.valid.any() and not masks[~pair.instances.valid].any()
-        height, width = pair.image_size
+    for clip, query, reference, pixels, reference_pixels in _image_pairs(config):
+        masks = np.unpackbits(query.masks, axis=-1).astype(bool)
+        assert query.valid.any() and not masks[~query.valid].any()
+        height, width = clip.image_size
         assert not masks[:, height:].any() and not masks[:, :, width:].any()
-        for slot in np.flatnonzero(pair.instances.valid):
+        for slot in np.flatnonzero(query.valid):
             rows, columns = np.nonzero(masks[slot])
             edges = [columns.min(), rows.min(), columns.max(), rows.max()]
-            np.testing.assert_array_equal(pair.instances.boxes[slot], edges)
-            category = _colour(query[masks[slot]])
-            assert LABELS[category] == pair.instances.labels[slot]
-        for slot in np.flatnonzero(pair.reference_valid):
-            x1, y1, x2, y2 = pair.reference_boxes[slot].astype(int)
+            np.testing.assert_array_equal(query.boxes[slot], edges)
+            category = _colour(pixels[masks[slot]])
+            assert LABELS[category] == query.labels[slot]
+        for slot in np.flatnonzero(reference.valid):
+            x1, y1, x2, y2 = reference.boxes[slot].astype(int)
             assert 0 <= x1 <= x2 < width and 0 <= y1 <= y2 < height
         if not paste:
-            _check_matches(pair, reference)
+            _check_matches(query, reference, reference_pixels)
 
 
-def _check_matches(pair, reference):
+def _check_matches(query, reference, reference_pixels):
     """The matched reference box holds the colour of the query object, and no other box does."""
-    for slot in np.flatnonzero(pair.instances.valid):
-        match = pair.reference_match[slot]
+    for slot, match in enumerate(_matches(query, reference)):
         if match:
-            assert pair.reference_valid[match - 1]
-            x1, y1, x2, y2 = pair.reference_boxes[match - 1].astype(int)
-            middle = reference[(y1 + y2) // 2, (x1 + x2) // 2]
-            assert LABELS[_colour(middle)] == pair.instances.labels[slot]
+            x1, y1, x2, y2 = reference.boxes[match - 1].astype(int)
+            middle = reference_pixels[(y1 + y2) // 2, (x1 + x2) // 2]
+            assert LABELS[_colour(middle)] == query.labels[slot] == reference.labels[match - 1]
 
 
 def test_pasted_objects_add_instances_and_hide_others(config):
     plain = list(_image_pairs(config))
     config.pseudo_video.pasting.probability = 1.0
     pasted = list(_image_pairs(config))
-    counts = [[p.instances.valid.sum() for p, *_ in pairs] for pairs in (plain, pasted)]
+    counts = [[query.valid.sum() for _, query, *_ in pairs] for pairs in (plain, pasted)]
     assert max(counts[0]) == 2 < max(counts[1])
-    for pair, *_ in pasted:
-        masks = np.unpackbits(pair.instances.masks, axis=-1)
+    for _, query, *_ in pasted:
+        masks = np.unpackbits(query.masks, axis=-1)
         assert masks.sum(axis=0).max() <= 1
 
 
 def test_objects_that_leave_the_frame_are_not_there(config):
     config.pseudo_video.motion.translation = 0.9
     missing = unmatched = 0
-    for pair, *_ in _image_pairs(config):
-        assert pair.instances.valid.any()  # or else the image stays at rest
-        missing += 2 - pair.reference_valid.sum()
-        unmatched += (pair.reference_match[pair.instances.valid] == 0).sum()
+    for _, query, reference, *_ in _image_pairs(config):
+        assert query.valid.any()  # or else the image stays at rest
+        missing += 2 - reference.valid.sum()
+        unmatched += (_matches(query, reference)[query.valid] == 0).sum()
     assert missing > 5 and unmatched > 5
 
 
 def test_fewer_visible_pixels_than_wanted_do_not_count(config):
     config.pseudo_video.min_pixels = 150
-    for pair, *_ in _image_pairs(config, count=8):
-        areas = np.unpackbits(pair.instances.masks, axis=-1).sum(axis=(1, 2), dtype=int)
-        assert (areas[pair.instances.valid] >= 150).all()
+    for _, query, *_ in _image_pairs(config, count=8):
+        areas = np.unpackbits(query.masks, axis=-1).sum(axis=(1, 2), dtype=int)
+        assert (areas[query.valid] >= 150).all()
 
 
 def test_images_are_flipped_as_often_as_frames(config):
     config.pseudo_video.motion.update(rotation=0, shear=0, translation=0, scale=0, perspective=0)
     mirrored = []
-    for pair, query, reference in _image_pairs(config):
-        np.testing.assert_array_equal(query, reference)
-        red = pair.instances.boxes[pair.instances.labels.tolist().index(0)]
-        mirrored.append(red[0] > 8 * pair.image_size[1] / 16)
-        assert np.abs(query[pair.image_size[0] - 1, 2] - GREY).max() < 1
+    for clip, query, _, pixels, reference_pixels in _image_pairs(config):
+        np.testing.assert_array_equal(pixels, reference_pixels)
+        red = query.boxes[query.labels.tolist().index(0)]
+        mirrored.append(red[0] > 8 * clip.image_size[1] / 16)
+        assert np.abs(pixels[clip.image_size[0] - 1, 2] - GREY).max() < 1
     assert 8 < sum(mirrored) < 32
 
 
@@ -175,13 +187,14 @@ def test_the_capacity_keeps_the_largest_objects(config):
     # One of two objects in each image, beside those of the videos.
     assert data.num_dropped == TrainingData(config, 1).num_dropped + IMAGES
     for position in range(8):
-        pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
-        assert pair.instances.valid.tolist() == [True] and pair.instances.labels.tolist() == [1]
+        clip = data.clip(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
+        assert clip.instances.valid.tolist() == [[True]] * 2
+        assert clip.instances.labels.tolist() == [[1]] * 2
     config.pseudo_video.pasting.probability = 1.0
     data = open_training_data(config, 2)
     for position in range(20):
-        pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
-        assert pair.instances.valid.shape == pair.reference_valid.shape == (2,)
+        clip = data.clip(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
+        assert clip.instances.valid.shape == (2, 2)
 
 
 def test_samples_are_named_for_messages_and_errors_name_the_file(config):
@@ -198,8 +211,8 @@ def test_categories_belong_together_by_their_meaning_unless_pairs_are_given(conf
     data = open_training_data(config, CAPACITY)
     labels = set()
     for position in range(8):
-        pair = data.pair(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
-        labels |= set(pair.instances.labels[pair.instances.valid].tolist())
+        clip = data.clip(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
+        labels |= set(clip.instances.labels[clip.instances.valid].tolist())
     assert labels == {1}  # green; nothing is crimson among the videos
 
 

@@ -1,15 +1,11 @@
 import collections
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.data.order import (
     BatchOrder,
-    draw_reference,
-    draws,
-    reference_candidates,
 )
 
 LANDSCAPE = np.arange(23) % 3 > 0  # 15 and 8 samples
@@ -49,30 +45,3 @@ def test_orientations_are_mixed_within_an_epoch():
     order = BatchOrder(np.arange(200) % 2 > 0, batch_size=4, seed=0)
     kinds = [int(order.samples(i)[0] % 2) for i in range(order.batches_per_epoch)]
     assert 5 < np.abs(np.diff(kinds)).sum()
-
-
-@pytest.mark.parametrize(
-    "query, window, want",
-    [
-        (10, 5, [6, 12, 15]),
-        (10, None, [0, 6, 12, 15, 30]),
-        (30, 5, [0, 6, 10, 12, 15]),  # none is near: any other
-        (0, 6, [6]),
-    ],
-)
-def test_references_are_near_or_else_anywhere(query, window, want):
-    frames = np.array([0, 6, 10, 12, 15, 30])
-    np.testing.assert_array_equal(reference_candidates(frames, query, window), want)
-
-
-def test_a_lonely_frame_is_its_own_reference():
-    assert draw_reference(draws(0, 0), np.array([4]), 4, 5) == 4
-
-
-def test_references_are_drawn_uniformly():
-    frames = np.arange(40)
-    drawn = [draw_reference(draws(1, i), frames, 20, 5) for i in range(5000)]
-    counts = np.bincount(drawn, minlength=40)
-    assert not counts[:15].any() and not counts[26:].any() and counts[20] == 0
-    near = np.r_[counts[15:20], counts[21:26]]
-    assert ((near - 500) ** 2 / 500).sum() < 30  # chi-square, 9 degrees: p < 0.001

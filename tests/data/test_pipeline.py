@@ -7,7 +7,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from tiny_ovis import COLOURS, write_tiny_ovis
+from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.videos.samples import TrainingData
@@ -37,18 +37,17 @@ def _assert_equal(got, want):
 
 def test_shapes_and_types_are_those_of_the_records(data):
     for batch in _take(data, 5):
-        height, width = batch.query.shape[1:3]
+        height, width = batch.frames.shape[2:4]
         assert (height, width) in ((32, 48), (48, 32))
-        assert batch.query.shape == batch.reference.shape == (4, height, width, 3)
-        assert batch.instances.boxes.shape == batch.reference_boxes.shape == (4, CAPACITY, 4)
-        assert batch.instances.masks.shape == (4, CAPACITY, height, width // 8)
+        assert batch.frames.shape == (4, 2, height, width, 3)
+        assert batch.instances.boxes.shape == (4, 2, CAPACITY, 4)
+        assert batch.instances.masks.shape == (4, 1, CAPACITY, height, width // 8)
         assert batch.image_size.shape == (4, 2) and batch.sample.shape == (4,)
-        slots = (batch.instances.labels, batch.instances.valid)
-        slots += (batch.reference_valid, batch.reference_match)
-        assert all(leaf.shape == (4, CAPACITY) for leaf in slots)
+        slots = (batch.instances.labels, batch.instances.identities, batch.instances.valid)
+        assert all(leaf.shape == (4, 2, CAPACITY) for leaf in slots)
         types = [leaf.dtype.name for leaf in jax.tree.leaves(batch)]
-        floats, bits = "float32", ("int32", "uint8", "bool")
-        assert types == ["uint8", "uint8", "int32", floats, *bits, floats, "bool", "int32", "int32"]
+        of_objects = ["float32", "int32", "int32", "uint8", "bool"]
+        assert types == ["uint8", "int32", *of_objects, "int32"]
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others(data):
@@ -78,75 +77,34 @@ def test_an_epoch_visits_every_sample(data):
         assert set(np.concatenate([b.sample for b in batches])) == set(range(15))
 
 
-def _pairs(config, **changes):
-    """A pair of every sample."""
+def _clips(config, **changes):
+    """A clip of every sample."""
     config = config.copy_and_resolve_references()
     config.update(changes)
     data = TrainingData(config, CAPACITY)
-    return [data.pair(data.draw(0, sample, sample)) for sample in range(data.num_samples)]
+    return [data.clip(data.draw(0, sample, sample)) for sample in range(data.num_samples)]
 
 
 def test_large_frames_can_be_decoded_at_half_their_size(config):
     small = (32, 16)  # at most half of every frame
-    whole = _pairs(config, image_scale=small)
-    halved = _pairs(config, image_scale=small, halved_decoding=True)
+    whole = _clips(config, image_scale=small)
+    halved = _clips(config, image_scale=small, halved_decoding=True)
     for got, want in zip(halved, whole, strict=True):
-        assert 0 < np.abs(want.query.astype(int) - got.query).mean() < 8
-        _assert_equal(got.replace(query=0, reference=0), want.replace(query=0, reference=0))
+        assert 0 < np.abs(want.frames[0].astype(int) - got.frames[0]).mean() < 8
+        _assert_equal(got.replace(frames=0), want.replace(frames=0))
 
 
 def test_frames_that_are_hardly_shrunk_are_decoded_as_a_whole(config):
-    _assert_equal(_pairs(config, halved_decoding=True), _pairs(config))
+    _assert_equal(_clips(config, halved_decoding=True), _clips(config))
 
 
-def test_objects_lie_where_their_boxes_masks_and_labels_say(data):
-    flipped = 0
-    for batch in _take(data, 10):
-        pixels = batch.query.astype(int)
-        masks = np.unpackbits(batch.instances.masks, axis=-1).astype(bool)
-        for row, slot in np.argwhere(batch.instances.valid):
-            mask, box = masks[row, slot], batch.instances.boxes[row, slot]
-            rows, columns = np.nonzero(mask)
-            edges = [columns.min(), rows.min(), columns.max(), rows.max()]
-            np.testing.assert_allclose(box, edges, atol=1)
-            want = COLOURS[(3, 7)[batch.instances.labels[row, slot]]]
-            assert np.abs(np.median(pixels[row][mask], axis=0) - want).max() < 25
-        for row, slot in np.argwhere(batch.reference_valid):
-            x1, y1, x2, y2 = np.round(batch.reference_boxes[row, slot]).astype(int)
-            inside = batch.reference[row, y1 : y2 + 1, x1 : x2 + 1].astype(int)
-            colour = np.median(inside, axis=(0, 1))
-            assert min(np.abs(colour - c).max() for c in COLOURS.values()) < 25
-            slots = np.flatnonzero(batch.reference_match[row] == slot + 1)
-            for query_slot in slots[batch.instances.valid[row, slots]]:
-                want = COLOURS[(3, 7)[batch.instances.labels[row, query_slot]]]
-                assert np.abs(colour - want).max() < 25
-        height, width = batch.image_size[0]
-        left = pixels[0, height - 1, 0].mean() > pixels[0, height - 1, width - 1].mean()
-        flipped += left  # the background is darker on the left of an unflipped frame
-    assert 0 < flipped < 10
-
-
-def test_matches_name_the_reference_slot_of_the_same_identity(data):
-    lost = 0
-    for batch in _take(data, 12):
-        for row in range(4):
-            valid, match = batch.instances.valid[row], batch.reference_match[row]
-            assert not match[~valid].any()
-            assert set(match[valid]) - {0} == set(
-                1 + np.flatnonzero(batch.reference_valid[row])
-            ) & set(match[valid])
-            lost += (match[valid] == 0).sum()
-    assert lost  # the green object is hidden in frame 1
-
-
-def test_flip_probability_decides_about_both_frames(config):
+def test_flip_probability_decides_about_all_frames(config):
     batches = []
     for config.flip_probability in (0.0, 1.0):
         batches.append(_take(TrainingData(config, CAPACITY), 4))
     for plain, flipped in zip(*batches, strict=True):
         for row, (_, width) in enumerate(plain.image_size):
-            for name in ("query", "reference"):
-                image, mirrored = getattr(plain, name)[row], getattr(flipped, name)[row]
+            for image, mirrored in zip(plain.frames[row], flipped.frames[row], strict=True):
                 np.testing.assert_array_equal(mirrored[:, :width], image[:, :width][:, ::-1])
 
 
@@ -154,7 +112,7 @@ def test_objects_beyond_the_capacity_are_the_smallest_and_are_counted(config):
     data = TrainingData(config, 1)
     assert data.num_dropped == 12  # two objects in four frames of three videos
     for batch in _take(data, 6):
-        assert batch.instances.valid.all() and batch.instances.boxes.shape == (4, 1, 4)
+        assert batch.instances.valid.all() and batch.instances.boxes.shape == (4, 2, 1, 4)
 
 
 def test_crowds_are_left_out_with_their_masks(config):
@@ -164,10 +122,10 @@ def test_crowds_are_left_out_with_their_masks(config):
         annotation["iscrowd"] = int(annotation["category_id"] == 3)
     path.write_text(json.dumps(content))
     for batch in _take(TrainingData(config, CAPACITY), 6):
-        assert (batch.instances.valid.sum(axis=1) == 1).all()
+        assert (batch.instances.valid[:, 0].sum(axis=1) == 1).all()
         assert (batch.instances.labels[batch.instances.valid] == 1).all()
-        masks = np.unpackbits(batch.instances.masks, axis=-1).any(axis=(2, 3))
-        np.testing.assert_array_equal(masks, batch.instances.valid)
+        masks = np.unpackbits(batch.instances.masks, axis=-1).any(axis=(3, 4))
+        np.testing.assert_array_equal(masks, batch.instances.valid[:, :1])
 
 
 def test_samples_are_named_for_messages(data):
@@ -223,7 +181,7 @@ raise SystemExit(7)
 
 
 def test_only_the_pipeline_imports_tensorflow():
-    modules = "frame_index sampling transforms training_data video_frames".split()
+    modules = "clip_frames clips order transforms video_frames videos.index".split()
     code = "import sys; " + "; ".join(f"import ovis_jax.data.{name}" for name in modules)
     code += "; sys.exit('tensorflow' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

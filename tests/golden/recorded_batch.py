@@ -1,4 +1,4 @@
-"""Recorded arrays of each image of a training batch → one FramePairs record."""
+"""Recorded arrays of each image of a training batch → one Clips record."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.structures import FramePairs, Instances
+from ovis_jax.data.clips import ClipShape, empty_clip
+from ovis_jax.structures import Clips
 
 INSTANCES = 8
 
@@ -29,23 +30,24 @@ def frame_pairs(
     masks: Sequence[np.ndarray],
     match: Sequence[np.ndarray],
     reference_boxes: Sequence[np.ndarray],
-) -> FramePairs:
-    """Frames [B, ...], and what is annotated in each; labels from 1 on, masks packed."""
-    boxes, valid = padded(boxes)
-    reference_boxes, reference_valid = padded(reference_boxes)
-    pairs = FramePairs(
-        query=query,
-        reference=reference,
-        image_size=np.asarray(image_size, np.int32),
-        instances=Instances(
-            boxes=boxes,
-            labels=np.where(valid, padded(labels)[0] - 1, 0).astype(np.int32),
-            masks=padded(masks)[0],
-            valid=valid,
-        ),
-        reference_boxes=reference_boxes,
-        reference_valid=reference_valid,
-        reference_match=padded(match)[0].astype(np.int32),
-        sample=np.arange(len(query), dtype=np.int32),
-    )
-    return jax.tree.map(jnp.asarray, pairs)
+) -> Clips:
+    """Frames [B, ...], and what is annotated in each; labels from 1 on, masks packed.
+
+    `match` holds for each query object 1 + its number among the reference boxes, or 0.
+    """
+    query, reference = np.asarray(query), np.asarray(reference)
+    batch = empty_clip(*query.shape[1:3], ClipShape(2, 1, INSTANCES), leading=(len(query),))
+    instances = batch.instances
+    batch.frames[:, 0], batch.frames[:, 1] = query, reference
+    batch.image_size[:] = image_size
+    batch.sample[:] = np.arange(len(query))
+    for frame, rows in enumerate((boxes, reference_boxes)):
+        instances.boxes[:, frame], instances.valid[:, frame] = padded(rows)
+    instances.labels[:, 0] = np.where(instances.valid[:, 0], padded(labels)[0] - 1, 0)
+    instances.masks[:, 0] = padded(masks)[0]
+    instances.identities[:] = 100 + np.arange(2 * INSTANCES).reshape(2, INSTANCES)
+    for row, own in enumerate(match):
+        for slot, column in enumerate(own):
+            if column:
+                instances.identities[row, 1, column - 1] = instances.identities[row, 0, slot]
+    return jax.tree.map(jnp.asarray, batch)

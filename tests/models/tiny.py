@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import quickstart
+from ovis_jax.data.clips import ClipShape, empty_clip
 from ovis_jax.models.build import build_system, init_variables
-from ovis_jax.structures import FramePairs, Instances, Window
+from ovis_jax.structures import Clips, Window
 
 HEIGHT, WIDTH = 64, 96
 IMAGE_SIZE = (56, 90)
@@ -38,38 +39,31 @@ def tiny_system(calibrated: bool = True, reference_window: int = 2):
     return system, init_variables(system, jax.random.key(0))
 
 
-def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> FramePairs:
-    """Random frames with rectangular objects; invalid slots hold zeros."""
+def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Clips:
+    """Clips of two random frames with rectangular objects; invalid slots hold zeros.
+
+    The objects stand in the same slots of both frames; the last is not in the second.
+    """
     rng = np.random.default_rng(0)
-    boxes = np.zeros((num_pairs, capacity, 4), np.float32)
+    batch = empty_clip(HEIGHT, WIDTH, ClipShape(2, 1, capacity), leading=(num_pairs,))
+    instances = batch.instances
     masks = np.zeros((num_pairs, capacity, HEIGHT, WIDTH), np.uint8)
     for b in range(num_pairs):
         for n in range(num_valid):
             x, y = rng.integers(0, 50), rng.integers(0, 25)
             w, h = rng.integers(12, 35), rng.integers(12, 28)
-            boxes[b, n] = x, y, x + w - 1, y + h - 1
+            instances.boxes[b, :, n] = x, y, x + w - 1, y + h - 1
             masks[b, n, y : y + h, x : x + w] = 1
-    valid = np.broadcast_to(np.arange(capacity) < num_valid, (num_pairs, capacity))
+    instances.masks[:, 0] = np.packbits(masks, axis=-1)
+    instances.valid[:, 0, :num_valid] = instances.valid[:, 1, : num_valid - 1] = True
+    instances.labels[:, :, :num_valid] = np.arange(num_valid) % 5
+    instances.identities[:] = np.arange(capacity)
     frames = rng.integers(0, 256, (2, num_pairs, HEIGHT, WIDTH, 3), np.uint8)
-    frames[..., IMAGE_SIZE[0] :, :, :] = 0
-    frames[..., IMAGE_SIZE[1] :, :] = 0
-    match = np.where(valid, np.arange(capacity) + 1, 0).astype(np.int32)
-    match[:, num_valid - 1] = 0
-    batch = FramePairs(
-        query=frames[0],
-        reference=frames[1],
-        image_size=np.tile(np.int32(IMAGE_SIZE), (num_pairs, 1)),
-        instances=Instances(
-            boxes=boxes,
-            labels=np.where(valid, np.arange(capacity) % 5, 0).astype(np.int32),
-            masks=np.packbits(masks, axis=-1),
-            valid=valid,
-        ),
-        reference_boxes=boxes,
-        reference_valid=valid & (np.arange(capacity) < num_valid - 1),
-        reference_match=match,
-        sample=np.arange(num_pairs, dtype=np.int32),
-    )
+    batch.frames[:] = np.swapaxes(frames, 0, 1)
+    batch.frames[..., IMAGE_SIZE[0] :, :, :] = 0
+    batch.frames[..., IMAGE_SIZE[1] :, :] = 0
+    batch.image_size[:] = IMAGE_SIZE
+    batch.sample[:] = np.arange(num_pairs)
     return jax.tree.map(jnp.asarray, batch)
 
 

@@ -69,3 +69,15 @@ def test_a_file_in_the_place_of_the_folder_or_a_broken_record_is_bad_input(tmp_p
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="config.json: cannot be read"):
         Workdir(tmp_path, plain())
+
+
+def test_a_folder_from_before_a_field_existed_is_of_its_first_behaviour(tmp_path):
+    Workdir(tmp_path, plain()).claim()
+    saved = plain()
+    del saved["data"]["clip"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    Workdir(tmp_path, plain()).claim()
+    changed = plain()
+    changed["data"]["clip"]["num_frames"] = 3
+    with pytest.raises(InputError, match="data.clip.num_frames is 2 there and 3 here"):
+        Workdir(tmp_path, changed)

@@ -8,9 +8,9 @@ import numpy as np
 from flax import linen as nn
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.data.clips import ClipShape, empty_clip
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import FramePairs, Instances
 
 
 class ToyModel(nn.Module):
@@ -18,14 +18,17 @@ class ToyModel(nn.Module):
 
     channels: int = 4
 
+    CLIP_FRAMES = 2
+    MASK_FRAMES = 1
+
     @nn.compact
     def losses(self, batch, keys):
         scale = self.variable("batch_stats", "scale", jnp.ones, (1,)).value
-        x = nn.Conv(self.channels, (3, 3), name="stem")(batch.query * scale)
+        x = nn.Conv(self.channels, (3, 3), name="stem")(batch.frames[:, 0] * scale)
         x = nn.relu(nn.Conv(self.channels, (3, 3), name="body")(x))
         features = x.mean((1, 2))
         prediction = nn.Dense(1, name="head")(features)[:, 0]
-        error = prediction - batch.reference.mean((1, 2, 3))
+        error = prediction - batch.frames[:, 1].mean((1, 2, 3))
         spread = (features**2).mean(-1)
         losses = {"fit": Mean.of(error**2), "spread": Mean.of(0.1 * spread)}
         return losses, {"error": Mean.of(jnp.abs(error))}
@@ -59,23 +62,14 @@ def toy_batches(data, *, batch_size, seed, start_step=0, host_index=0, host_coun
 
 def toy_batch(batch_size, seed):
     rng = np.random.default_rng(seed)
-    boxes = np.tile(np.float32([2, 3, 9, 12]), (batch_size, 2, 1))
-    valid = np.tile([True, False], (batch_size, 1))
-    return FramePairs(
-        query=rng.normal(size=(batch_size, 16, 16, 3)).astype(np.float32),
-        reference=rng.normal(size=(batch_size, 16, 16, 3)).astype(np.float32),
-        image_size=np.full((batch_size, 2), 16, np.int32),
-        instances=Instances(
-            boxes=boxes,
-            labels=np.zeros((batch_size, 2), np.int32),
-            masks=np.zeros((batch_size, 2, 16, 2), np.uint8),
-            valid=valid,
-        ),
-        reference_boxes=boxes,
-        reference_valid=valid,
-        reference_match=valid.astype(np.int32),
-        sample=rng.integers(0, ToyData.num_samples, batch_size, dtype=np.int32),
-    )
+    batch = empty_clip(16, 16, ClipShape(2, 1, 2), leading=(batch_size,))
+    batch.image_size[:] = 16
+    batch.instances.boxes[:] = 2, 3, 9, 12
+    batch.instances.identities[:] = 5
+    batch.instances.valid[..., 0] = True
+    frames = [rng.normal(size=(batch_size, 16, 16, 3)).astype(np.float32) for _ in range(2)]
+    sample = rng.integers(0, ToyData.num_samples, batch_size, dtype=np.int32)
+    return batch.replace(frames=np.stack(frames, axis=1), sample=sample)
 
 
 def toy_config(**train):

@@ -37,7 +37,7 @@ def main():
         for number, batch in numbered:
             time.sleep(PAUSE)
             factor = np.float32(np.nan if number == bad_batch else 1)
-            yield batch.replace(reference=batch.reference * factor)
+            yield batch.replace(frames=batch.frames * factor)
 
     train.open_training_data = lambda data, capacity: toy.ToyData()
     train.training_batches = batches

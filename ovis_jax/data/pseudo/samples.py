@@ -1,4 +1,4 @@
-"""Still images with COCO annotations as training samples: every pair is a pseudo-video."""
+"""Still images with COCO annotations as training samples: every clip is a pseudo-video."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.data import order
-from ovis_jax.data.clips import LoadedFrame, blank_pair, frame_pair
+from ovis_jax.data.clip_frames import clip_frames
+from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
 from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
 from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
 from ovis_jax.data.pseudo.motion import REST, Motion
@@ -18,18 +19,17 @@ from ovis_jax.data.transforms import (
     FrameGeometry,
     is_landscape,
     training_geometry,
-    transform_image,
 )
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
 _ATTEMPTS = 4  # at a query frame that shows an object; the last leaves the image at rest
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageDraw:
-    """A sample, and what its random numbers depend on; they are drawn while the pair is made.
+    """A sample, and what its random numbers depend on; they are drawn while the clip is made.
 
     Attributes:
       sample: number of the image.
@@ -78,7 +78,8 @@ class ImageData:
         self.landscape = np.array([is_landscape(r.width, r.height) for r in records])
         self._motion = Motion(**settings.motion)
         self._pasting = Pasting(**settings.pasting)
-        self._min_pixels, self._capacity = settings.min_pixels, capacity
+        self._min_pixels = settings.min_pixels
+        self._shape = clip_frames(data).shape(capacity)
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
         self._mean = tuple(data.mean)
         self._flip_probability = data.flip_probability
@@ -97,8 +98,8 @@ class ImageData:
         """As `TrainingData.draw`."""
         return ImageDraw(int(sample), seed, position)
 
-    def pair(self, draw: ImageDraw) -> FramePairs:
-        """Makes one frame pair; numpy arrays without batch axis.
+    def clip(self, draw: ImageDraw) -> Clips:
+        """Makes one clip, whose frames follow each other; numpy arrays without batch axis.
 
         An object counts in a frame where it has at least `pseudo_video.min_pixels` visible pixels.
 
@@ -106,33 +107,29 @@ class ImageData:
           InputError: an image cannot be used.
         """
         geometry = self.geometry(draw.sample)
-        query, reference, labels = self._frames(draw, (geometry.width, geometry.height))
-        shown = self._shown(query)
-        return frame_pair(
-            self._loaded(query, shown, geometry),
-            self._loaded(reference, self._shown(reference), geometry),
-            labels=labels[shown],
-            masks=_packed(query.masks[shown], geometry),
-            geometry=geometry,
-            capacity=self._capacity,
-            sample=draw.sample,
-        )
+        frames, labels = self._frames(draw, (geometry.width, geometry.height))
+        loaded = [
+            self._loaded(frame, labels, geometry if t < self._shape.mask_frames else None)
+            for t, frame in enumerate(frames)
+        ]
+        return make_clip(loaded, geometry, self._shape, draw.sample)
 
-    def blank_pair(self, sample: int) -> FramePairs:
-        """A pair of this sample's shapes, all zero and without valid slots."""
-        return blank_pair(self.geometry(sample), self._capacity, sample)
+    def blank_clip(self, sample: int) -> Clips:
+        """A clip of this sample's shapes, all zero and without valid slots."""
+        return blank_clip(self.geometry(sample), self._shape, sample)
 
     def _frames(
         self, draw: ImageDraw, size: tuple[int, int]
-    ) -> tuple[PseudoFrame, PseudoFrame, np.ndarray]:
-        """Query and reference frame, and the labels of their objects."""
+    ) -> tuple[list[PseudoFrame], np.ndarray]:
+        """The frames, and the labels of their objects."""
         rng = order.draws(draw.seed, draw.position)
         loaded = self._stills.load(draw.sample)
+        length = self._shape.num_frames
         for attempt in range(1, _ATTEMPTS + 1):
             resting = attempt == _ATTEMPTS
             settings = ClipSettings(
                 size=size,
-                length=2,
+                length=length,
                 motion=REST if resting else self._motion,
                 pasting=NOTHING if resting else self._pasting,
                 flip_probability=self._flip_probability,
@@ -141,20 +138,29 @@ class ImageData:
             query = draw_frame(clip, 0, size, self._mean)
             if len(self._shown(query)):
                 break
-        return query, draw_frame(clip, 1, size, self._mean), labels
+        others = [draw_frame(clip, t, size, self._mean) for t in range(1, length)]
+        return [query, *others], labels
 
     def _shown(self, frame: PseudoFrame) -> np.ndarray:
         """[N] int, ascending: the objects that count in a frame; the largest if too many."""
         areas = np.count_nonzero(frame.masks, axis=(1, 2))
         objects = np.flatnonzero(areas >= self._min_pixels)
         by_area = np.argsort(-areas[objects], kind="stable")
-        return np.sort(objects[by_area[: self._capacity]])
+        return np.sort(objects[by_area[: self._shape.capacity]])
 
     def _loaded(
-        self, frame: PseudoFrame, shown: np.ndarray, geometry: FrameGeometry
+        self, frame: PseudoFrame, labels: np.ndarray, geometry: FrameGeometry | None
     ) -> LoadedFrame:
-        image = transform_image(frame.image, geometry, flip=False)
-        return LoadedFrame(image, shown, tight_boxes(frame.masks[shown]))
+        """A frame and what it shows; masks if there is a geometry to pad them to."""
+        shown = self._shown(frame)
+        masks = frame.masks[shown]
+        return LoadedFrame(
+            image=frame.image,
+            identities=shown,
+            labels=labels[shown],
+            boxes=tight_boxes(masks),
+            masks=None if geometry is None else _packed(masks, geometry),
+        )
 
 
 def check_settings(settings) -> None:

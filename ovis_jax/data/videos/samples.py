@@ -1,4 +1,4 @@
-"""An annotated data set as training samples: one frame pair at a time, as numpy arrays."""
+"""An annotated data set as training samples: one clip at a time, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import order
-from ovis_jax.data.clips import LoadedFrame, blank_pair, frame_pair
+from ovis_jax.data.clip_frames import clip_frames
+from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
 from ovis_jax.data.transforms import (
     FrameGeometry,
+    resize_and_flip,
     training_geometry,
     transform_boxes,
-    transform_image,
 )
 from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource
 from ovis_jax.formats.errors import InputError
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Draw:
 
     Attributes:
       sample: number of the query frame in the frame index.
-      reference: frame of the same video.
-      flip: mirror both frames.
+      frames: T frames of its video, the query frame first.
+      flip: mirror all of them.
     """
 
     sample: int
-    reference: int
+    frames: tuple[int, ...]
     flip: bool
 
 
@@ -88,10 +89,10 @@ class TrainingData:
         self.num_dropped = count_dropped(self.index.object_counts(), capacity, self.path)
         self.categories = tuple(self._source.categories)
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
-        self._capacity = capacity
+        self._frames = clip_frames(data)
+        self._shape = self._frames.shape(capacity)
         self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
         self._flip_probability = data.flip_probability
-        self._window = data.reference_window if data.reference_sampling == "window" else None
 
     @property
     def num_categories(self) -> int:
@@ -119,51 +120,54 @@ class TrainingData:
     def draw(self, seed: int, position: int, sample: int) -> Draw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""
         rng = order.draws(seed, position)
-        frames = self.index.annotated_frames(self.index.video_index[sample])
-        reference = order.draw_reference(rng, frames, self.index.frame[sample], self._window)
-        return Draw(int(sample), reference, bool(rng.random() < self._flip_probability))
+        annotated = self.index.annotated_frames(self.index.video_index[sample])
+        query, length = int(self.index.frame[sample]), self._objects(sample).video.length
+        frames = self._frames.draw(rng, annotated, query, length)
+        return Draw(int(sample), frames, bool(rng.random() < self._flip_probability))
 
-    def pair(self, draw: Draw) -> FramePairs:
-        """Loads one frame pair; numpy arrays without batch axis.
+    def clip(self, draw: Draw) -> Clips:
+        """Loads one clip; numpy arrays without batch axis.
 
         Raises:
           InputError: a frame or a mask cannot be used.
         """
-        query = self._view(draw.sample, int(self.index.frame[draw.sample]), draw.flip)
-        reference = self._view(draw.sample, draw.reference, draw.flip)
-        query_frame, masks = self._read(query, query.chosen)
-        reference_frame, _ = self._read(reference, reference.chosen[:0])
-        return frame_pair(
-            query_frame,
-            reference_frame,
-            labels=self._labels_of(query),
-            masks=masks,
-            geometry=query.geometry,
-            capacity=self._capacity,
-            sample=draw.sample,
-        )
+        geometry, views = self.geometry(draw.sample), self._views(draw)
+        with_masks = [t < self._shape.mask_frames for t in range(len(views))]
+        frames = [self._load(*each) for each in zip(views, with_masks, strict=True)]
+        return make_clip(frames, geometry, self._shape, draw.sample)
 
-    def blank_pair(self, sample: int) -> FramePairs:
-        """A pair of this sample's shapes, all zero and without valid slots."""
-        return blank_pair(self.geometry(sample), self._capacity, sample)
+    def blank_clip(self, sample: int) -> Clips:
+        """A clip of this sample's shapes, all zero and without valid slots."""
+        return blank_clip(self.geometry(sample), self._shape, sample)
 
     def _objects(self, sample: int) -> VideoObjects:
         return self.index.videos[self.index.video_index[sample]]
 
-    def _view(self, sample: int, frame: int, flip: bool) -> _View:
-        objects, video = self._objects(sample), int(self.index.video_index[sample])
-        chosen = objects.in_frame(frame, self._capacity)
-        return _View(video, objects, frame, chosen, self.geometry(sample), flip)
+    def _views(self, draw: Draw) -> list[_View]:
+        objects, video = self._objects(draw.sample), int(self.index.video_index[draw.sample])
+        geometry, capacity = self.geometry(draw.sample), self._shape.capacity
+        return [
+            _View(video, objects, frame, objects.in_frame(frame, capacity), geometry, draw.flip)
+            for frame in draw.frames
+        ]
 
-    def _read(self, view: _View, objects: np.ndarray) -> tuple[LoadedFrame, np.ndarray]:
-        """The frame as the network sees it, and the masks of some objects."""
+    def _load(self, view: _View, with_masks: bool) -> LoadedFrame:
+        """The frame as the network sees it."""
         frame = self._source.read(
-            view.video, view.frame, objects, geometry=view.geometry, flip=view.flip
+            view.video,
+            view.frame,
+            view.chosen if with_masks else view.chosen[:0],
+            geometry=view.geometry,
+            flip=view.flip,
         )
-        image = transform_image(frame.image, view.geometry, flip=view.flip)
         boxes = view.objects.boxes[view.chosen, view.frame]
-        boxes = transform_boxes(boxes, view.geometry, flip=view.flip)
-        return LoadedFrame(image, view.chosen, boxes), frame.masks
+        return LoadedFrame(
+            image=resize_and_flip(frame.image, view.geometry, flip=view.flip),
+            identities=view.chosen,
+            labels=self._labels_of(view),
+            boxes=transform_boxes(boxes, view.geometry, flip=view.flip),
+            masks=frame.masks if with_masks else None,
+        )
 
     def _labels_of(self, view: _View) -> np.ndarray:
         ids = view.objects.category_ids[view.chosen].tolist()
@@ -180,11 +184,6 @@ def _open_source(data) -> FrameSource:
 
 def _check(data) -> None:
     """Raises InputError for values of `config.data` that make no sense."""
-    if data.reference_sampling not in ("window", "video"):
-        raise InputError(
-            f"config.data.reference_sampling: expected 'window' or 'video', "
-            f"is {data.reference_sampling!r}"
-        )
     if data.pad_multiple % 8:
         raise InputError(
             f"config.data.pad_multiple: expected a multiple of 8 (masks have eight pixels a byte), "

@@ -6,6 +6,7 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.ops.means import Mean
+from ovis_jax.structures import Instances
 
 
 class TrackHead(nn.Module):
@@ -23,15 +24,32 @@ class TrackHead(nn.Module):
         return nn.Dense(self.channels, kernel_init=normal, dtype="float32", name="fc1")(x)
 
 
-def track_targets(reference_match: jax.Array, index: jax.Array, positive: jax.Array) -> jax.Array:
+def pair_matches(query: Instances, reference: Instances) -> jax.Array:
+    """Where the objects of a query frame stand in a reference frame of the same clip.
+
+    Args:
+      query: [N, ...].
+      reference: [M, ...].
+
+    Returns:
+      [N] int32: 1 + the slot of the same identity in the reference frame, or 0 where it has none
+      and in invalid slots.
+    """
+    same = query.identities[:, None] == reference.identities
+    same &= query.valid[:, None] & reference.valid
+    slots = jnp.arange(1, 1 + len(reference.valid), dtype=jnp.int32)
+    return jnp.max(jnp.where(same, slots, 0), axis=1)
+
+
+def track_targets(matches: jax.Array, index: jax.Array, positive: jax.Array) -> jax.Array:
     """Column that each RoI should choose: [R] int32, 0 for "new", else 1 + the reference slot.
 
     Args:
-      reference_match: [N] int32 of `FramePairs`.
+      matches: [N] int32 of `pair_matches`.
       index: [R] int32, the instance of a positive RoI.
       positive: [R] bool.
     """
-    return jnp.where(positive, reference_match[index], 0)
+    return jnp.where(positive, matches[index], 0)
 
 
 def track_loss(

@@ -22,7 +22,7 @@ from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Detections, FramePairs, Proposals, Window
+from ovis_jax.structures import Clips, Detections, Proposals, Window
 
 STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
@@ -93,39 +93,40 @@ class MaskTrackRCNN(OnlineSystem):
         """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
 
-    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
-        """Losses of a batch of frame pairs; the sum of their values is minimised.
+    def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs, B rows.
+          batch: B clips; the second frame is the reference, later ones are not read.
           keys: of the B rows, for the sampling of anchors and RoIs.
 
         Returns:
           Losses and metrics by name.
         """
         query, reference = self.encode_pairs(batch)
+        instances = batch.instances_of(0)
         anchor_keys, roi_keys = keys.split(2)
 
         logits, deltas = self.rpn(query)
         anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
         anchor_targets = jax.vmap(
-            lambda k, size, instances: rpn_head.rpn_targets(
-                k, anchors, size, instances, self.rpn.num_samples, convention=self.convention
+            lambda k, size, own: rpn_head.rpn_targets(
+                k, anchors, size, own, self.rpn.num_samples, convention=self.convention
             )
-        )(anchor_keys.each, batch.image_size, batch.instances)
+        )(anchor_keys.each, batch.image_size, instances)
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
 
         proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
         targets = jax.vmap(
-            lambda k, p, instances: box_head.box_targets(
+            lambda k, p, own: box_head.box_targets(
                 k,
                 p,
-                instances,
+                own,
                 self.box.num_samples,
                 self.box.max_positive,
                 convention=self.convention,
             )
-        )(roi_keys.each, proposals, batch.instances)
+        )(roi_keys.each, proposals, instances)
         losses, metrics = self.roi_losses(batch, query, reference, targets)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
         metrics["positive_anchors"] = Mean.of(anchor_targets.positive.sum(-1))
@@ -133,12 +134,13 @@ class MaskTrackRCNN(OnlineSystem):
 
     def roi_losses(
         self,
-        batch: FramePairs,
+        batch: Clips,
         query: Sequence[jax.Array],
         reference: Sequence[jax.Array],
         targets: box_head.BoxTargets,
     ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
+        instances, others = batch.instances_of(0), batch.instances_of(1)
         calibrated = self.calibrate(query, reference)
         logits, deltas = self.classify(calibrated, targets.boxes)
         box_class, box = box_head.box_loss(logits, deltas, targets)
@@ -146,9 +148,10 @@ class MaskTrackRCNN(OnlineSystem):
         positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
         mask_logits = self.segment(calibrated, positives.boxes)
         mask_targets = jax.vmap(mask_head.mask_targets, in_axes=(0, 0, 0, None))(
-            batch.instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
+            instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
         )
-        reference_boxes = jnp.where(batch.reference_valid[..., None], batch.reference_boxes, 0)
+        reference_boxes = jnp.where(others.valid[..., None], others.boxes, 0)
+        matches = jax.vmap(track_head.pair_matches)(instances, others)
         losses = {
             "box_class": box_class,
             "box": box,
@@ -158,10 +161,8 @@ class MaskTrackRCNN(OnlineSystem):
             "track": track_head.track_loss(
                 self.embed(query, positives.boxes),
                 self.embed(reference, reference_boxes),
-                batch.reference_valid,
-                jax.vmap(track_head.track_targets)(
-                    batch.reference_match, positives.index, positives.positive
-                ),
+                others.valid,
+                jax.vmap(track_head.track_targets)(matches, positives.index, positives.positive),
                 positives.positive,
             ),
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.ops.normalise import normalise_frames
-from ovis_jax.structures import FrameOutput, FramePairs, Window
+from ovis_jax.structures import Clips, FrameOutput, Window
 from ovis_jax.tracking.rules import Track, TrackRule
 from ovis_jax.tracking.tracker import Memory, Tracker
 
@@ -28,6 +30,8 @@ class OnlineSystem(nn.Module, kw_only=True):
       pixel_std: what they are divided by then.
       window_before: frames before the query that `step` reads.
       window_after: frames after it.
+      CLIP_FRAMES: frames of a clip that `losses` reads, query and reference.
+      MASK_FRAMES: those of which it reads masks.
     """
 
     backbone: nn.Module
@@ -37,6 +41,9 @@ class OnlineSystem(nn.Module, kw_only=True):
     pixel_std: tuple[float, float, float]
     window_before: int = 0
     window_after: int = 0
+
+    CLIP_FRAMES: ClassVar[int] = 2
+    MASK_FRAMES: ClassVar[int] = 1
 
     @property
     def track_rule(self) -> TrackRule:
@@ -56,10 +63,10 @@ class OnlineSystem(nn.Module, kw_only=True):
         """
         return self.neck(self.backbone(self.normalise(frames, image_size)))
 
-    def encode_pairs(self, batch: FramePairs) -> tuple[Pyramid, Pyramid]:
-        """Pyramids of the query and the reference frames, each level [B, h, w, C]."""
-        pairs = len(batch.query)
-        frames = jnp.concatenate([batch.query, batch.reference])
+    def encode_pairs(self, batch: Clips) -> tuple[Pyramid, Pyramid]:
+        """Pyramids of the first and the second frame of each clip, each level [B, h, w, C]."""
+        pairs = len(batch.frames)
+        frames = jnp.concatenate([batch.frames[:, 0], batch.frames[:, 1]])
         levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
         return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 

@@ -10,7 +10,7 @@ from flax import linen as nn
 from ovis_jax.models import references
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
-from ovis_jax.models.heads.track import track_loss, track_targets
+from ovis_jax.models.heads.track import pair_matches, track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops.boxes import INCLUSIVE
@@ -18,7 +18,7 @@ from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Detections, FramePairs, Instances, Window
+from ovis_jax.structures import Clips, Detections, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
 
@@ -102,31 +102,31 @@ class SipMask(OnlineSystem):
             maps = self.fcos(query)
         return self.mask.basis(maps.box_features)
 
-    def losses(self, batch: FramePairs, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
-        """Losses of a batch of frame pairs; the sum of their values is minimised.
+    def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch; the sum of their values is minimised.
 
         Args:
-          batch: frame pairs, B rows.
+          batch: B clips; the second frame is the reference, later ones are not read.
           keys: of the B rows, for the shifts of the reference boxes.
 
         Returns:
           Losses and metrics by name.
         """
-        slots = batch.reference_valid.shape[1]
+        slots = batch.instances.valid.shape[-1]
         shifts = jax.vmap(
             lambda k: jax.random.uniform(k, (slots, 2), minval=-JITTER, maxval=JITTER)
         )(keys.each)
         return self.shifted_losses(batch, shifts)
 
     def shifted_losses(
-        self, batch: FramePairs, shifts: jax.Array
+        self, batch: Clips, shifts: jax.Array
     ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses with reference boxes shifted by [B, N, 2] of their widths and heights."""
         query, reference = self.encode_pairs(batch)
         calibrated = self.calibrate(query, reference)
         maps = self.fcos(calibrated)
         points = self.fcos.points(query)
-        instances = _clean(batch.instances, batch.image_size)
+        instances = _clean(batch.instances_of(0), batch.image_size)
         targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
         points = jnp.concatenate([jnp.asarray(x) for x in points])
         classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets)
@@ -152,7 +152,7 @@ class SipMask(OnlineSystem):
                 self.track(calibrated if self.track_calibrated else query),
                 self.track(reference),
                 positives,
-                batch,
+                (batch.instances_of(0), batch.instances_of(1)),
                 shifts,
             ),
         }
@@ -186,17 +186,19 @@ class SipMask(OnlineSystem):
             positive=positive,
         )
 
-    def _track_loss(self, query_maps, reference_maps, positives, batch, shifts):
+    def _track_loss(self, query_maps, reference_maps, positives, frames, shifts):
         """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
-        valid = batch.reference_valid
-        boxes = jnp.where(valid[..., None], batch.reference_boxes, 0)
+        query, reference = frames
+        valid = reference.valid
+        boxes = jnp.where(valid[..., None], reference.boxes, 0)
         shift = shifts * (boxes[..., 2:] - boxes[..., :2])
         boxes = boxes + jnp.concatenate([shift, shift], axis=-1)
+        matches = jax.vmap(pair_matches)(query, reference)
         return track_loss(
             jax.vmap(embeddings_at)(query_maps, positives.boxes),
             jax.vmap(embeddings_at)(reference_maps, boxes),
             valid,
-            jax.vmap(track_targets)(batch.reference_match, positives.index, positives.positive),
+            jax.vmap(track_targets)(matches, positives.index, positives.positive),
             positives.positive,
         )
 

@@ -18,7 +18,7 @@ from ovis_jax.models.systems.mask_track_rcnn import STRIDES
 from ovis_jax.ops.assign import assign_by_iou
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import crop_masks
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 from ovis_jax.weights.maps.cmasktrack_rcnn import rules
 
 IMAGES = (0, 1)
@@ -33,7 +33,7 @@ def image_record(name):
 
 
 @functools.cache
-def batch() -> FramePairs:
+def batch() -> Clips:
     frames = clip_canvases(record("resized_bgr"))
     flipped = [pair["flip"] for pair in golden_json("cmasktrack_rcnn", "train.json")["pairs"]]
     width = record("resized_bgr").shape[-2]
@@ -54,7 +54,7 @@ def batch() -> FramePairs:
 
 def anchors():
     system, _ = published_model()
-    height, width = batch().query.shape[1:3]
+    height, width = batch().frames.shape[2:4]
     levels = [np.zeros((-(-height // s), -(-width // s), 1)) for s in STRIDES]
     return np.concatenate(system.rpn.anchors(levels, STRIDES))
 
@@ -124,7 +124,7 @@ def losses_and_gradient():
 
 def assignment(i: int, boxes, considered, positive_iou, negative_iou):
     """What boxes are assigned to in image i: instance + 1, 0 for background, -1 for neither."""
-    instances = jax.tree.map(lambda x: x[i], batch().instances)
+    instances = jax.tree.map(lambda x: x[i], batch().instances_of(0))
     ours = assign_by_iou(
         boxes,
         considered,
@@ -159,7 +159,7 @@ def test_mask_targets_bit_for_bit():
     ours = []
     for i in IMAGES:
         rois, index = record(f"img{i}/rois_pos"), record(f"img{i}/rois_pos_gt")
-        masks = batch().instances.masks[i]
+        masks = batch().instances.masks[i, 0]
         ours.append(crop_masks(masks, jnp.asarray(rois), jnp.asarray(index), 28))
     np.testing.assert_array_equal(np.concatenate(ours), want)
 
@@ -184,7 +184,8 @@ def test_predictions_for_sampled_rois():
         query, reference = system.encode_pairs(pairs)
         calibrated = system.calibrate(query, reference)
         first = roi.boxes[:, : max(len(x) for x in image_record("rois_pos"))]
-        boxes = jnp.where(pairs.reference_valid[..., None], pairs.reference_boxes, 0)
+        others = pairs.instances_of(1)
+        boxes = jnp.where(others.valid[..., None], others.boxes, 0)
         match = system.embed(query, roi.boxes) @ system.embed(reference, boxes).swapaxes(1, 2)
         return *system.classify(calibrated, roi.boxes), system.segment(calibrated, first), match
 

@@ -21,10 +21,11 @@ from golden_folder import golden_json
 from configs import sipmask_r50_ovis
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads import subregion_mask as mask_head
+from ovis_jax.models.heads.track import pair_matches
 from ovis_jax.models.heads.track_map import embeddings_at
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances, grid_points
-from ovis_jax.structures import FramePairs
+from ovis_jax.structures import Clips
 from ovis_jax.training.optimizer import trained_parameters
 from ovis_jax.weights.maps.sipmask import rules
 from ovis_jax.weights.rules import to_state_dict
@@ -45,7 +46,7 @@ def both(name: str) -> list[np.ndarray]:
 
 
 @functools.cache
-def batch() -> FramePairs:
+def batch() -> Clips:
     pairs = golden_json("sipmask", "loss.json")["pairs"]
     return frame_pairs(
         clip_canvases(np.stack(both("image_bgr"))),
@@ -60,12 +61,12 @@ def batch() -> FramePairs:
 
 
 def points() -> list[np.ndarray]:
-    height, width = batch().query.shape[1:3]
+    height, width = batch().frames.shape[2:4]
     return [grid_points(-(-height // s), -(-width // s), s) for s in fcos.STRIDES]
 
 
 def targets(pair: int) -> fcos.FCOSTargets:
-    return fcos.fcos_targets(points(), jax.tree.map(lambda x: x[pair], batch().instances))
+    return fcos.fcos_targets(points(), jax.tree.map(lambda x: x[pair], batch().instances_of(0)))
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -92,7 +93,7 @@ def test_centerness_targets():
 @pytest.mark.parametrize("pair", PAIRS)
 def test_annotated_masks_inside_predicted_boxes(pair):
     boxes = jnp.asarray(record(f"pair{pair}/mask_boxes", "loss.npz"))
-    masks = halve_masks(batch().instances.masks[pair])
+    masks = halve_masks(batch().instances.masks[pair, 0])
     chosen = masks[record(f"pair{pair}/pos_gt_index", "loss.npz")]
     none = jnp.zeros((len(boxes), mask_head.QUARTERS, 1))
     _, inside = mask_head.mask_logits(jnp.zeros((*masks.shape[1:], 1)), none, boxes)
@@ -131,17 +132,18 @@ def test_predicted_boxes_and_masks_of_positive_points(predicted, pair):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_match_logits_and_targets_of_positive_points(predicted, pair):
     maps, *_, query_map, reference_map = jax.tree.map(lambda x: x[pair], predicted)
-    own, pairs = targets(pair), jax.tree.map(lambda x: x[pair], batch())
+    own = targets(pair)
+    query, others = (jax.tree.map(lambda x: x[pair], batch().instances_of(t)) for t in (0, 1))
     positive = np.asarray(own.positive)
     boxes = boxes_from_distances(np.concatenate(points())[positive], maps.distances[positive])
-    reference = pairs.reference_boxes[np.asarray(pairs.reference_valid)]
+    reference = others.boxes[np.asarray(others.valid)]
     shifts = record(f"pair{pair}/ref_jitter", "loss.npz")[:, :2]
     reference = reference + jnp.tile(shifts * (reference[:, 2:] - reference[:, :2]), 2)
     logits = embeddings_at(query_map, boxes) @ embeddings_at(reference_map, reference).T
     logits = jnp.pad(logits, ((0, 0), (1, 0)))
     assert_recorded(logits, record(f"pair{pair}/match_logits", "loss.npz"), channels_last=False)
     want = record(f"pair{pair}/match_targets", "loss.npz")
-    np.testing.assert_array_equal(pairs.reference_match[own.index[positive]], want)
+    np.testing.assert_array_equal(pair_matches(query, others)[own.index[positive]], want)
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient(m
 def test_a_frame_without_objects_trains_the_background_only(name, model):
     batch = frame_pairs()
     empty = jnp.zeros_like(batch.instances.valid)
-    batch = batch.replace(instances=batch.instances.replace(valid=empty), reference_valid=empty)
+    batch = batch.replace(instances=batch.instances.replace(valid=empty))
     (_, (losses, _)), gradient = total_loss(*model, batch)
     assert {loss for loss, value in losses.items() if value != 0} == SYSTEMS[name].background_losses
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((losses, gradient)))
@@ -73,7 +73,7 @@ def test_losses_and_metrics_of_parts_add_up_to_those_of_the_batch(model):
     system, variables = model
     batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
     valid = np.array(batch.instances.valid)
-    valid[0, 1:] = False  # so that the parts have different numbers of objects
+    valid[0, 0, 1:] = False  # so that the parts have different numbers of objects
     batch = batch.replace(instances=batch.instances.replace(valid=valid))
 
     def losses(rows):
