@@ -74,7 +74,7 @@ def test_losses_and_metrics_of_parts_add_up_to_those_of_the_batch(model):
     batch, key = frame_pairs(num_pairs=4), jax.random.key(3)
     valid = np.array(batch.instances.valid)
     valid[0, 0, 1:] = False  # so that the parts have different numbers of objects
-    batch = batch.replace(instances=batch.instances.replace(valid=valid))
+    batch = batch.replace(instances=batch.instances.replace(valid=jnp.asarray(valid)))
 
     def losses(rows):
         own = jax.tree.map(lambda x: x[rows], batch)
