@@ -191,7 +191,10 @@ def program(workdir, data_flags, cache, *arguments, devices=1):
 
 
 def finish(process):
-    output, errors = process.communicate(timeout=300)
+    try:
+        output, errors = process.communicate(timeout=300)
+    finally:
+        process.kill()  # it would go on beside the other tests if it is not done in time
     assert process.returncode == 0, errors
     return output
 
@@ -229,7 +232,7 @@ def keep_landscape_videos(annotations):
     annotations.write_text(json.dumps(data))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_run_goes_on_and_ends_as_an_uninterrupted_one(tmp_path):
     killed, whole, cache = tmp_path / "killed", tmp_path / "whole", tmp_path / "cache"
     tiny_ovis.write_tiny_ovis(tmp_path)

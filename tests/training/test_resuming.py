@@ -134,7 +134,7 @@ def assert_close(a, b):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), a, b)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrupted, tmp_path):
     schedule = dict(num_steps=LAST_STEP, checkpoint_every=2, keep_checkpoints=2)
     seed = time.time_ns()
@@ -180,7 +180,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(uninter
     assert len(list((tmp_path / "checkpoints" / "damaged").iterdir())) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_eight_devices_learn_as_one(uninterrupted_run, uninterrupted, tmp_path):
     code, _, errors = run(tmp_path / "eight", devices=8, num_steps=LAST_STEP, log_every=1)
     assert code == 0, errors
@@ -190,7 +190,7 @@ def test_eight_devices_learn_as_one(uninterrupted_run, uninterrupted, tmp_path):
     assert code == 2 and "multiple of the 8 devices, is 4" in errors
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_processes_of_four_devices_stop_together_resume_and_learn_as_one(
     uninterrupted_run, uninterrupted, tmp_path
 ):
@@ -205,7 +205,7 @@ def test_two_processes_of_four_devices_stop_together_resume_and_learn_as_one(
     assert loss_curve(tmp_path) == pytest.approx(loss_curve(uninterrupted_run), rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_whose_partner_is_killed_ends_with_a_reason(tmp_path, victim):
     processes = start_two(tmp_path, num_steps=100_000, checkpoint_every=100)
