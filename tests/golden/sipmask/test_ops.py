@@ -66,6 +66,7 @@ def test_target_assignment():
     instances = Instances(
         boxes=jnp.asarray(record["gt_boxes"]),
         labels=jnp.asarray(labels),
+        identities=jnp.arange(len(labels)),
         masks=None,
         valid=jnp.ones(len(labels), bool),
     )
