@@ -32,7 +32,8 @@ def test_an_archive_is_read_without_being_unpacked(tmp_path, name):
 
 
 def test_annotations_come_before_other_files_of_an_archive(tmp_path):
-    read_path(write_zip(tmp_path / "a.zip", annotations_xml=FILE, images__0_xml="no xml"))
+    read = read_path(write_zip(tmp_path / "a.zip", annotations_xml=FILE, images__0_xml="no xml"))
+    assert areas(read.instances[0]) == [0, 12, 12]
 
 
 def test_a_folder_may_hold_files_and_archives_in_the_order_of_numbers(tmp_path):
