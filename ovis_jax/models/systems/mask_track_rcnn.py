@@ -10,7 +10,8 @@ from flax import linen as nn
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
-from ovis_jax.models.heads import track as track_head
+from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.matching import pair_matches, track_loss, track_targets
 from ovis_jax.models.references import (
     calibrate,
     calibrate_window,
@@ -62,7 +63,7 @@ class MaskTrackRCNN(OnlineSystem):
     rpn: rpn_head.RPNHead
     box: box_head.BoxHead
     mask: mask_head.MaskHead
-    track: track_head.TrackHead
+    track: TrackHead
     capacity: Capacity
     convention: BoxConvention = INCLUSIVE
     calibration: nn.Module | None = None
@@ -151,18 +152,18 @@ class MaskTrackRCNN(OnlineSystem):
             instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
         )
         reference_boxes = jnp.where(others.valid[..., None], others.boxes, 0)
-        matches = jax.vmap(track_head.pair_matches)(instances, others)
+        matches = jax.vmap(pair_matches)(instances, others)
         losses = {
             "box_class": box_class,
             "box": box,
             "mask": mask_head.mask_loss(
                 mask_logits, mask_targets, positives.classes, positives.positive
             ),
-            "track": track_head.track_loss(
+            "track": track_loss(
                 self.embed(query, positives.boxes),
                 self.embed(reference, reference_boxes),
                 others.valid,
-                jax.vmap(track_head.track_targets)(matches, positives.index, positives.positive),
+                jax.vmap(track_targets)(matches, positives.index, positives.positive),
                 positives.positive,
             ),
         }

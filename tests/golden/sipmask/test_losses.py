@@ -21,8 +21,8 @@ from golden_folder import golden_json
 from configs import sipmask_r50_ovis
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads import subregion_mask as mask_head
-from ovis_jax.models.heads.track import pair_matches
 from ovis_jax.models.heads.track_map import embeddings_at
+from ovis_jax.models.matching import pair_matches
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances, grid_points
 from ovis_jax.structures import Clips
