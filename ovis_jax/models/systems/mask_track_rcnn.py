@@ -204,7 +204,7 @@ class MaskTrackRCNN(OnlineSystem):
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
-        boxes, scores, labels, valid, overflow = box_head.decode_detections(
+        kept = box_head.decode_detections(
             weighted_mean(logits, weights),
             weighted_mean(deltas, weights),
             proposals,
@@ -215,16 +215,17 @@ class MaskTrackRCNN(OnlineSystem):
             capacity=self.capacity.detections,
             convention=self.convention,
         )
-        rois = jnp.where(valid[:, None], boxes * scale, 0)
+        rois = jnp.where(kept.valid[:, None], kept.boxes * scale, 0)
+        masks = self._masks(calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
         return Detections(
-            boxes=boxes,
-            scores=scores,
-            labels=labels,
+            boxes=kept.boxes,
+            scores=kept.scores,
+            labels=kept.labels,
             embeddings=self.embed(query, rois[None])[0],
-            mask_logits=self._masks(calibrated, rois, labels + 1, weights, valid.sum()),
-            mask_boxes=boxes,
-            valid=valid,
-            overflow=overflow,
+            mask_logits=masks,
+            mask_boxes=kept.boxes,
+            valid=kept.valid,
+            overflow=kept.overflow,
         )
 
     def _masks(self, calibrated, rois, classes, weights, count) -> jax.Array:

@@ -66,7 +66,11 @@ def points() -> list[np.ndarray]:
 
 
 def targets(pair: int) -> fcos.FCOSTargets:
-    return fcos.fcos_targets(points(), jax.tree.map(lambda x: x[pair], batch().instances_of(0)))
+    instances = jax.tree.map(lambda x: x[pair], batch().instances_of(0))
+    settings = sipmask_r50_ovis.get_config().model.fcos
+    return fcos.fcos_targets(
+        points(), instances, radius=settings.radius, regress_ranges=settings.regress_ranges
+    )
 
 
 @pytest.mark.parametrize("pair", PAIRS)
