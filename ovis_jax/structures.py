@@ -101,6 +101,27 @@ class Window:
 
 
 @flax.struct.dataclass
+class BoxDetections:
+    """Scored boxes of one frame, before they have masks and embeddings.
+
+    Attributes:
+      boxes: [..., D, 4] float32, pixels of the original frame.
+      scores: [..., D] float32 in [0, 1].
+      labels: [..., D] int32 in [0, K).
+      source: [..., D] int32, the candidate (proposal, point) that each was decoded from.
+      valid: [..., D] bool; valid slots come first.
+      overflow: [...] int32, objects that were lost because a capacity was too small.
+    """
+
+    boxes: jax.Array
+    scores: jax.Array
+    labels: jax.Array
+    source: jax.Array
+    valid: jax.Array
+    overflow: jax.Array
+
+
+@flax.struct.dataclass
 class Detections:
     """Scored objects of one frame, before they have identities.
 

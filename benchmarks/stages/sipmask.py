@@ -44,6 +44,6 @@ def stages(
         "towers and boxes": head,
         "decode, fast NMS": decode,
         "basis maps": basis,
-        "masks": stage("segment", maps, basis(), found.point, found.boxes * window.scale, weights),
+        "masks": stage("segment", maps, basis(), found.source, found.boxes * window.scale, weights),
         "tracking map": stage(lambda system, x: system.track(x), query),
     }

@@ -53,7 +53,17 @@ def model() -> ConfigDict:
             ),
             neck=dict(channels=256, norm="none", first_level=3, extra_convs=2),
             fcos=dict(
-                channels=256, class_convs=2, box_convs=3, align_groups=4, score_threshold=0.03
+                channels=256,
+                class_convs=2,
+                box_convs=3,
+                align_groups=4,
+                radius=1.5,  # of the centre of a box, in strides
+                # Pixels from a point to the farthest side of its box, level by level.
+                regress_ranges=((-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8)),
+                focal_alpha=0.25,
+                focal_gamma=2.0,
+                score_threshold=0.03,
+                nms_iou=0.5,
             ),
             mask=dict(num_basis=32, channels=512),
             track=dict(channels=512, tower_channels=256, num_convs=2),

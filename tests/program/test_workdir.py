@@ -1,9 +1,11 @@
+import copy
 import json
 import re
 
 import pytest
 
 from configs import quickstart
+from configs.parts import sipmask
 from ovis_jax.formats.errors import InputError
 from ovis_jax.program.workdir import Workdir
 
@@ -59,6 +61,22 @@ def test_a_folder_from_before_the_tracker_was_a_part_holds_the_same_run(tmp_path
         changed = plain()
         changed["model"] = today["model"] | other
         with pytest.raises(InputError, match=r"config\.model\.(linker|tracker\.iou_weight) is "):
+            Workdir(tmp_path, changed)
+
+
+def test_a_folder_from_before_the_settings_of_fcos_holds_the_same_run(tmp_path):
+    names = ("radius", "regress_ranges", "focal_alpha", "focal_gamma", "nms_iou")
+    today = plain()
+    today["model"]["fcos"] = json.loads(sipmask.model().to_json())["fcos"]
+    before = copy.deepcopy(today)
+    for name in names:
+        del before["model"]["fcos"][name]
+    Workdir(tmp_path, before).claim()
+    Workdir(tmp_path, today)
+    for name in names:
+        changed = copy.deepcopy(today)
+        changed["model"]["fcos"][name] = 3
+        with pytest.raises(InputError, match=rf"config\.model\.fcos\.{name} is "):
             Workdir(tmp_path, changed)
 
 

@@ -9,6 +9,7 @@ from ovis_jax.models.builders.parts import (
     sizes,
     tracker,
 )
+from ovis_jax.models.feature_align import FeatureAlignment
 from ovis_jax.models.heads.fcos import FCOSHead
 from ovis_jax.models.heads.subregion_mask import SubregionMaskHead
 from ovis_jax.models.heads.track_map import TrackMapHead
@@ -20,14 +21,22 @@ def build(config: ConfigDict) -> SipMask:
     """The system; without `model.calibration` it is SipMask."""
     model = config.model
     shared = {"dtype": model.dtype}
-    fcos, track = rematerialised(FCOSHead, model), rematerialised(TrackMapHead, model)
+    track = rematerialised(TrackMapHead, model)
     return SipMask(
         **online_parts(config),
         **calibration_parts(config),
         tracker=tracker(model, INCLUSIVE),
-        fcos=fcos(num_classes=model.num_classes, **model.fcos, **shared),
+        fcos=_fcos(model),
         mask=SubregionMaskHead(**model.mask, **shared),
         track=track(**model.track, **shared),
         capacity=sizes(SipMaskCapacity, config.capacity),
         **model.references,
     )
+
+
+def _fcos(model: ConfigDict) -> FCOSHead:
+    """The head with the alignment of its class features, whose groups stand among its settings."""
+    settings = dict(model.fcos)
+    align = FeatureAlignment(groups=settings.pop("align_groups"), dtype=model.dtype)
+    head = rematerialised(FCOSHead, model)
+    return head(num_classes=model.num_classes, align=align, **settings, dtype=model.dtype)

@@ -11,7 +11,7 @@ from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
-from ovis_jax.structures import Instances, Proposals
+from ovis_jax.structures import BoxDetections, Instances, Proposals
 
 POSITIVE_IOU = 0.5
 DELTA_STDS = (0.1, 0.1, 0.2, 0.2)
@@ -179,7 +179,7 @@ def decode_detections(
     candidates: int,
     capacity: int,
     convention: BoxConvention,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+) -> BoxDetections:
     """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
 
     Args:
@@ -194,9 +194,9 @@ def decode_detections(
       convention: what the corners of boxes mean.
 
     Returns:
-      boxes [D, 4] in pixels of the original frame, scores [D], labels [D] int32, valid [D], and
-      the number of objects that `candidates` and D had no room for. Ordered by class, then score;
-      if more than D remain, the best D by score, as the reference does.
+      [D, ...], their source the proposal, their overflow the number of objects that `candidates`
+      and D had no room for. Ordered by class, then score; if more than D remain, the best D by
+      score, as the reference does.
     """
     num_classes = logits.shape[-1] - 1
     probs = jax.nn.softmax(logits)[:, 1:]
@@ -215,5 +215,11 @@ def decode_detections(
     order = jnp.argsort(rank, stable=True)[:capacity]
     order = jnp.pad(order, (0, max(capacity - len(order), 0)))
     lost = jnp.maximum(above.sum() - candidates, 0) + jnp.maximum(keep.sum() - capacity, 0)
-    slots = jnp.arange(capacity) < jnp.minimum(keep.sum(), capacity)
-    return boxes[order], scores[order], labels[order].astype(jnp.int32), slots, lost
+    return BoxDetections(
+        boxes=boxes[order],
+        scores=scores[order],
+        labels=labels[order].astype(jnp.int32),
+        source=row[order].astype(jnp.int32),
+        valid=jnp.arange(capacity) < jnp.minimum(keep.sum(), capacity),
+        overflow=lost,
+    )

@@ -9,23 +9,17 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from ovis_jax.models.feature_align import FeatureAlignment
 from ovis_jax.models.layers import Tower
 from ovis_jax.ops.assign import assign_points
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.means import Mean
-from ovis_jax.ops.nms import fast_nms
 from ovis_jax.ops.points import boxes_from_distances, distances_to_sides, grid_points
 from ovis_jax.structures import Instances
 
 STRIDES = (8, 16, 32, 64, 128)
-RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8))  # largest distance, pixels
-RADIUS = 1.5  # of the centre, in strides
-FOCAL_ALPHA = 0.25
-FOCAL_GAMMA = 2.0
+REGRESS_RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8))
 MIN_IOU = 1e-6
-NMS_IOU = 0.5
 PRIOR = 0.01  # probability of a class at the start
 
 
@@ -51,31 +45,46 @@ class FCOSMaps:
 
 
 class FCOSHead(nn.Module):
-    """Two towers shared by all levels; class features are aligned with the predicted boxes.
+    """Two towers shared by all levels, for classes and for boxes.
 
     Attributes:
       num_classes: without background, which has no channel.
+      align: (class features [B, h, w, C], predicted distances [B, h, w, 4] in cells) to the
+        features that classes are read from, or None: they are read from the tower.
       channels: of the towers.
       class_convs: length of the tower of the classes, before the alignment.
       box_convs: length of the tower of boxes and centerness.
-      align_groups: sets of offsets of the alignment.
+      radius: of the centre of a box where its points lie, in strides.
+      regress_ranges: smallest and largest permitted distance to the farthest side of the box, in
+        pixels, of the positive points of each level.
+      focal_alpha: of the focal loss of the classes; see `sigmoid_focal`.
+      focal_gamma: likewise.
       score_threshold: a detection scores above it.
+      nms_iou: of two boxes of one class with a greater IoU, the better one suppresses the other.
       dtype: of the computation; the last layers are float32.
     """
 
     num_classes: int
+    align: nn.Module | None = None
     channels: int = 256
     class_convs: int = 2
     box_convs: int = 3
-    align_groups: int = 4
+    radius: float = 1.5
+    regress_ranges: Sequence[tuple[float, float]] = REGRESS_RANGES
+    focal_alpha: float = 0.25
+    focal_gamma: float = 2.0
     score_threshold: float = 0.03
+    nms_iou: float = 0.5
     dtype: str = "float32"
 
     def setup(self):
-        """Makes towers, alignment and predictors."""
+        """Makes towers and predictors."""
+        if np.shape(self.regress_ranges) != (len(STRIDES), 2):
+            raise ValueError(
+                f"regress_ranges is {self.regress_ranges!r}; expected {len(STRIDES)} pairs"
+            )
         self.class_tower = Tower(self.class_convs, self.channels, self.dtype)
         self.box_tower = Tower(self.box_convs, self.channels, self.dtype)
-        self.align = FeatureAlignment(self.align_groups, self.dtype)
         prior = nn.initializers.constant(-np.log((1 - PRIOR) / PRIOR))
         self.class_logits = self._predictor(self.num_classes, prior)
         self.distances = self._predictor(4)
@@ -101,7 +110,8 @@ class FCOSHead(nn.Module):
         """Class logits, distances in cells, centerness, class and box features of one level."""
         class_features, box_features = self.class_tower(x), self.box_tower(x)
         distances = self.distances(box_features) * self.scales[number]
-        class_features = self.align(class_features, distances)
+        if self.align is not None:
+            class_features = self.align(class_features, distances)
         logits = self.class_logits(class_features)
         centerness = self.centerness(box_features)
         return logits, distances, centerness, class_features, box_features
@@ -139,14 +149,27 @@ class FCOSTargets:
     centerness: jax.Array
 
 
-def fcos_targets(points: Sequence[jax.Array], instances: Instances) -> FCOSTargets:
-    """Assigns the points [A_l, 2] of every level to the instances [N, ...] of one image."""
+def fcos_targets(
+    points: Sequence[jax.Array],
+    instances: Instances,
+    *,
+    radius: float,
+    regress_ranges: Sequence[tuple[float, float]],
+) -> FCOSTargets:
+    """Assigns the points of every level to the instances of one image.
+
+    Args:
+      points: each level's, [A_l, 2].
+      instances: [N, ...].
+      radius: as in `FCOSHead`.
+      regress_ranges: likewise.
+    """
     counts = [len(x) for x in points]
     points = jnp.concatenate([jnp.asarray(x) for x in points])
     assignment = assign_points(
         points,
-        np.repeat(RADIUS * np.float32(STRIDES), counts),
-        np.repeat(np.float32(RANGES), counts, axis=0),
+        np.repeat(radius * np.float32(STRIDES), counts),
+        np.repeat(np.float32(regress_ranges), counts, axis=0),
         instances.boxes,
         instances.valid,
     )
@@ -169,137 +192,43 @@ def _centerness(distances: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.prod(near / far, axis=-1))
 
 
-def fcos_loss(maps: FCOSMaps, points: jax.Array, targets: FCOSTargets) -> tuple[Mean, Mean, Mean]:
-    """Losses of classes, boxes and centerness.
+def fcos_class_loss(logits: jax.Array, targets: FCOSTargets, *, alpha: float, gamma: float) -> Mean:
+    """Focal loss of all points, over the number of positive points and of images together.
 
     Args:
-      maps: [B, A, ...].
-      points: [A, 2].
+      logits: [B, A, K].
       targets: batched, [B, A, ...].
-
-    Returns:
-      Focal loss over the number of positive points and of images together; -ln IoU (inclusive
-      sizes) of the positive points, averaged with their centerness as weight; cross-entropy of
-      their centerness.
+      alpha: see `sigmoid_focal`.
+      gamma: likewise.
     """
     positive = targets.positive
-    num_classes = maps.logits.shape[-1]
-    ones = (targets.labels[..., None] == jnp.arange(num_classes)) & positive[..., None]
-    focal = sigmoid_focal(maps.logits, ones, FOCAL_ALPHA, FOCAL_GAMMA)
-    weight = jnp.where(positive, targets.centerness, 0)
-    predicted = boxes_from_distances(points, jnp.where(positive[..., None], maps.distances, 1))
-    iou = INCLUSIVE.paired_iou(predicted, boxes_from_distances(points, targets.distances))
-    box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
-    logits = jnp.where(positive, maps.centerness, 0)
-    centerness = optax.sigmoid_binary_cross_entropy(logits, targets.centerness)
-    count = positive.sum()
-    return (
-        Mean(focal.sum(), count + len(positive)),
-        Mean(box.sum(), weight.sum()),
-        Mean(jnp.sum(centerness, where=positive), count),
-    )
+    ones = (targets.labels[..., None] == jnp.arange(logits.shape[-1])) & positive[..., None]
+    focal = sigmoid_focal(logits, ones, alpha, gamma)
+    return Mean(focal.sum(), positive.sum() + len(positive))
 
 
-@flax.struct.dataclass
-class PointDetections:
-    """Detections of one image, in order of score.
-
-    Attributes:
-      boxes: [D, 4], pixels of the original frame.
-      scores: [D].
-      labels: [D] int32.
-      point: [D] int32, where each comes from.
-      valid: [D] bool.
-      overflow: [] int32, detections for which there was no slot.
-    """
-
-    boxes: jax.Array
-    scores: jax.Array
-    labels: jax.Array
-    point: jax.Array
-    valid: jax.Array
-    overflow: jax.Array
-
-
-def decode_detections(
-    probs: jax.Array,
-    centerness: jax.Array,
-    distances: jax.Array,
-    points: Sequence[np.ndarray],
-    image_size: jax.Array,
-    scale: jax.Array,
-    *,
-    score_threshold: float,
-    level_candidates: int,
-    class_candidates: int,
-    capacity: int,
-) -> PointDetections:
-    """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
-
-    A score is the product of class probability and centerness.
+def fcos_box_loss(distances: jax.Array, points: jax.Array, targets: FCOSTargets) -> Mean:
+    """-ln IoU (inclusive sizes) of the positive points, averaged with their centerness as weight.
 
     Args:
-      probs: [A, K].
-      centerness: [A] in [0, 1].
-      distances: [A, 4], pixels.
-      points: each level's points, [A_l, 2], together A.
-      image_size: [2], (height, width) of the resized frame; boxes are clipped to it.
-      scale: [], resized pixels per original pixel.
-      score_threshold: a detection scores above it.
-      level_candidates: points of each level that are decoded, those of the best scores.
-      class_candidates: boxes of each class that enter NMS, the best ones.
-      capacity: D.
+      distances: [B, A, 4].
+      points: [A, 2].
+      targets: batched, [B, A, ...].
     """
-    boxes, scores, index = best_points(
-        probs, centerness, distances, points, image_size, scale, level_candidates
-    )
-    found = fast_nms(
-        boxes,
-        scores,
-        NMS_IOU,
-        score_threshold,
-        candidates=class_candidates,
-        capacity=capacity,
-    )
-    return PointDetections(
-        boxes=boxes[found.index],
-        scores=found.scores,
-        labels=found.labels,
-        point=index[found.index],
-        valid=found.valid,
-        overflow=found.overflow,
-    )
+    positive = targets.positive
+    weight = jnp.where(positive, targets.centerness, 0)
+    predicted = boxes_from_distances(points, jnp.where(positive[..., None], distances, 1))
+    iou = INCLUSIVE.paired_iou(predicted, boxes_from_distances(points, targets.distances))
+    box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
+    return Mean(box.sum(), weight.sum())
 
 
-def best_points(
-    probs: jax.Array,
-    centerness: jax.Array,
-    distances: jax.Array,
-    points: Sequence[np.ndarray],
-    image_size: jax.Array,
-    scale: jax.Array,
-    level_candidates: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The best points of each level as boxes; arguments are those of `decode_detections`.
-
-    Returns:
-      boxes [C, 4] in pixels of the original frame, scores [C, K], and the points [C] int32 they
-      come from. Level after level, by their best class; a level with few points keeps its order.
-    """
-    scores = probs * centerness[:, None]
-    index, start = [], 0
-    for level in points:
-        best = scores[start : start + len(level)].max(axis=-1)
-        if len(level) > level_candidates:
-            index.append(start + jax.lax.top_k(best, level_candidates)[1])
-        else:
-            index.append(start + jnp.arange(len(level)))
-        start += len(level)
-    index = jnp.concatenate(index)
-    places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
-    boxes = boxes_from_distances(places, distances[index])
-    boxes = INCLUSIVE.clip(boxes, image_size) / scale
-    return boxes, scores[index], index.astype(jnp.int32)
+def fcos_centerness_loss(logits: jax.Array, targets: FCOSTargets) -> Mean:
+    """Cross-entropy of the centerness of the positive points; logits and targets are [B, A]."""
+    positive = targets.positive
+    logits = jnp.where(positive, logits, 0)
+    entropy = optax.sigmoid_binary_cross_entropy(logits, targets.centerness)
+    return Mean(jnp.sum(entropy, where=positive), positive.sum())
 
 
 def _join(levels: Sequence[jax.Array]) -> jax.Array:

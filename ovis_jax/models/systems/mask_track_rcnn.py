@@ -10,7 +10,8 @@ from flax import linen as nn
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
-from ovis_jax.models.heads import track as track_head
+from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.matching import pair_matches, track_loss, track_targets
 from ovis_jax.models.references import (
     calibrate,
     calibrate_window,
@@ -62,7 +63,7 @@ class MaskTrackRCNN(OnlineSystem):
     rpn: rpn_head.RPNHead
     box: box_head.BoxHead
     mask: mask_head.MaskHead
-    track: track_head.TrackHead
+    track: TrackHead
     capacity: Capacity
     convention: BoxConvention = INCLUSIVE
     calibration: nn.Module | None = None
@@ -151,18 +152,18 @@ class MaskTrackRCNN(OnlineSystem):
             instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
         )
         reference_boxes = jnp.where(others.valid[..., None], others.boxes, 0)
-        matches = jax.vmap(track_head.pair_matches)(instances, others)
+        matches = jax.vmap(pair_matches)(instances, others)
         losses = {
             "box_class": box_class,
             "box": box,
             "mask": mask_head.mask_loss(
                 mask_logits, mask_targets, positives.classes, positives.positive
             ),
-            "track": track_head.track_loss(
+            "track": track_loss(
                 self.embed(query, positives.boxes),
                 self.embed(reference, reference_boxes),
                 others.valid,
-                jax.vmap(track_head.track_targets)(matches, positives.index, positives.positive),
+                jax.vmap(track_targets)(matches, positives.index, positives.positive),
                 positives.positive,
             ),
         }
@@ -203,7 +204,7 @@ class MaskTrackRCNN(OnlineSystem):
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
-        boxes, scores, labels, valid, overflow = box_head.decode_detections(
+        kept = box_head.decode_detections(
             weighted_mean(logits, weights),
             weighted_mean(deltas, weights),
             proposals,
@@ -214,16 +215,17 @@ class MaskTrackRCNN(OnlineSystem):
             capacity=self.capacity.detections,
             convention=self.convention,
         )
-        rois = jnp.where(valid[:, None], boxes * scale, 0)
+        rois = jnp.where(kept.valid[:, None], kept.boxes * scale, 0)
+        masks = self._masks(calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
         return Detections(
-            boxes=boxes,
-            scores=scores,
-            labels=labels,
+            boxes=kept.boxes,
+            scores=kept.scores,
+            labels=kept.labels,
             embeddings=self.embed(query, rois[None])[0],
-            mask_logits=self._masks(calibrated, rois, labels + 1, weights, valid.sum()),
-            mask_boxes=boxes,
-            valid=valid,
-            overflow=overflow,
+            mask_logits=masks,
+            mask_boxes=kept.boxes,
+            valid=kept.valid,
+            overflow=kept.overflow,
         )
 
     def _masks(self, calibrated, rois, classes, weights, count) -> jax.Array:

@@ -10,22 +10,23 @@ from flax import linen as nn
 from ovis_jax.models import references
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
-from ovis_jax.models.heads.track import pair_matches, track_loss, track_targets
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
+from ovis_jax.models.matching import pair_matches, track_loss, track_targets
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.models.systems.sipmask_decoding import best_points, suppress
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Clips, Detections, Instances, Window
+from ovis_jax.structures import BoxDetections, Clips, Detections, Instances, Window
 
 JITTER = 0.05  # largest shift of a reference box in training, in its own width and height
 
 
 @flax.struct.dataclass
 class SipMaskCapacity:
-    """Sizes of the padded records between the stages; see `configs.sipmask_r50_ovis`."""
+    """Sizes of the padded records between the stages; see `configs.parts.sipmask`."""
 
     level_candidates: int
     class_candidates: int
@@ -127,9 +128,12 @@ class SipMask(OnlineSystem):
         maps = self.fcos(calibrated)
         points = self.fcos.points(query)
         instances = _clean(batch.instances_of(0), batch.image_size)
-        targets = jax.vmap(fcos_head.fcos_targets, in_axes=(None, 0))(points, instances)
+        targets = jax.vmap(
+            lambda own: fcos_head.fcos_targets(
+                points, own, radius=self.fcos.radius, regress_ranges=self.fcos.regress_ranges
+            )
+        )(instances)
         points = jnp.concatenate([jnp.asarray(x) for x in points])
-        classes, boxes, centerness = fcos_head.fcos_loss(maps, points, targets)
 
         coefficients = self.mask.coefficients(maps.class_features)
         positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
@@ -144,9 +148,11 @@ class SipMask(OnlineSystem):
             positives.weights,
         )
         losses = {
-            "class": classes,
-            "box": boxes,
-            "centerness": centerness,
+            "class": fcos_head.fcos_class_loss(
+                maps.logits, targets, alpha=self.fcos.focal_alpha, gamma=self.fcos.focal_gamma
+            ),
+            "box": fcos_head.fcos_box_loss(maps.distances, points, targets),
+            "centerness": fcos_head.fcos_centerness_loss(maps.centerness, targets),
             "mask": Mean.of(mask),
             "track": self._track_loss(
                 self.track(calibrated if self.track_calibrated else query),
@@ -208,21 +214,21 @@ class SipMask(OnlineSystem):
         query = references.query_features(window, center)
         calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
-        found = self.decode(maps, weights, window.image_size, window.scale)
-        resized = jnp.where(found.valid[:, None], found.boxes * window.scale, 0)
-        masks = self.segment(maps, self.basis(query, maps), found.point, resized, weights)
+        kept = self.decode(maps, weights, window.image_size, window.scale)
+        resized = jnp.where(kept.valid[:, None], kept.boxes * window.scale, 0)
+        masks = self.segment(maps, self.basis(query, maps), kept.source, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
         track_weights = weights if self.track_calibrated else jnp.ones(1)
         embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
-            boxes=found.boxes,
-            scores=found.scores,
-            labels=found.labels,
+            boxes=kept.boxes,
+            scores=kept.scores,
+            labels=kept.labels,
             embeddings=references.weighted_mean(embeddings, track_weights),
             mask_logits=masks,
             mask_boxes=mask_head.grid_boxes(masks.shape[1:], window.scale, len(masks)),
-            valid=found.valid,
-            overflow=found.overflow,
+            valid=kept.valid,
+            overflow=kept.overflow,
         )
 
     def decode(
@@ -231,20 +237,24 @@ class SipMask(OnlineSystem):
         weights: jax.Array,
         image_size: jax.Array,
         scale: jax.Array,
-    ) -> fcos_head.PointDetections:
-        """Detections of maps [F, ...] of references with weights [F].
+    ) -> BoxDetections:
+        """Detections [D] of maps [F, ...] of references with weights [F], which are averaged.
 
-        As `decode_detections` of the head, which see, for averages over the references.
+        The resized frame has `image_size` [2] and `scale` [] resized pixels per original pixel.
         """
-        return fcos_head.decode_detections(
-            references.mean_probs(maps.logits, weights, self.average_scores),
-            references.mean_probs(maps.centerness, weights, self.average_scores),
-            references.weighted_mean(maps.distances, weights),
-            self.fcos.points(maps.box_features),
-            image_size,
-            scale,
+        probs = references.mean_probs(maps.logits, weights, self.average_scores)
+        centerness = references.mean_probs(maps.centerness, weights, self.average_scores)
+        return suppress(
+            best_points(
+                probs * centerness[:, None],
+                references.weighted_mean(maps.distances, weights),
+                self.fcos.points(maps.box_features),
+                image_size,
+                scale,
+                self.capacity.level_candidates,
+            ),
             score_threshold=self.fcos.score_threshold,
-            level_candidates=self.capacity.level_candidates,
+            nms_iou=self.fcos.nms_iou,
             class_candidates=self.capacity.class_candidates,
             capacity=self.capacity.detections,
         )

@@ -20,9 +20,9 @@ from golden.sipmask.sipmask_model import (
     thinned,
 )
 
-from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads.subregion_mask import BASIS_STRIDE
 from ovis_jax.models.heads.track_map import embeddings_at
+from ovis_jax.models.systems.sipmask_decoding import best_points, suppress
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.points import boxes_from_distances
 
@@ -116,6 +116,14 @@ def points(ours):
     return published_sipmask()[0].fcos.points(ours["pyramid"])
 
 
+def candidates(ours, maps):
+    """The best points of every level of one frame's maps."""
+    scores = jax.nn.sigmoid(maps.logits) * jax.nn.sigmoid(maps.centerness)[:, None]
+    return best_points(
+        scores, maps.distances, points(ours), clip_sizes()[0], clip_scale(), LEVEL_CANDIDATES
+    )
+
+
 @pytest.mark.parametrize("frame", FRAMES)
 def test_boxes_of_all_points_and_those_that_enter_suppression(ours, frame):
     maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
@@ -124,28 +132,20 @@ def test_boxes_of_all_points_and_those_that_enter_suppression(ours, frame):
     boxes = INCLUSIVE.clip(boxes, size)
     want = record(f"{frame}/decoded")
     assert np.abs(thinned(boxes, want) - want).max() < BOX_TOLERANCE
-    probs, centerness = jax.nn.sigmoid(maps.logits), jax.nn.sigmoid(maps.centerness)
-    boxes, scores, _ = fcos.best_points(
-        probs, centerness, maps.distances, points(ours), size, clip_scale(), LEVEL_CANDIDATES
-    )
+    best = candidates(ours, maps)
     want = record(f"{frame}/nms_boxes")
-    assert np.abs(thinned(boxes, want) - want).max() < BOX_TOLERANCE
+    assert np.abs(thinned(best.boxes, want) - want).max() < BOX_TOLERANCE
     want = record(f"{frame}/nms_scores")
-    assert np.abs(thinned(scores.T, want) - want).max() < SCORE_TOLERANCE
+    assert np.abs(thinned(best.scores.T, want) - want).max() < SCORE_TOLERANCE
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_detections(ours, frame):
     maps = jax.tree.map(lambda x: x[FRAMES.index(frame)], ours["maps"])
-    found = fcos.decode_detections(
-        jax.nn.sigmoid(maps.logits),
-        jax.nn.sigmoid(maps.centerness),
-        maps.distances,
-        points(ours),
-        clip_sizes()[0],
-        clip_scale(),
+    found = suppress(
+        candidates(ours, maps),
         score_threshold=0.03,
-        level_candidates=LEVEL_CANDIDATES,
+        nms_iou=0.5,
         class_candidates=200,
         capacity=200,
     )
@@ -157,7 +157,7 @@ def test_detections(ours, frame):
     np.testing.assert_array_equal(labels[valid], record(f"{frame}/all_labels"))
     assert np.abs(boxes[valid] - want[:, :4]).max() < BOX_TOLERANCE
     assert np.abs(scores[valid] - want[:, 4]).max() < SCORE_TOLERANCE
-    coefficients = ours["coefficients"][FRAMES.index(frame)][found.point[valid]]
+    coefficients = ours["coefficients"][FRAMES.index(frame)][found.source[valid]]
     resized = jnp.asarray(boxes[valid] * clip_scale())
     embeddings = np.asarray(embeddings_at(ours["track"][FRAMES.index(frame)], resized))
     for run in RUNS:

@@ -21,8 +21,8 @@ from golden_folder import golden_json
 from configs import sipmask_r50_ovis
 from ovis_jax.models.heads import fcos
 from ovis_jax.models.heads import subregion_mask as mask_head
-from ovis_jax.models.heads.track import pair_matches
 from ovis_jax.models.heads.track_map import embeddings_at
+from ovis_jax.models.matching import pair_matches
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.points import boxes_from_distances, grid_points
 from ovis_jax.structures import Clips
@@ -66,7 +66,11 @@ def points() -> list[np.ndarray]:
 
 
 def targets(pair: int) -> fcos.FCOSTargets:
-    return fcos.fcos_targets(points(), jax.tree.map(lambda x: x[pair], batch().instances_of(0)))
+    instances = jax.tree.map(lambda x: x[pair], batch().instances_of(0))
+    settings = sipmask_r50_ovis.get_config().model.fcos
+    return fcos.fcos_targets(
+        points(), instances, radius=settings.radius, regress_ranges=settings.regress_ranges
+    )
 
 
 @pytest.mark.parametrize("pair", PAIRS)

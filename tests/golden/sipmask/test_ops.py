@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from golden_folder import golden_arrays
 
-from ovis_jax.models.heads.fcos import STRIDES, fcos_targets
+from ovis_jax.models.heads.fcos import REGRESS_RANGES, STRIDES, fcos_targets
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.nms import fast_nms
@@ -70,7 +70,7 @@ def test_target_assignment():
         masks=None,
         valid=jnp.ones(len(labels), bool),
     )
-    targets = fcos_targets(points, instances)
+    targets = fcos_targets(points, instances, radius=1.5, regress_ranges=REGRESS_RANGES)
     positive = np.asarray(targets.positive)
     np.testing.assert_array_equal(np.where(positive, targets.labels + 1, 0), record["labels"])
     np.testing.assert_array_equal(np.flatnonzero(positive), record["pos_index"])

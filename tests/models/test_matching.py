@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovis_jax.models.heads.track import pair_matches
+from ovis_jax.models.matching import pair_matches
 from ovis_jax.structures import Instances
 
 

@@ -1,0 +1,38 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ovis_jax.models.heads.box import DELTA_STDS, decode_detections
+from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.structures import Proposals
+
+
+def test_a_detection_is_decoded_from_the_proposal_that_is_its_source():
+    corner = 40 * jax.random.uniform(jax.random.key(0), (6, 2))
+    proposals = Proposals(
+        boxes=jnp.concatenate([corner, corner + 20], axis=1),
+        scores=jnp.ones(6),
+        valid=jnp.arange(6) < 5,
+    )
+    logits = 3 * jax.random.normal(jax.random.key(1), (6, 4))
+    deltas = jax.random.normal(jax.random.key(2), (6, 4, 4))
+    got = jax.device_get(
+        decode_detections(
+            logits,
+            deltas,
+            proposals,
+            jnp.array([90, 90]),
+            jnp.float32(0.5),
+            score_threshold=0.2,
+            candidates=18,
+            capacity=12,
+            convention=INCLUSIVE,
+        )
+    )
+    source, labels = got.source[got.valid], got.labels[got.valid]
+    assert len(source) > 3 and source.max() < 5 and got.overflow == 0
+    boxes = INCLUSIVE.decode(proposals.boxes[source], deltas[source, labels + 1], stds=DELTA_STDS)
+    want = INCLUSIVE.clip(boxes, jnp.array([90, 90])) / 0.5
+    np.testing.assert_allclose(got.boxes[got.valid], want, rtol=1e-6)
+    probs = jax.nn.softmax(logits)[source, labels + 1]
+    np.testing.assert_allclose(got.scores[got.valid], probs, rtol=1e-6)
