@@ -7,10 +7,9 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data.clips import ClipShape
-from ovis_jax.formats.errors import InputError
 
 REFERENCES, RUN, REFERENCE_RUN = "references", "run", "reference_run"
-_OTHERS = (REFERENCES, RUN, REFERENCE_RUN)
+OTHERS = (REFERENCES, RUN, REFERENCE_RUN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,34 +54,6 @@ class ClipFrames:
             return (query, *draw_references(rng, annotated, query, self.window, others))
         (first,) = draw_references(rng, annotated, query, self.window, 1)
         return (query, *run_of_frames(first, others, self.stride, length))
-
-
-def clip_frames(data) -> ClipFrames:
-    """What `config.data` says.
-
-    Raises:
-      InputError: a value makes no sense.
-    """
-    clip = data.clip
-    if data.reference_sampling not in ("window", "video"):
-        raise InputError(
-            f"config.data.reference_sampling: expected 'window' or 'video', "
-            f"is {data.reference_sampling!r}"
-        )
-    if clip.num_frames < 1:
-        raise InputError(f"config.data.clip.num_frames: expected at least 1, is {clip.num_frames}")
-    if not 1 <= clip.mask_frames <= clip.num_frames:
-        raise InputError(
-            f"config.data.clip.mask_frames: expected 1 to num_frames, which is {clip.num_frames}, "
-            f"is {clip.mask_frames}"
-        )
-    if clip.others not in _OTHERS:
-        expected = ", ".join(repr(name) for name in _OTHERS)
-        raise InputError(f"config.data.clip.others: expected one of {expected}, is {clip.others!r}")
-    if not clip.stride > 0:
-        raise InputError(f"config.data.clip.stride: expected more than 0, is {clip.stride}")
-    window = data.reference_window if data.reference_sampling == "window" else None
-    return ClipFrames(**clip, window=window)
 
 
 def run_of_frames(first: int, count: int, stride: float, length: int) -> tuple[int, ...]:

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from configs.parts.data import data as data_settings
 from ovis_jax.data.clip_frames import (
     ClipFrames,
-    clip_frames,
     draw_references,
     reference_candidates,
     run_of_frames,
 )
+from ovis_jax.data.from_config import clip_frames
 from ovis_jax.data.order import draws
 from ovis_jax.formats.errors import InputError
 
