@@ -34,7 +34,7 @@ FIELDS = (
     *("image_scale", "pad_multiple", "mean", "std", "flip_probability"),
     *("clip", "reference_sampling", "reference_window", "image_share", "pseudo_video"),
 )
-_CLIP_FIELDS = ("num_frames", "mask_frames", "others", "stride")
+_CLIP_FIELDS = ("num_frames", "mask_frames", "others", "stride", "in_order", "allow_same")
 _PSEUDO_FIELDS = ("annotations", "images", "categories", "min_pixels", "motion", "pasting")
 
 
@@ -137,6 +137,8 @@ def clip_frames(data: ConfigDict) -> ClipFrames:
         others=clip.take("others", f"one of {others}", OTHERS.__contains__),
         stride=clip.take("stride", "more than 0", lambda stride: stride > 0),
         window=_reference_window(section),
+        in_order=_switch(clip, "in_order"),
+        allow_same=_switch(clip, "allow_same"),
     )
 
 

@@ -28,6 +28,8 @@ _LATER = {
     "config.data.clip.mask_frames": 1,
     "config.data.clip.others": "references",
     "config.data.clip.stride": 1.0,
+    "config.data.clip.in_order": False,
+    "config.data.clip.allow_same": False,
     "config.model.linker": "cues",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,

@@ -32,12 +32,12 @@ def test_the_fields_are_those_of_the_shared_part(data):
 
 def test_values_reach_the_records(data):
     data.update(image_scale=[80, 60], pad_multiple=8, flip_probability=0.25, image_share=0.5)
-    data.clip.update(num_frames=3, mask_frames=2, others="run", stride=1.5)
+    data.clip.update(num_frames=3, mask_frames=2, others="run", stride=1.5, in_order=True)
     data.pseudo_video.motion.shear = 1.0
     data.pseudo_video.pasting.size = [0.5, 2.0]
     settings = training_settings(data)
     assert settings.sampling.resizing == Resizing((80, 60), 8) == resizing(data)
-    assert dataclasses.astuple(settings.sampling.frames) == (3, 2, "run", 1.5, 5)
+    assert dataclasses.astuple(settings.sampling.frames) == (3, 2, "run", 1.5, 5, True, False)
     assert settings.sampling.flip_probability == 0.25 and settings.image_share == 0.5
     assert settings.pseudo_video == pseudo_video(data)
     assert settings.pseudo_video.motion.shear == 1.0
@@ -116,6 +116,7 @@ def test_a_field_that_does_not_exist_is_named(data, part):
         ("clip", 3),
         ("clip.num_frames", 2.5),
         ("clip.stride", "fast"),
+        ("clip.in_order", "yes"),
         ("pseudo_video.categories", ("person",)),
         ("pseudo_video.categories", (("person", 1),)),
         ("pseudo_video.motion.scale", -1.0),

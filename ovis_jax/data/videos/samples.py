@@ -27,7 +27,7 @@ class Draw:
 
     Attributes:
       sample: number of the query frame in the frame index.
-      frames: T frames of its video, the query frame first.
+      frames: T frames of its video in the order of `ClipFrames.draw`.
       flip: mirror all of them.
     """
 
