@@ -28,6 +28,7 @@ from ml_collections import ConfigDict
 
 from benchmarks.alternatives.torch_process import in_own_process
 from ovis_jax.data.frame_files import read_frame
+from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
@@ -114,7 +115,7 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
     benchmark.keep_all_detections(config.model)
     system = build_system(config)
     variables = benchmark.with_objects(init_variables(system, jax.random.key(0)))
-    geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
+    geometry = frame_geometry(*SIZE, resizing(config.data))
 
     def canvases():
         for path in clip:
@@ -223,7 +224,7 @@ def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[st
         detections=capacity.detections,
         score_threshold=0.0,
     ).to(device)
-    geometry = frame_geometry(*SIZE, tuple(config.data.image_scale), config.data.pad_multiple)
+    geometry = frame_geometry(*SIZE, resizing(config.data))
     mean, std = (torch.tensor(x, device=device) for x in (config.data.mean, config.data.std))
     reach = config.predict.reference_window
     size, references = (geometry.height, geometry.width), max(2 * reach, 1)

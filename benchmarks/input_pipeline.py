@@ -45,6 +45,7 @@ from benchmarks.inputs.blobs import ragged_mask
 from configs.parts.data import data as data_settings
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.data.transforms import resize_image, transform_image
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.samples import TrainingData
@@ -140,10 +141,10 @@ def time_loader(name: str, folder: pathlib.Path, seconds: float) -> dict[str, fl
         keep_freed_memory()  # as training does
     config = data_config(folder, prepared=name == OURS[2])
     config.halved_decoding = halved = name == OURS[1]
-    data = TrainingData(config, CAPACITY)
+    data = open_training_data(config, CAPACITY)
     batches = training_batches(data, batch_size=BATCH, seed=SEED)
     if name == OURS[2]:
-        raw = TrainingData(data_config(folder, prepared=False), CAPACITY)
+        raw = open_training_data(data_config(folder, prepared=False), CAPACITY)
         want = next(training_batches(raw, batch_size=BATCH, seed=SEED))
         jax.tree.map(np.testing.assert_array_equal, next(batches), want)
     if name in OTHERS:

@@ -9,7 +9,9 @@ import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.data.clips import ClipShape, empty_clip
+from ovis_jax.data.clips import empty_clip
+from ovis_jax.data.from_config import training_settings
+from ovis_jax.data.transforms import training_geometry
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Clips
@@ -105,11 +107,11 @@ class TrainProgram:
 
     def batch_shapes(self, num_pairs: int) -> Clips:
         """Shapes of a batch of landscape frames."""
-        data, slots = self._config.data, self._config.capacity.instances
-        width, height = (-(-n // data.pad_multiple) * data.pad_multiple for n in data.image_scale)
-
-        clip = ClipShape(data.clip.num_frames, data.clip.mask_frames, slots)
-        empty = empty_clip(height, width, clip)
+        settings = training_settings(self._config.data).sampling
+        sides = settings.resizing.image_scale
+        geometry = training_geometry(max(sides), min(sides), settings.resizing)
+        clip = settings.frames.shape(self._config.capacity.instances)
+        empty = empty_clip(geometry.canvas_height, geometry.canvas_width, clip)
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct((num_pairs, *x.shape), x.dtype), empty)
 
     def memory(self, num_pairs: int, together: int | None = None) -> StepMemory:

@@ -27,9 +27,9 @@ from benchmarks.alternatives.torch_process import in_own_process
 from benchmarks.peak_memory import PeakMemory
 from benchmarks.train_program import GIB, TrainProgram, load_config
 from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
-from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
 from ovis_jax.structures import Clips
@@ -90,7 +90,7 @@ def use_shapes(config: ConfigDict, folder: pathlib.Path) -> None:
 def time_ours(config: ConfigDict, options: argparse.Namespace) -> None:
     """Prints the rows of our model."""
     program, key = TrainProgram(config), jax.random.key(0)
-    data = TrainingData(config.data, config.capacity.instances)
+    data = open_training_data(config.data, config.capacity.instances)
     ready = next(training_batches(data, batch_size=options.pairs, seed=0))
 
     def step(state, rows):

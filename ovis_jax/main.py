@@ -8,7 +8,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax.checkpoints.folders import has_checkpoint
-from ovis_jax.data.data_options import annotation_options
+from ovis_jax.data.from_config import annotation_options
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from ovis_jax.checkpoints.folders import restore_from
+from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
@@ -98,12 +99,13 @@ def track_videos(
 ) -> list[VideoTracks]:
     """The tracks of each video; every device of this process takes one video after the other."""
     stream, devices = make_stream(system, variables, config), jax.local_devices()
+    resized = resizing(config.data)
     waiting, found = collections.deque(enumerate(videos)), {}
 
     def work(stream: VideoStream) -> None:
         with HostThread() as host:
             for number, video in iter(functools.partial(_next, waiting), None):
-                frames = VideoFrames(config.data.eval_images, video, config.data)
+                frames = VideoFrames(config.data.eval_images, video, resized)
                 tracks = VideoTracks(video.width, video.height, frames.geometry.scale)
                 run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
                 host.submit(found.__setitem__, number, tracks)
@@ -146,8 +148,7 @@ def predict_images(
       size: (width, height) of every image.
       config: as for `predict`; no path is used.
     """
-    data = config.data
-    geometry = frame_geometry(*size, tuple(data.image_scale), data.pad_multiple)
+    geometry = frame_geometry(*size, resizing(config.data))
     frames = (transform_image(image, geometry, flip=False) for image in images)
     tracks = VideoTracks(*size, geometry.scale)
     stream = make_stream(system, variables, config)

@@ -42,7 +42,7 @@ class Instances:
 
 @flax.struct.dataclass
 class Clips:
-    """A training batch: clips of T frames of one video each, of which the first is the query frame.
+    """A training batch: clips of T frames of one video each, the query frame first or all in order.
 
     Every frame has its own slots: an object stands in any slot of a frame, or in none where it is
     not visible or the capacity was too small. Whether two are the same tell the identities.

@@ -31,13 +31,15 @@ def data() -> ConfigDict:
 
 
 def clip() -> ConfigDict:
-    """The frames of a training clip, of which the first is the query frame."""
+    """The frames of a training clip, of which the first is the query frame unless `in_order`."""
     return ConfigDict(
         dict(
             num_frames=2,
             mask_frames=1,  # frames whose masks are loaded, from the first on
             others="references",  # or "run", "reference_run"; see `ovis_jax.data.clip_frames`
             stride=1.0,  # frames from one frame of a run to the next
+            in_order=False,  # or True: all frames in the order of time, the query frame among them
+            allow_same=False,  # or True: the query frame may be drawn as its own reference
         )
     )
 

@@ -7,15 +7,14 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data.clips import ClipShape
-from ovis_jax.formats.errors import InputError
 
 REFERENCES, RUN, REFERENCE_RUN = "references", "run", "reference_run"
-_OTHERS = (REFERENCES, RUN, REFERENCE_RUN)
+OTHERS = (REFERENCES, RUN, REFERENCE_RUN)
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipFrames:
-    """How the frames of a clip are chosen; the first is the query frame.
+    """How the frames of a clip are chosen; the first is the query frame, unless `in_order`.
 
     Attributes:
       num_frames: T.
@@ -25,6 +24,8 @@ class ClipFrames:
         them is drawn as a reference, the rest follow it.
       stride: frames from one frame of a run to the next; a fraction is rounded frame by frame.
       window: greatest distance of a drawn frame from the query frame; None: any.
+      in_order: the chosen frames then stand in the order of time, wherever the query frame is.
+      allow_same: the query frame may be drawn as its own reference, as likely as every other.
     """
 
     num_frames: int = 2
@@ -32,6 +33,8 @@ class ClipFrames:
     others: str = REFERENCES
     stride: float = 1.0
     window: int | None = None
+    in_order: bool = False
+    allow_same: bool = False
 
     def shape(self, capacity: int) -> ClipShape:
         """Shape of a clip with room for so many objects."""
@@ -48,41 +51,21 @@ class ClipFrames:
           query: the query frame, one of them.
           length: of the video.
         """
+        frames = self._choose(rng, annotated, query, length)
+        return tuple(sorted(frames)) if self.in_order else frames
+
+    def _choose(
+        self, rng: np.random.Generator, annotated: np.ndarray, query: int, length: int
+    ) -> tuple[int, ...]:
+        """The frames of one clip, the query frame first."""
         others = self.num_frames - 1
         if self.others == RUN:
             return run_of_frames(query, self.num_frames, self.stride, length)
+        candidates = reference_candidates(annotated, query, self.window, self.allow_same)
         if self.others == REFERENCES or not others:
-            return (query, *draw_references(rng, annotated, query, self.window, others))
-        (first,) = draw_references(rng, annotated, query, self.window, 1)
+            return (query, *draw_references(rng, candidates, others))
+        (first,) = draw_references(rng, candidates, 1)
         return (query, *run_of_frames(first, others, self.stride, length))
-
-
-def clip_frames(data) -> ClipFrames:
-    """What `config.data` says.
-
-    Raises:
-      InputError: a value makes no sense.
-    """
-    clip = data.clip
-    if data.reference_sampling not in ("window", "video"):
-        raise InputError(
-            f"config.data.reference_sampling: expected 'window' or 'video', "
-            f"is {data.reference_sampling!r}"
-        )
-    if clip.num_frames < 1:
-        raise InputError(f"config.data.clip.num_frames: expected at least 1, is {clip.num_frames}")
-    if not 1 <= clip.mask_frames <= clip.num_frames:
-        raise InputError(
-            f"config.data.clip.mask_frames: expected 1 to num_frames, which is {clip.num_frames}, "
-            f"is {clip.mask_frames}"
-        )
-    if clip.others not in _OTHERS:
-        expected = ", ".join(repr(name) for name in _OTHERS)
-        raise InputError(f"config.data.clip.others: expected one of {expected}, is {clip.others!r}")
-    if not clip.stride > 0:
-        raise InputError(f"config.data.clip.stride: expected more than 0, is {clip.stride}")
-    window = data.reference_window if data.reference_sampling == "window" else None
-    return ClipFrames(**clip, window=window)
 
 
 def run_of_frames(first: int, count: int, stride: float, length: int) -> tuple[int, ...]:
@@ -104,19 +87,22 @@ def run_of_frames(first: int, count: int, stride: float, length: int) -> tuple[i
     return tuple(np.clip(frames, 0, length - 1).tolist())
 
 
-def reference_candidates(frames: np.ndarray, query: int, window: int | None) -> np.ndarray:
+def reference_candidates(
+    frames: np.ndarray, query: int, window: int | None, allow_same: bool = False
+) -> np.ndarray:
     """Frames that may be the reference of a query frame.
 
     Args:
       frames: [F] int, annotated frames of the video.
       query: the query frame, one of them.
       window: greatest distance in frames; None: any.
+      allow_same: the query frame is one of them.
 
     Returns:
       Other annotated frames within the window; without any, all other annotated frames; without
       any, the query frame itself (the published code stops with an assertion there).
     """
-    others = frames[frames != query]
+    others = frames if allow_same else frames[frames != query]
     near = others if window is None else others[np.abs(others - query) <= window]
     for candidates in (near, others):
         if len(candidates):
@@ -124,11 +110,8 @@ def reference_candidates(frames: np.ndarray, query: int, window: int | None) -> 
     return np.array([query])
 
 
-def draw_references(
-    rng: np.random.Generator, frames: np.ndarray, query: int, window: int | None, count: int
-) -> list[int]:
-    """Draws among the `reference_candidates` uniformly, none again before all were drawn."""
-    candidates = reference_candidates(frames, query, window)
+def draw_references(rng: np.random.Generator, candidates: np.ndarray, count: int) -> list[int]:
+    """Draws among `reference_candidates` uniformly, none again before all were drawn."""
     drawn, left = [], candidates
     for _ in range(count):
         index = rng.integers(len(left))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ovis_jax.data.from_config import training_settings
 from ovis_jax.data.mixed_data import MixedData
 from ovis_jax.data.order import BatchOrder
 from ovis_jax.data.pseudo.samples import ImageData
 from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.annotations import Category
-from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import Clips
 
 
@@ -60,15 +60,19 @@ class Samples(Protocol):
         """A record of this sample's shapes, all zero and without valid slots."""
 
 
-def open_training_data(data, capacity: int) -> Samples:
-    """The samples that `config.data` describes.
+def open_training_data(data: Any, capacity: int) -> Samples:
+    """Opens the samples that a configuration describes.
+
+    Args:
+      data: `config.data`.
+      capacity: most objects of a frame; of more, the largest are kept and a warning is logged.
 
     Raises:
-      InputError: files are missing or unusable, or a value makes no sense.
+      InputError: files are missing or unusable, or a field is missing, unknown or makes no sense.
     """
-    if not 0 <= data.image_share <= 1:
-        raise InputError(f"config.data.image_share: expected 0 to 1, is {data.image_share}")
-    videos = TrainingData(data, capacity)
-    if not data.image_share:
+    settings = training_settings(data)
+    videos = TrainingData(settings.videos, settings.sampling, capacity)
+    if settings.pseudo_video is None:
         return videos
-    return MixedData(videos, ImageData(data, videos.categories, capacity), data.image_share)
+    images = ImageData(settings.pseudo_video, settings.sampling, videos.categories, capacity)
+    return MixedData(videos, images, settings.image_share)

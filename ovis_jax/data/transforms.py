@@ -16,6 +16,20 @@ from ovis_jax.data.mask_sampling import sample_mask
 
 
 @dataclasses.dataclass(frozen=True)
+class Resizing:
+    """How frames of any size are resized and padded: what `FrameGeometry` is made from.
+
+    Attributes:
+      image_scale: longer and shorter side, in either order, that a resized frame fits into; the
+        frame may lie either way.
+      pad_multiple: both sides of the canvas are multiples of it.
+    """
+
+    image_scale: tuple[int, int]
+    pad_multiple: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
 class FrameGeometry:
     """How the frames of one size are resized and padded.
 
@@ -39,34 +53,30 @@ def is_landscape(width: int, height: int) -> bool:
     return width > height
 
 
-def frame_geometry(
-    width: int, height: int, image_scale: tuple[int, int], pad_multiple: int
-) -> FrameGeometry:
+def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
     """The largest aspect-keeping size within `image_scale`, padded to the next multiple.
 
     Args:
       width: of the original frame; likewise `height`.
       height: see `width`.
-      image_scale: longer and shorter side in either order; the frame may lie either way.
-      pad_multiple: both sides of the canvas are multiples of it.
+      resizing: what the size follows from.
     """
-    scale = min(max(image_scale) / max(width, height), min(image_scale) / min(width, height))
+    sides = resizing.image_scale
+    scale = min(max(sides) / max(width, height), min(sides) / min(width, height))
     new_height, new_width = int(height * scale + 0.5), int(width * scale + 0.5)
     return FrameGeometry(
         height=new_height,
         width=new_width,
-        canvas_height=_round_up(new_height, pad_multiple),
-        canvas_width=_round_up(new_width, pad_multiple),
+        canvas_height=_round_up(new_height, resizing.pad_multiple),
+        canvas_width=_round_up(new_width, resizing.pad_multiple),
         scale=scale,
     )
 
 
-def training_geometry(
-    width: int, height: int, image_scale: tuple[int, int], pad_multiple: int
-) -> FrameGeometry:
+def training_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
     """As `frame_geometry`, with one canvas for all landscape frames and one for all others."""
-    geometry = frame_geometry(width, height, image_scale, pad_multiple)
-    long, short = (_round_up(f(image_scale), pad_multiple) for f in (max, min))
+    geometry = frame_geometry(width, height, resizing)
+    long, short = (_round_up(f(resizing.image_scale), resizing.pad_multiple) for f in (max, min))
     rows, columns = (short, long) if is_landscape(width, height) else (long, short)
     return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
 

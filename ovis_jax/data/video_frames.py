@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
+from ovis_jax.data.transforms import FrameGeometry, Resizing, frame_geometry, transform_image
 
 _AHEAD = 8  # frames decoded before they are asked for
 _THREADS = 2
@@ -24,17 +24,15 @@ class VideoFrames:
       paths: file of each frame.
     """
 
-    def __init__(self, images_dir: pathlib.Path | str, video, data):
+    def __init__(self, images_dir: pathlib.Path | str, video, resizing: Resizing):
         """Reads nothing yet.
 
         Args:
           images_dir: folder that the video's file names are relative to.
           video: `width`, `height` and `file_names` are used.
-          data: `config.data`; `image_scale` and `pad_multiple` are used.
+          resizing: of the frames.
         """
-        self.geometry: FrameGeometry = frame_geometry(
-            video.width, video.height, tuple(data.image_scale), data.pad_multiple
-        )
+        self.geometry: FrameGeometry = frame_geometry(video.width, video.height, resizing)
         self.paths = [pathlib.Path(images_dir) / name for name in video.file_names]
         self._size = (video.width, video.height)
 
@@ -64,8 +62,3 @@ class VideoFrames:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def iter_video_frames(images_dir: pathlib.Path | str, video, data) -> Iterator[np.ndarray]:
-    """Frames of a video in order, [H, W, 3] uint8 each; see `VideoFrames`."""
-    return iter(VideoFrames(images_dir, video, data))

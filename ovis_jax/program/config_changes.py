@@ -33,6 +33,8 @@ _LATER = {
     "config.model.fcos.focal_alpha": 0.25,
     "config.model.fcos.focal_gamma": 2.0,
     "config.model.fcos.nms_iou": 0.5,
+    "config.data.clip.in_order": False,
+    "config.data.clip.allow_same": False,
     "config.model.linker": "cues",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,

@@ -12,22 +12,43 @@ import tqdm
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from ovis_jax.data.data_options import annotation_options
-from ovis_jax.data.pseudo.files import write_pseudo_videos
+from ovis_jax.data.from_config import (
+    annotation_options,
+    flip_probability,
+    pseudo_video,
+    resizing,
+)
+from ovis_jax.data.pseudo.files import VideoMaker, write_pseudo_videos
 from ovis_jax.data.pseudo.stills import CocoStills, chosen_labels, load_stills
+from ovis_jax.data.settings import StillImages
 from ovis_jax.formats.annotations import Category, load_header
 from ovis_jax.program import command_line
 
 
-def categories_of(data: ConfigDict) -> Sequence[Category]:
+def video_maker(data: ConfigDict, capacity: int) -> VideoMaker:
+    """What `config.data` describes; reads the annotations.
+
+    Raises:
+      InputError: they cannot be used, or a field is missing, unknown or makes no sense.
+    """
+    settings, resized, flip = pseudo_video(data), resizing(data), flip_probability(data)
+    source = settings.stills
+    loaded = load_stills(source.annotations, annotation_options(data))
+    categories = categories_of(source, data.train_annotations)
+    labels = chosen_labels(loaded.categories, categories, source.categories, loaded.path)
+    stills = CocoStills(loaded, source.images, labels, capacity=capacity)
+    return VideoMaker(stills, categories, settings, resized, flip)
+
+
+def categories_of(source: StillImages, train_annotations: str) -> Sequence[Category]:
     """Those that `config.data.pseudo_video.categories` names, or of the training videos.
 
     Raises:
       InputError: names are not given, and the annotations of the videos cannot be read.
     """
-    if not data.pseudo_video.categories:
-        return load_header(data.train_annotations).categories
-    ours = dict.fromkeys(name for _, name in data.pseudo_video.categories)
+    if not source.categories:
+        return load_header(train_annotations).categories
+    ours = dict.fromkeys(name for _, name in source.categories)
     return tuple(Category(number, name) for number, name in enumerate(ours, start=1))
 
 
@@ -44,18 +65,11 @@ def define_flags() -> None:
 def main() -> None:
     """Writes what the flags say."""
     values = flags.FLAGS
-    data, capacity = values.config.data, values.config.capacity.instances
-    settings = data.pseudo_video
-    loaded = load_stills(settings.annotations, annotation_options(data))
-    categories = categories_of(data)
-    labels = chosen_labels(loaded.categories, categories, settings.categories, loaded.path)
-    stills = CocoStills(loaded, settings.images, labels, capacity=capacity)
+    maker = video_maker(values.config.data, values.config.capacity.instances)
     with tqdm.tqdm(total=values.videos, unit="video", disable=None, leave=False) as bar:
         write_pseudo_videos(
             values.output,
-            stills,
-            categories,
-            data,
+            maker,
             videos=values.videos,
             frames=values.frames,
             seed=values.seed,

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,11 +8,11 @@ from hypothesis import strategies as st
 from configs.parts.data import data as data_settings
 from ovis_jax.data.clip_frames import (
     ClipFrames,
-    clip_frames,
     draw_references,
     reference_candidates,
     run_of_frames,
 )
+from ovis_jax.data.from_config import clip_frames
 from ovis_jax.data.order import draws
 from ovis_jax.formats.errors import InputError
 
@@ -30,12 +32,12 @@ def test_references_are_near_or_else_anywhere(query, window, want):
 
 
 def test_a_lonely_frame_is_its_own_reference():
-    assert draw_references(draws(0, 0), np.array([4]), 4, 5, 3) == [4, 4, 4]
+    assert draw_references(draws(0, 0), reference_candidates(np.array([4]), 4, 5), 3) == [4, 4, 4]
 
 
 def test_references_are_drawn_uniformly():
-    frames = np.arange(40)
-    drawn = [draw_references(draws(1, i), frames, 20, 5, 1)[0] for i in range(5000)]
+    candidates = reference_candidates(np.arange(40), 20, 5)
+    drawn = [draw_references(draws(1, i), candidates, 1)[0] for i in range(5000)]
     counts = np.bincount(drawn, minlength=40)
     assert not counts[:15].any() and not counts[26:].any() and counts[20] == 0
     near = np.r_[counts[15:20], counts[21:26]]
@@ -43,8 +45,8 @@ def test_references_are_drawn_uniformly():
 
 
 def test_no_reference_is_drawn_again_before_all_were():
-    frames = np.array([0, 3, 4, 5, 6])
-    drawn = draw_references(draws(0, 3), frames, 4, 2, 7)
+    candidates = reference_candidates(np.array([0, 3, 4, 5, 6]), 4, 2)
+    drawn = draw_references(draws(0, 3), candidates, 7)
     assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [3, 5, 6] and drawn[6] in (3, 5, 6)
 
 
@@ -93,6 +95,23 @@ def test_a_drawn_reference_may_be_followed_by_its_neighbours():
     for seed in range(20):
         query, first, second = settings.draw(np.random.default_rng(seed), np.arange(9), 4, 9)
         assert query == 4 != first and second - first == (1 if first < 8 else -1)
+
+
+def test_a_query_frame_may_be_its_own_reference_where_wanted():
+    settings = ClipFrames(2, 1, "references", 1.0, 2, allow_same=True)
+    drawn = [settings.draw(draws(1, i), np.arange(20), 10, 20) for i in range(2500)]
+    counts = np.bincount([reference for _, reference in drawn], minlength=20)
+    assert not counts[:8].any() and not counts[13:].any()
+    assert ((counts[8:13] - 500) ** 2 / 500).sum() < 21  # chi-square, 4 degrees: p < 0.001
+
+
+@pytest.mark.parametrize("others", ["references", "run", "reference_run"])
+def test_frames_in_order_are_the_same_frames_in_the_order_of_time(others):
+    settings = ClipFrames(4, 2, others, 1.5, 5)
+    ordered = dataclasses.replace(settings, in_order=True)
+    for seed, query in enumerate((0, 5, 17, 19)):
+        frames = settings.draw(draws(0, seed), np.arange(20), query, 20)
+        assert ordered.draw(draws(0, seed), np.arange(20), query, 20) == tuple(sorted(frames))
 
 
 @pytest.mark.parametrize(

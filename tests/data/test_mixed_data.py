@@ -185,7 +185,9 @@ def test_the_capacity_keeps_the_largest_objects(config):
     config.pseudo_video.motion.update(rotation=0, shear=0, translation=0, scale=0, perspective=0)
     data = open_training_data(config, 1)
     # One of two objects in each image, beside those of the videos.
-    assert data.num_dropped == TrainingData(config, 1).num_dropped + IMAGES
+    videos = config.copy_and_resolve_references()
+    videos.image_share = 0.0
+    assert data.num_dropped == open_training_data(videos, 1).num_dropped + IMAGES
     for position in range(8):
         clip = data.clip(data.draw(0, position, VIDEO_FRAMES + position % IMAGES))
         assert clip.instances.valid.tolist() == [[True]] * 2

@@ -10,7 +10,7 @@ import pytest
 from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.videos.samples import TrainingData
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.formats.errors import InputError
 
 CAPACITY = 4
@@ -23,7 +23,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def data(config):
-    return TrainingData(config, CAPACITY)
+    return open_training_data(config, CAPACITY)
 
 
 def _take(data, count, **options):
@@ -81,7 +81,7 @@ def _clips(config, **changes):
     """A clip of every sample."""
     config = config.copy_and_resolve_references()
     config.update(changes)
-    data = TrainingData(config, CAPACITY)
+    data = open_training_data(config, CAPACITY)
     return [data.clip(data.draw(0, sample, sample)) for sample in range(data.num_samples)]
 
 
@@ -101,7 +101,7 @@ def test_frames_that_are_hardly_shrunk_are_decoded_as_a_whole(config):
 def test_flip_probability_decides_about_all_frames(config):
     batches = []
     for config.flip_probability in (0.0, 1.0):
-        batches.append(_take(TrainingData(config, CAPACITY), 4))
+        batches.append(_take(open_training_data(config, CAPACITY), 4))
     for plain, flipped in zip(*batches, strict=True):
         for row, (_, width) in enumerate(plain.image_size):
             for image, mirrored in zip(plain.frames[row], flipped.frames[row], strict=True):
@@ -109,7 +109,7 @@ def test_flip_probability_decides_about_all_frames(config):
 
 
 def test_objects_beyond_the_capacity_are_the_smallest_and_are_counted(config):
-    data = TrainingData(config, 1)
+    data = open_training_data(config, 1)
     assert data.num_dropped == 12  # two objects in four frames of three videos
     for batch in _take(data, 6):
         assert batch.instances.valid.all() and batch.instances.boxes.shape == (4, 2, 1, 4)
@@ -121,7 +121,7 @@ def test_crowds_are_left_out_with_their_masks(config):
     for annotation in content["annotations"]:
         annotation["iscrowd"] = int(annotation["category_id"] == 3)
     path.write_text(json.dumps(content))
-    for batch in _take(TrainingData(config, CAPACITY), 6):
+    for batch in _take(open_training_data(config, CAPACITY), 6):
         assert (batch.instances.valid[:, 0].sum(axis=1) == 1).all()
         assert (batch.instances.labels[batch.instances.valid] == 1).all()
         masks = np.unpackbits(batch.instances.masks, axis=-1).any(axis=(3, 4))
@@ -136,7 +136,7 @@ def test_a_truncated_frame_is_one_error_that_names_the_file(config, capfd):
     for path in pathlib.Path(config.train_images).rglob("00003.jpg"):
         path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(InputError, match="00003.jpg: truncated JPEG") as caught:
-        _take(TrainingData(config, CAPACITY), 20)
+        _take(open_training_data(config, CAPACITY), 20)
     assert "\n" not in str(caught.value)
     assert "Traceback" not in capfd.readouterr().err
 
@@ -144,21 +144,21 @@ def test_a_truncated_frame_is_one_error_that_names_the_file(config, capfd):
 def test_missing_frames_are_found_before_training(config):
     next(pathlib.Path(config.train_images).rglob("00004.jpg")).unlink()
     with pytest.raises(InputError, match="00004.jpg"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 def test_annotations_without_ground_truth_cannot_be_trained_on(config):
     path = pathlib.Path(config.train_annotations)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": None}))
     with pytest.raises(InputError, match="annotations"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 @pytest.mark.parametrize("field, value", [("reference_sampling", "near"), ("pad_multiple", 20)])
 def test_values_that_make_no_sense_are_input_errors(config, field, value):
     config[field] = value
     with pytest.raises(InputError, match=field):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 def test_hosts_must_divide_the_batch(data):
@@ -170,8 +170,8 @@ def test_a_program_can_end_in_the_middle_of_loading(config):
     code = f"""
 from tiny_ovis import tiny_config
 from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.videos.samples import TrainingData
-data = TrainingData(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
+from ovis_jax.data.samples import open_training_data
+data = open_training_data(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
 next(batches := training_batches(data, batch_size=4, seed=0))
 raise SystemExit(7)
 """
@@ -181,7 +181,7 @@ raise SystemExit(7)
 
 
 def test_only_the_pipeline_imports_tensorflow():
-    modules = "clip_frames clips order transforms video_frames videos.index".split()
+    modules = "clip_frames clips from_config order transforms video_frames videos.index".split()
     code = "import sys; " + "; ".join(f"import ovis_jax.data.{name}" for name in modules)
     code += "; sys.exit('tensorflow' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ovis_jax.data.transforms import (
+    Resizing,
     frame_geometry,
     nearest_source,
     resize_image,
@@ -30,7 +31,7 @@ SYSTEM = "cmasktrack_rcnn"
     ],
 )
 def test_frames_fit_into_the_scale_and_are_padded_to_the_multiple(size, resized, canvas):
-    geometry = frame_geometry(*size, (640, 360), 32)
+    geometry = frame_geometry(*size, Resizing((640, 360), 32))
     assert (geometry.width, geometry.height) == resized
     assert (geometry.canvas_width, geometry.canvas_height) == canvas
     assert geometry.scale == min(640 / max(size), 360 / min(size))
@@ -40,7 +41,7 @@ def test_frames_fit_into_the_scale_and_are_padded_to_the_multiple(size, resized,
     "size", [(1920, 1080), (1080, 1920), (640, 360), (400, 1080), (450, 1800), (853, 481)]
 )
 def test_frames_are_resized_as_opencv_does(size):
-    geometry = frame_geometry(*size, (640, 360), 32)
+    geometry = frame_geometry(*size, Resizing((640, 360), 32))
     image = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)
     want = cv2.resize(image, (geometry.width, geometry.height))
     np.testing.assert_array_equal(resize_image(image, geometry), want)
@@ -50,7 +51,7 @@ def test_frames_are_resized_as_opencv_does(size):
     "size, canvas", [((1280, 960), (640, 384)), ((500, 500), (384, 640)), ((9, 16), (384, 640))]
 )
 def test_training_has_one_canvas_for_each_orientation(size, canvas):
-    geometry = training_geometry(*size, (640, 360), 32)
+    geometry = training_geometry(*size, Resizing((640, 360), 32))
     assert (geometry.canvas_width, geometry.canvas_height) == canvas
 
 
@@ -63,14 +64,14 @@ def test_nearest_source_is_what_opencv_takes():
 
 
 def test_boxes_are_inclusive_scaled_and_clipped_to_the_frame_size():
-    geometry = frame_geometry(100, 60, (50, 30), 32)
+    geometry = frame_geometry(100, 60, Resizing((50, 30), 32))
     boxes = np.array([[10, 20, 30, 10], [90, 50, 20, 20], [0, 0, 1, 1]])
     got = transform_boxes(boxes, geometry, flip=False)
     np.testing.assert_array_equal(got, [[5, 10, 19.5, 14.5], [45, 25, 50, 30], [0, 0, 0, 0]])
 
 
 def test_flipping_boxes_twice_gives_them_back():
-    geometry = frame_geometry(100, 60, (50, 30), 32)
+    geometry = frame_geometry(100, 60, Resizing((50, 30), 32))
     boxes = np.array([[10, 20, 30, 10], [60, 40, 20, 20]], np.float32)
     there, back = (transform_boxes(boxes, geometry, flip=flip) for flip in (False, True))
     mirrored = np.stack([49 - back[:, 2], back[:, 1], 49 - back[:, 0], back[:, 3]], axis=1)
@@ -78,7 +79,7 @@ def test_flipping_boxes_twice_gives_them_back():
 
 
 def test_a_flip_mirrors_image_boxes_and_mask_alike():
-    geometry = training_geometry(101, 67, (64, 48), 16)
+    geometry = training_geometry(101, 67, Resizing((64, 48), 16))
     mask = np.zeros((67, 101), np.uint8)
     mask[20:40, 5:35] = 1
     image = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
@@ -102,7 +103,7 @@ def _inner(mask):
 
 
 def test_the_padding_is_zero():
-    geometry = training_geometry(50, 40, (64, 48), 16)
+    geometry = training_geometry(50, 40, Resizing((64, 48), 16))
     image = np.full((40, 50, 3), 200, np.uint8)
     got = transform_image(image, geometry, flip=True)
     assert got.dtype == np.uint8
@@ -123,7 +124,7 @@ def recorded_pairs():
 def test_resized_frames_equal_the_published_ones():
     inputs, setting = golden_folder.golden_arrays(SYSTEM, "inputs.npz"), recorded_set()
     frames = inputs["clip_rgb"]
-    geometry = frame_geometry(*frames.shape[2:0:-1], tuple(setting["img_scale"]), 32)
+    geometry = frame_geometry(*frames.shape[2:0:-1], Resizing(tuple(setting["img_scale"]), 32))
     assert geometry.scale == setting["scale_factor"]
     height, width, _ = setting["img_shape"]
     for rgb, want in zip(frames, inputs["resized_bgr"], strict=True):
@@ -138,7 +139,7 @@ def test_network_input_equals_the_published_one(pair):
     flip = recorded_pairs()["pairs"][pair]["flip"]
     height, width = train["resized_bgr"].shape[2:4]
     # The recorded frames are resized already.
-    geometry = frame_geometry(width, height, (width, height), 32)
+    geometry = frame_geometry(width, height, Resizing((width, height), 32))
     for i, name in enumerate(["net_input", "net_input_ref"]):
         image = train["resized_bgr"][pair, i][..., ::-1]
         canvas = transform_image(image, geometry, flip=flip)
@@ -153,7 +154,10 @@ def test_boxes_and_masks_equal_the_published_ones(pair):
     index = golden_folder.golden_arrays(SYSTEM, "inputs.npz")["index"]
     own = recorded["pairs"][pair]
     size = index.shape[2:0:-1]
-    geometry, flip = frame_geometry(*size, tuple(recorded["train_scale"]), 32), own["flip"]
+    geometry, flip = (
+        frame_geometry(*size, Resizing(tuple(recorded["train_scale"]), 32)),
+        own["flip"],
+    )
     query, reference = (_golden_objects(index[own[name]]) for name in ("frame", "reference"))
     if pair == 1:
         del reference[list(query)[1]]  # so was it recorded

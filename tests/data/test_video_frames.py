@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tiny_ovis import write_tiny_ovis
 
-from ovis_jax.data.video_frames import VideoFrames, iter_video_frames
+from ovis_jax.data.from_config import resizing
+from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.errors import InputError
 
 
@@ -18,9 +19,9 @@ def video():
 
 def test_all_frames_come_in_order(tmp_path, video):
     data = write_tiny_ovis(tmp_path, frames=20)
-    frames = VideoFrames(data.eval_images, video, data)
+    frames = VideoFrames(data.eval_images, video, resizing(data))
     assert (frames.geometry.width, frames.geometry.height) == (48, 30)
-    got = list(iter_video_frames(data.eval_images, video, data))
+    got = list(VideoFrames(data.eval_images, video, resizing(data)))
     assert len(got) == len(frames) == 20
     for t, image in enumerate(got):
         assert image.shape == (32, 48, 3) and image.dtype == np.uint8
@@ -30,7 +31,7 @@ def test_all_frames_come_in_order(tmp_path, video):
 def test_leaving_early_ends_the_threads_that_decode_ahead(tmp_path, video):
     data = write_tiny_ovis(tmp_path, frames=20)
     before = set(threading.enumerate())
-    frames = iter_video_frames(data.eval_images, video, data)
+    frames = iter(VideoFrames(data.eval_images, video, resizing(data)))
     next(frames)
     ahead = set(threading.enumerate()) - before
     assert ahead
@@ -43,7 +44,7 @@ def test_leaving_early_ends_the_threads_that_decode_ahead(tmp_path, video):
 def test_a_damaged_frame_is_an_input_error(tmp_path, video):
     data = write_tiny_ovis(tmp_path, frames=20)
     (pathlib.Path(data.eval_images) / video.file_names[7]).write_bytes(b"")
-    frames = iter_video_frames(data.eval_images, video, data)
+    frames = iter(VideoFrames(data.eval_images, video, resizing(data)))
     for _ in range(7):
         next(frames)
     with pytest.raises(InputError, match="00007.jpg"):

@@ -9,7 +9,6 @@ from tiny_coco import mixed_config
 from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.data.samples import open_training_data
-from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.errors import InputError
 
 CAPACITY = 4
@@ -37,15 +36,15 @@ def warnings(monkeypatch):
 
 def test_boxes_with_two_corners_are_refused_and_can_be_drawn_around_the_masks(tmp_path):
     config = write_tiny_ovis(tmp_path)
-    good = TrainingData(config, CAPACITY)
+    good = open_training_data(config, CAPACITY)
     rewrite(tmp_path / "annotations.json", bboxes=as_corners)
     with pytest.raises(InputError) as error:
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
     text = str(error.value)
     assert "likely cause: written as x1, y1, x2, y2" in text
     assert "--config.data.boxes=masks" in text and "(clip1/00000.jpg)" in text
     config.boxes = "masks"
-    mended = TrainingData(config, CAPACITY)
+    mended = open_training_data(config, CAPACITY)
     for a, b in zip(good.index.videos, mended.index.videos, strict=True):
         np.testing.assert_array_equal(a.boxes, b.boxes)
 
@@ -55,7 +54,7 @@ def test_one_wrong_box_is_a_warning(tmp_path, warnings):
     document = json.loads((tmp_path / "annotations.json").read_text())
     document["annotations"][2]["bboxes"][3] = [0, 0, 2, 2]
     (tmp_path / "annotations.json").write_text(json.dumps(document))
-    TrainingData(config, CAPACITY)
+    open_training_data(config, CAPACITY)
     assert "1 of 27 boxes" in warnings[0]
     assert "annotations[2] (id 3): bboxes, frame 3 (clip2/00003.jpg)" in warnings[1]
 
@@ -64,17 +63,17 @@ def test_a_choice_of_boxes_that_makes_no_sense_is_named(tmp_path):
     config = write_tiny_ovis(tmp_path)
     config.boxes = "polygons"
     with pytest.raises(InputError, match="config.data.boxes: expected 'file' or 'masks'"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 def test_a_file_of_crowds_is_refused_and_can_be_taken_as_objects(tmp_path):
     config = write_tiny_ovis(tmp_path)
     rewrite(tmp_path / "annotations.json", iscrowd=1)
     with pytest.raises(InputError, match="all 6 objects are crowds") as error:
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
     assert "--config.data.crowds_are_objects=True" in str(error.value)
     config.crowds_are_objects = True
-    assert TrainingData(config, CAPACITY).num_samples == 15
+    assert open_training_data(config, CAPACITY).num_samples == 15
 
 
 def test_images_of_crowds_are_refused_and_can_be_taken_as_objects(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from tiny_downloads import write_ovis_download
 from tiny_ovis import tiny_config, write_tiny_ovis
 
-from ovis_jax.data.videos.samples import TrainingData
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools import (
@@ -122,12 +122,12 @@ def test_records_are_built_as_chosen_and_training_looks_at_it(tmp_path, capsys):
     config = tiny_config("/none", "/none")
     config.train_records = capsys.readouterr().out.splitlines()[-1]
     with pytest.raises(InputError, match="all 6 objects are crowds"):
-        TrainingData(config, 4)
+        open_training_data(config, 4)
     config.crowds_are_objects = True
     with pytest.raises(InputError, match="was built without --crowds-are-objects"):
-        TrainingData(config, 4)
+        open_training_data(config, 4)
     assert run(build_records, *paths, BOXES, CROWDS) == 0
     config.train_records = capsys.readouterr().out.splitlines()[-1]
     assert "frames_crowds_as_objects_mask_boxes" in config.train_records
     config.boxes = "masks"
-    assert TrainingData(config, 4).num_samples == 15
+    assert open_training_data(config, 4).num_samples == 15

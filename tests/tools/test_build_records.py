@@ -2,7 +2,7 @@ import pytest
 from tiny_downloads import write_ovis_download
 from tiny_ovis import tiny_config
 
-from ovis_jax.data.videos.samples import TrainingData
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.tools.build_records import main
 
 
@@ -21,7 +21,7 @@ def test_the_folder_that_is_printed_can_be_trained_on(tmp_path, capsys, more):
     assert train == "train: 18 examples in 1 files" and valid.startswith("valid: 18 examples")
     config = tiny_config("/none", "/none")
     config.train_records = folder
-    assert TrainingData(config, 4).num_samples == 15
+    assert open_training_data(config, 4).num_samples == 15
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path, capsys):

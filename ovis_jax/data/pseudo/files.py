@@ -5,6 +5,7 @@ DIR/annotations.json  DIR/frames/0001/00000.jpg …
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -15,12 +16,10 @@ import numpy as np
 from ovis_jax.data.frame_files import write_frame
 from ovis_jax.data.pseudo.clip import draw_frame
 from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
-from ovis_jax.data.pseudo.motion import Motion
-from ovis_jax.data.pseudo.paste import Pasting
-from ovis_jax.data.pseudo.samples import check_settings
 from ovis_jax.data.pseudo.stills import CocoStills
+from ovis_jax.data.settings import PseudoVideo
 from ovis_jax.data.track_records import TrackRecords
-from ovis_jax.data.transforms import frame_geometry
+from ovis_jax.data.transforms import Resizing, frame_geometry
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
@@ -28,11 +27,28 @@ from ovis_jax.formats.errors import InputError
 _QUALITY = 95
 
 
+@dataclasses.dataclass(frozen=True)
+class VideoMaker:
+    """What every video is made of.
+
+    Attributes:
+      stills: the images; label k is `categories[k]`.
+      categories: of the annotations.
+      pseudo_video: how the images move.
+      resizing: of the frames; they are not padded.
+      flip_probability: that a video is mirrored.
+    """
+
+    stills: CocoStills
+    categories: Sequence[Category]
+    pseudo_video: PseudoVideo
+    resizing: Resizing
+    flip_probability: float
+
+
 def write_pseudo_videos(
     output: pathlib.Path | str,
-    stills: CocoStills,
-    categories: Sequence[Category],
-    data,
+    maker: VideoMaker,
     *,
     videos: int,
     frames: int,
@@ -46,10 +62,7 @@ def write_pseudo_videos(
 
     Args:
       output: the folder; absent or empty.
-      stills: the images; label k is `categories[k]`.
-      categories: of the annotations.
-      data: `config.data`; its `pseudo_video`, `image_scale`, `mean` (colour beside the image) and
-        `flip_probability` are used.
+      maker: what the videos are made of.
       videos: their number, at most that of the images.
       frames: of each video.
       seed: of images and motions.
@@ -58,7 +71,7 @@ def write_pseudo_videos(
     Raises:
       InputError: the folder is not empty, there are too few images, or one cannot be used.
     """
-    check_settings(data.pseudo_video)
+    stills = maker.stills
     output = pathlib.Path(output).resolve()
     if not 1 <= videos <= len(stills.pictures):
         raise InputError(f"videos: {videos}, expected 1 to {len(stills.pictures)}, one an image")
@@ -71,15 +84,14 @@ def write_pseudo_videos(
     document = {
         "info": {"description": f"pseudo-videos made of {stills.path}"},
         "videos": [],
-        "categories": [{"id": c.id, "name": c.name} for c in categories],
+        "categories": [{"id": c.id, "name": c.name} for c in maker.categories],
         "annotations": [],
     }
     try:
         for index, number in enumerate(chosen.tolist()):
             rng = np.random.default_rng([seed, index])
-            video, records = _write_video(
-                partial / "frames", index + 1, rng, stills, number, categories, data, frames
-            )
+            folder = partial / "frames"
+            video, records = _write_video(folder, index + 1, rng, maker, number, frames)
             first = len(document["annotations"]) + 1
             document["videos"].append(video)
             document["annotations"] += [{"id": first + i, **r} for i, r in enumerate(records)]
@@ -91,25 +103,31 @@ def write_pseudo_videos(
 
 
 def _write_video(
-    folder: pathlib.Path, video_id: int, rng, stills, number: int, categories, data, length: int
+    folder: pathlib.Path,
+    video_id: int,
+    rng: np.random.Generator,
+    maker: VideoMaker,
+    number: int,
+    length: int,
 ) -> tuple[dict, list[dict]]:
     """Draws one video; its record and its annotation records without ids."""
-    settings, record = data.pseudo_video, stills.pictures[number].record
-    geometry = frame_geometry(record.width, record.height, tuple(data.image_scale), 1)
+    settings, stills = maker.pseudo_video, maker.stills
+    record = stills.pictures[number].record
+    geometry = frame_geometry(record.width, record.height, maker.resizing)
     size = (geometry.width, geometry.height)
     clip_settings = ClipSettings(
         size=size,
         length=length,
-        motion=Motion(**settings.motion),
-        pasting=Pasting(**settings.pasting),
-        flip_probability=data.flip_probability,
+        motion=settings.motion,
+        pasting=settings.pasting,
+        flip_probability=maker.flip_probability,
     )
     clip, labels = draw_clip(rng, stills, stills.load(number), clip_settings)
-    tracks = TrackRecords([categories[label].id for label in labels], settings.min_pixels)
+    tracks = TrackRecords([maker.categories[label].id for label in labels], settings.min_pixels)
     names = [f"{video_id:04d}/{frame:05d}.jpg" for frame in range(length)]
     (folder / f"{video_id:04d}").mkdir(parents=True)
     for frame, name in enumerate(names):
-        drawn = draw_frame(clip, frame, size, data.mean)
+        drawn = draw_frame(clip, frame, size, settings.fill)
         tracks.add(drawn.masks, drawn.full_areas)
         write_frame(folder / name, drawn.image, _QUALITY)
     video = dict(id=video_id, width=size[0], height=size[1], length=length, file_names=names)

@@ -8,21 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.data import order
-from ovis_jax.data.clip_frames import clip_frames
 from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
-from ovis_jax.data.data_options import annotation_options
 from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
 from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
-from ovis_jax.data.pseudo.motion import REST, Motion
-from ovis_jax.data.pseudo.paste import NOTHING, Pasting
+from ovis_jax.data.pseudo.motion import REST
+from ovis_jax.data.pseudo.paste import NOTHING
 from ovis_jax.data.pseudo.stills import open_stills
+from ovis_jax.data.settings import PseudoVideo, Sampling
 from ovis_jax.data.transforms import (
     FrameGeometry,
     is_landscape,
     training_geometry,
 )
 from ovis_jax.formats.annotations import Category
-from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import Clips
 
 _ATTEMPTS = 4  # at a query frame that shows an object; the last leaves the image at rest
@@ -53,38 +51,33 @@ class ImageData:
       path: of the annotations, for messages.
     """
 
-    def __init__(self, data, categories: Sequence[Category], capacity: int):
+    def __init__(
+        self,
+        pseudo_video: PseudoVideo,
+        sampling: Sampling,
+        categories: Sequence[Category],
+        capacity: int,
+    ):
         """Reads the annotations and looks that every image file exists.
 
         Args:
-          data: `config.data`.
+          pseudo_video: where the images are and how they move.
+          sampling: how they become clips; of its frames the numbers alone are used.
           categories: of the model, in the order of its labels.
           capacity: most objects of a frame; of more, the largest are kept.
 
         Raises:
-          InputError: annotations or images are missing or unusable, or a value makes no sense.
+          InputError: annotations or images are missing or unusable.
         """
-        settings = data.pseudo_video
-        check_settings(settings)
         self._stills = open_stills(
-            settings.annotations,
-            settings.images,
-            categories,
-            settings.categories,
-            capacity=capacity,
-            options=annotation_options(data),
+            pseudo_video.stills, categories, capacity=capacity, options=sampling.annotation_options
         )
         self.path, self.num_dropped = self._stills.path, self._stills.num_dropped
         self.num_samples = len(self._stills.pictures)
         records = [picture.record for picture in self._stills.pictures]
         self.landscape = np.array([is_landscape(r.width, r.height) for r in records])
-        self._motion = Motion(**settings.motion)
-        self._pasting = Pasting(**settings.pasting)
-        self._min_pixels = settings.min_pixels
-        self._shape = clip_frames(data).shape(capacity)
-        self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
-        self._mean = tuple(data.mean)
-        self._flip_probability = data.flip_probability
+        self._pseudo_video, self._sampling = pseudo_video, sampling
+        self._shape = sampling.frames.shape(capacity)
 
     def describe(self, sample: int) -> str:
         """Names a sample in messages: "image 139 (000000000139.jpg)"."""
@@ -94,7 +87,7 @@ class ImageData:
     def geometry(self, sample: int) -> FrameGeometry:
         """Resized size and canvas of a sample's frames."""
         record = self._stills.pictures[sample].record
-        return training_geometry(record.width, record.height, self._scale, self._multiple)
+        return training_geometry(record.width, record.height, self._sampling.resizing)
 
     def draw(self, seed: int, position: int, sample: int) -> ImageDraw:
         """As `TrainingData.draw`."""
@@ -126,27 +119,27 @@ class ImageData:
         """The frames, and the labels of their objects."""
         rng = order.draws(draw.seed, draw.position)
         loaded = self._stills.load(draw.sample)
-        length = self._shape.num_frames
+        length, fill = self._shape.num_frames, self._pseudo_video.fill
         for attempt in range(1, _ATTEMPTS + 1):
             resting = attempt == _ATTEMPTS
             settings = ClipSettings(
                 size=size,
                 length=length,
-                motion=REST if resting else self._motion,
-                pasting=NOTHING if resting else self._pasting,
-                flip_probability=self._flip_probability,
+                motion=REST if resting else self._pseudo_video.motion,
+                pasting=NOTHING if resting else self._pseudo_video.pasting,
+                flip_probability=self._sampling.flip_probability,
             )
             clip, labels = draw_clip(rng, self._stills, loaded, settings)
-            query = draw_frame(clip, 0, size, self._mean)
+            query = draw_frame(clip, 0, size, fill)
             if len(self._shown(query)):
                 break
-        others = [draw_frame(clip, t, size, self._mean) for t in range(1, length)]
+        others = [draw_frame(clip, t, size, fill) for t in range(1, length)]
         return [query, *others], labels
 
     def _shown(self, frame: PseudoFrame) -> np.ndarray:
         """[N] int, ascending: the objects that count in a frame; the largest if too many."""
         areas = np.count_nonzero(frame.masks, axis=(1, 2))
-        objects = np.flatnonzero(areas >= self._min_pixels)
+        objects = np.flatnonzero(areas >= self._pseudo_video.min_pixels)
         by_area = np.argsort(-areas[objects], kind="stable")
         return np.sort(objects[by_area[: self._shape.capacity]])
 
@@ -163,22 +156,6 @@ class ImageData:
             boxes=tight_boxes(masks),
             masks=None if geometry is None else _packed(masks, geometry),
         )
-
-
-def check_settings(settings) -> None:
-    """Raises InputError for values of `config.data.pseudo_video` that make no sense."""
-    least, greatest = settings.pasting.size
-    right = {
-        "min_pixels: expected at least 1": settings.min_pixels >= 1,
-        "motion: expected values from 0 on": min(settings.motion.values()) >= 0,
-        "motion.perspective: expected less than 0.25": settings.motion.perspective < 0.25,
-        "pasting.probability: expected 0 to 1": 0 <= settings.pasting.probability <= 1,
-        "pasting.max_objects: expected at least 1": settings.pasting.max_objects >= 1,
-        "pasting.size: expected two factors, the smaller one first": 0 < least <= greatest,
-    }
-    for expectation, holds in right.items():
-        if not holds:
-            raise InputError(f"config.data.pseudo_video.{expectation}")
 
 
 def tight_boxes(masks: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from absl import logging
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.pseudo.clip import Cutout, Still
 from ovis_jax.data.pseudo.paste import cut_out
+from ovis_jax.data.settings import StillImages
 from ovis_jax.data.videos.index import count_dropped
 from ovis_jax.formats.annotation_options import (
     AnnotationOptions,
@@ -129,10 +130,8 @@ class CocoStills:
 
 
 def open_stills(
-    annotations: pathlib.Path | str,
-    images: pathlib.Path | str,
+    source: StillImages,
     categories: Sequence[Category],
-    names: Sequence[tuple[str, str]],
     *,
     capacity: int,
     options: AnnotationOptions,
@@ -140,19 +139,17 @@ def open_stills(
     """Reads a COCO annotation file; its objects get the labels 0 … K - 1 of K `categories`.
 
     Args:
-      annotations: instance annotations of COCO.
-      images: folder of the image files.
+      source: where the images are, and which categories count.
       categories: of the model, in the order of its labels.
-      names: pairs of a COCO name and a name of `categories`; without any, as `label_map` says.
       capacity: most objects of an image.
       options: what to do with crowds; boxes are not used.
 
     Raises:
       InputError: as `load_stills` and `CocoStills`, or a name is in neither file.
     """
-    loaded = load_stills(annotations, options)
-    labels = chosen_labels(loaded.categories, categories, names, loaded.path)
-    return CocoStills(loaded, images, labels, capacity=capacity)
+    loaded = load_stills(source.annotations, options)
+    labels = chosen_labels(loaded.categories, categories, source.categories, loaded.path)
+    return CocoStills(loaded, source.images, labels, capacity=capacity)
 
 
 def load_stills(path: pathlib.Path | str, options: AnnotationOptions) -> Annotations:
@@ -172,7 +169,17 @@ def chosen_labels(
     names: Sequence[tuple[str, str]],
     path: str,
 ) -> dict[int, int]:
-    """From category ids of `source` to positions in `target`; see `open_stills`."""
+    """From category ids of `source` to positions in `target`.
+
+    Args:
+      source: categories of the images.
+      target: categories of the model, in the order of its labels.
+      names: pairs of a name of `source` and one of `target`; without any, as `label_map` says.
+      path: of the annotations of the images, for messages.
+
+    Raises:
+      InputError: a name is in neither.
+    """
     if not names:
         positions = {category.id: label for label, category in enumerate(target)}
         return {theirs: positions[ours] for theirs, ours in label_map(source, target).items()}

@@ -20,6 +20,7 @@ from ovis_jax.data.tfds.manual_download import FrameFiles
 from ovis_jax.data.tfds.records_config import RecordsConfig
 from ovis_jax.data.transforms import (
     FrameGeometry,
+    Resizing,
     frame_geometry,
     nearest_source,
     resize_image,
@@ -28,7 +29,6 @@ from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Vide
 
 _UNLABELLED = "unlabelled"
 _LEVELS = (_UNLABELLED, *OCCLUSION_LEVELS)
-_PADDING_DOES_NOT_MATTER = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,9 +188,7 @@ def _prepared_example(
     config: RecordsConfig,
 ) -> dict:
     record, name = video.video, video.video.file_names[frame]
-    geometry = frame_geometry(
-        record.width, record.height, config.image_scale, _PADDING_DOES_NOT_MATTER
-    )
+    geometry = frame_geometry(record.width, record.height, Resizing(config.image_scale))
     image = decode_frame(files.read(name), files.describe(name), record.width, record.height)
     image = resize_image(image, geometry)
     return {

@@ -7,9 +7,8 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import order
-from ovis_jax.data.clip_frames import clip_frames
 from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
-from ovis_jax.data.data_options import annotation_options
+from ovis_jax.data.settings import Sampling, VideoFolder, VideoRecords
 from ovis_jax.data.transforms import (
     FrameGeometry,
     resize_and_flip,
@@ -19,7 +18,6 @@ from ovis_jax.data.transforms import (
 from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource
-from ovis_jax.formats.errors import InputError
 from ovis_jax.structures import Clips
 
 
@@ -29,7 +27,7 @@ class Draw:
 
     Attributes:
       sample: number of the query frame in the frame index.
-      frames: T frames of its video, the query frame first.
+      frames: T frames of its video in the order of `ClipFrames.draw`.
       flip: mirror all of them.
     """
 
@@ -70,30 +68,25 @@ class TrainingData:
       categories: sorted by id; label k of the model is `categories[k]`.
     """
 
-    def __init__(self, data, capacity: int):
-        """Opens `data.train_records`, or without it the raw folder.
-
-        Of a raw folder, the annotations are read and every frame file is looked for.
+    def __init__(self, videos: VideoFolder | VideoRecords, sampling: Sampling, capacity: int):
+        """Opens the videos; of a folder, looks that every frame file exists.
 
         Args:
-          data: `config.data`.
+          videos: where they are.
+          sampling: how they become clips.
           capacity: most objects of a frame; of more, the largest are kept and a warning is logged.
 
         Raises:
-          InputError: annotations or frames are missing or unusable, or a value makes no sense.
+          InputError: annotations or frames are missing or unusable.
         """
-        _check(data)
-        self._source = _open_source(data)
+        self._source = _open_source(videos, sampling)
         self.path = self._source.path
         self.index = FrameIndex(self._source.videos, self.path)
         self.num_samples = len(self.index)
         self.num_dropped = count_dropped(self.index.object_counts(), capacity, self.path)
         self.categories = tuple(self._source.categories)
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
-        self._frames = clip_frames(data)
-        self._shape = self._frames.shape(capacity)
-        self._scale, self._multiple = tuple(data.image_scale), data.pad_multiple
-        self._flip_probability = data.flip_probability
+        self._sampling, self._shape = sampling, sampling.frames.shape(capacity)
 
     @property
     def num_categories(self) -> int:
@@ -116,15 +109,15 @@ class TrainingData:
     def geometry(self, sample: int) -> FrameGeometry:
         """Resized size and canvas of a sample's frames."""
         video = self._objects(sample).video
-        return training_geometry(video.width, video.height, self._scale, self._multiple)
+        return training_geometry(video.width, video.height, self._sampling.resizing)
 
     def draw(self, seed: int, position: int, sample: int) -> Draw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""
         rng = order.draws(seed, position)
         annotated = self.index.annotated_frames(self.index.video_index[sample])
         query, length = int(self.index.frame[sample]), self._objects(sample).video.length
-        frames = self._frames.draw(rng, annotated, query, length)
-        return Draw(int(sample), frames, bool(rng.random() < self._flip_probability))
+        frames = self._sampling.frames.draw(rng, annotated, query, length)
+        return Draw(int(sample), frames, bool(rng.random() < self._sampling.flip_probability))
 
     def clip(self, draw: Draw) -> Clips:
         """Loads one clip; numpy arrays without batch axis.
@@ -175,20 +168,13 @@ class TrainingData:
         return np.array([self._labels[category_id] for category_id in ids], np.int32)
 
 
-def _open_source(data) -> FrameSource:
-    options = annotation_options(data)
-    if data.train_records:
-        scale = tuple(data.image_scale)
-        return open_records(data.train_records, data.train_split, scale, options)
+def _open_source(videos: VideoFolder | VideoRecords, sampling: Sampling) -> FrameSource:
+    if isinstance(videos, VideoRecords):
+        scale = sampling.resizing.image_scale
+        return open_records(videos.folder, videos.split, scale, sampling.annotation_options)
     return AnnotatedFolder(
-        data.train_annotations, data.train_images, options, halved_decoding=data.halved_decoding
+        videos.annotations,
+        videos.images,
+        sampling.annotation_options,
+        halved_decoding=videos.halved_decoding,
     )
-
-
-def _check(data) -> None:
-    """Raises InputError for values of `config.data` that make no sense."""
-    if data.pad_multiple % 8:
-        raise InputError(
-            f"config.data.pad_multiple: expected a multiple of 8 (masks have eight pixels a byte), "
-            f"is {data.pad_multiple}"
-        )

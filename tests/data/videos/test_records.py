@@ -9,10 +9,10 @@ from tiny_downloads import build, write_ovis_download
 from tiny_ovis import tiny_config
 
 from ovis_jax.data.pipeline import training_batches
+from ovis_jax.data.samples import open_training_data
 from ovis_jax.data.tfds.records_config import FRAMES, RecordsConfig
 from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
 from ovis_jax.data.videos.record_index import index_path
-from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.errors import InputError
 
 SCALE, CAPACITY = (48, 32), 4
@@ -54,7 +54,7 @@ def config(download):
 
 
 def _batches(config, count=8, **options):
-    data = TrainingData(config, CAPACITY)
+    data = open_training_data(config, CAPACITY)
     batches = training_batches(data, **{"batch_size": 4, "seed": 5} | options)
     return [next(batches) for _ in range(count)]
 
@@ -95,9 +95,9 @@ def test_a_restart_from_records_continues_with_the_same_batches(config, built, f
 
 
 def test_samples_are_named_and_counted_as_those_of_the_raw_folder(config, built):
-    raw = TrainingData(config, 1)
+    raw = open_training_data(config, 1)
     config.train_records = built(FRAMES)
-    data = TrainingData(config, 1)
+    data = open_training_data(config, 1)
     assert [data.describe(i) for i in range(data.num_samples)] == [
         raw.describe(i) for i in range(raw.num_samples)
     ]
@@ -107,19 +107,19 @@ def test_samples_are_named_and_counted_as_those_of_the_raw_folder(config, built)
 def test_records_prepared_for_another_size_are_an_input_error(config, built):
     config.train_records, config.image_scale = built(PREPARED["raw"]), (64, 40)
     with pytest.raises(InputError, match=r"prepared for \(48, 32\).*\(64, 40\)"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 def test_a_folder_that_cannot_be_trained_on_is_an_input_error(config, built, tmp_path):
     config.train_records = str(tmp_path)
     with pytest.raises(InputError, match="no data set built by tfds"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
     config.train_records, config.train_split = built(FRAMES), "minival"
     with pytest.raises(InputError, match="no split 'minival', expected one of train, valid"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
     config.train_split = "valid"
     with pytest.raises(InputError, match="valid: expected objects to train on"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])
@@ -133,7 +133,7 @@ def test_a_damaged_index_is_an_input_error(config, built, tmp_path, damage):
         index.write_bytes(content[:300])
     config.train_records = str(folder)
     with pytest.raises(InputError, match="index_train.npz: (no such file|damaged index)"):
-        TrainingData(config, CAPACITY)
+        open_training_data(config, CAPACITY)
 
 
 def test_records_of_other_frames_are_noticed(config, built, tmp_path):

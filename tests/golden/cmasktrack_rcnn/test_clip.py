@@ -15,7 +15,7 @@ from golden.comparison import BOX_TOLERANCE, SCORE_TOLERANCE, assert_same_record
 from golden_folder import golden_json
 
 from configs import cmasktrack_rcnn_r50_ovis
-from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
 from ovis_jax.inference.collect import VideoTracks
 from ovis_jax.inference.stream import VideoStream
 
@@ -33,7 +33,7 @@ def run(frames: np.ndarray):
     data = cmasktrack_rcnn_r50_ovis.get_config().data
     height, width = frames.shape[1:3]
     scale = tuple(clip_setting()["img_scale"])
-    geometry = frame_geometry(width, height, scale, data.pad_multiple)
+    geometry = frame_geometry(width, height, Resizing(scale, data.pad_multiple))
     canvases = (transform_image(image, geometry, flip=False) for image in frames)
     tracks = VideoTracks(width, height, geometry.scale)
     chunks = list(stream()(canvases, (geometry.height, geometry.width), geometry.scale))

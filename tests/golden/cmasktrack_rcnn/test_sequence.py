@@ -29,7 +29,7 @@ from golden.comparison import (
 )
 from golden_folder import golden_arrays
 
-from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
 from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.references import weighted_mean
 from ovis_jax.structures import Detections, Proposals
@@ -50,7 +50,7 @@ def encoded(video: str):
     """Pyramid of all frames [T, ...], the size of the resized frame, and its scale."""
     frames, setting = video_frames(video), clip_setting()
     height, width = frames.shape[1:3]
-    geometry = frame_geometry(width, height, tuple(setting["img_scale"]), pad_multiple=32)
+    geometry = frame_geometry(width, height, Resizing(tuple(setting["img_scale"]), 32))
     assert [geometry.height, geometry.width] == setting["img_shape"][:2]
     canvases = np.stack([transform_image(frame, geometry, flip=False) for frame in frames])
     size = np.array([geometry.height, geometry.width])

@@ -18,7 +18,7 @@ from golden.sipmask.sipmask_model import (
 from golden_folder import golden_json
 
 from configs import sipmask_r50_ovis
-from ovis_jax.data.transforms import frame_geometry, transform_image
+from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
 from ovis_jax.inference.collect import VideoTracks
 from ovis_jax.inference.stream import VideoStream
 
@@ -47,7 +47,7 @@ def outputs(run: str, video: int):
     """Frame outputs of a video, and its tracks."""
     images, data = frames(video), sipmask_r50_ovis.get_config().data
     height, width = images.shape[1:3]
-    geometry = frame_geometry(width, height, image_scale(), data.pad_multiple)
+    geometry = frame_geometry(width, height, Resizing(image_scale(), data.pad_multiple))
     canvases = (transform_image(image, geometry, flip=False) for image in images)
     tracks = VideoTracks(width, height, geometry.scale)
     found = []
