@@ -30,12 +30,12 @@ from benchmarks.alternatives.torch_process import in_own_process
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.inference.collect import HostThread, VideoTracks
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
 from ovis_jax.structures import FrameOutput, Window
+from ovis_jax.tracking.paste import paste_mask, pixel_boxes
 
 SIZE = (1280, 720)
 DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis"

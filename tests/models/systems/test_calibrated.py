@@ -27,7 +27,7 @@ def model(name):
 
 def identities(system, variables, frames, valid):
     """Ids of the objects of three equal windows."""
-    memory = system.apply(variables, 20, method="init_memory")
+    memory = system.apply(variables, 20, None, method="init_memory")
 
     @jax.jit
     def step(memory):
