@@ -27,16 +27,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.alternatives.torch_process import in_own_process
+from benchmarks.stages import stages_of_system
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.inference.collect import HostThread, VideoTracks
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
+from ovis_jax.inference.window import frame_shapes
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
 from ovis_jax.structures import FrameOutput, Window
+from ovis_jax.tracking.paste import MaskRule, paste_mask, pixel_boxes
 
 SIZE = (1280, 720)
 DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis"
@@ -111,7 +113,7 @@ def best_time(function: Callable[[], object], seconds: float) -> float:
 def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
     """Milliseconds of every stage for one frame, and frames per second end to end."""
     config = configuration(options)
-    benchmark = importlib.import_module(f"benchmarks.stages.{config.model.system}")
+    benchmark = stages_of_system(config.model.system)
     benchmark.keep_all_detections(config.model)
     system = build_system(config)
     variables = benchmark.with_objects(init_variables(system, jax.random.key(0)))
@@ -125,7 +127,7 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
     stream = VideoStream(system, variables, chunk=options.chunk, tracks=config.capacity.tracks)
 
     def end_to_end():
-        tracks = VideoTracks(*SIZE, geometry.scale)
+        tracks = VideoTracks(*SIZE, geometry.scale, system.mask_rule)
         with HostThread() as host:
             for chunk in stream(canvases(), (geometry.height, geometry.width), geometry.scale):
                 host.submit(tracks.add, chunk)
@@ -136,14 +138,15 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
     end_to_end()
     seconds = time.perf_counter() - start
     frames = int(last.valid.any(axis=1).sum())
-    paste = best_time(lambda: masks_of_chunk(last, geometry), options.seconds) / frames
-    return found | {HOST: paste, "frames/s": len(clip) / seconds}
+    rule = system.mask_rule
+    paste = best_time(lambda: masks_of_chunk(last, geometry, rule), options.seconds)
+    return found | {HOST: paste / max(frames, 1), "frames/s": len(clip) / seconds}
 
 
-def masks_of_chunk(frames: FrameOutput, geometry: FrameGeometry) -> None:
+def masks_of_chunk(frames: FrameOutput, geometry: FrameGeometry, rule: MaskRule) -> None:
     """What the host does with the outputs of a chunk."""
     stop = len(frames.valid)
-    VideoTracks(*SIZE, geometry.scale).add(ChunkOutput(0, stop, frames))
+    VideoTracks(*SIZE, geometry.scale, rule).add(ChunkOutput(0, stop, frames))
 
 
 def configuration(options: argparse.Namespace) -> ConfigDict:
@@ -160,9 +163,9 @@ def configuration(options: argparse.Namespace) -> ConfigDict:
 def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict[str, float]:
     """Milliseconds of each stage for one frame.
 
-    `benchmarks.stages.NAME.stages` has the stages of one kind of system. It gets `stage`, which
-    makes a call that waits for its results from a method of the system and its arguments; a window
-    of frames that all exist; the pyramid of the query, [1, ...]; and the calibrated ones, [F, ...].
+    `benchmarks.stages.NAME.stages` has those inside `step` of one kind of system. It gets the
+    system; `stage`, which makes a call that waits for its results from a method of the system and
+    its arguments; and a window of equal frames that all exist.
     """
 
     def stage(method, *arguments):
@@ -173,21 +176,17 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
     size = np.array([geometry.height, geometry.width], np.float32)
     frames, sizes = (np.stack([x] * options.chunk) for x in (canvas, size))
     encode = stage("encode", frames, sizes)
-    pyramid = tuple(x[:1] for x in encode())
+    encoded = encode()
     count = system.window_before + 1 + system.window_after
     window = Window(
-        features=tuple(jnp.repeat(x, count, axis=0) for x in pyramid),
+        features=jax.tree.map(lambda x: jnp.repeat(x[:1], count, axis=0), encoded),
         valid=np.ones(count, bool),
         image_size=size,
         scale=np.float32(geometry.scale),
     )
-    tracks = config.capacity.tracks
-    step = stage("step", system.apply(variables, tracks, method="init_memory"), window)
-    number = 1 if system.calibration is None else max(count - 1, 1)
-    references = tuple(x[:number] for x in window.features)
-    calibrate = stage("calibrate", references, references)
-    stages = importlib.import_module(f"benchmarks.stages.{config.model.system}").stages
-    parts = {"calibrate": calibrate} | stages(stage, window, pyramid, calibrate())
+    sizes = config.capacity.tracks, frame_shapes(encoded)
+    step = stage("step", system.apply(variables, *sizes, method="init_memory"), window)
+    parts = stages_of_system(config.model.system).stages(system, stage, window)
     return stage_times(encode, parts, step, options)
 
 

@@ -106,7 +106,9 @@ def track_videos(
         with HostThread() as host:
             for number, video in iter(functools.partial(_next, waiting), None):
                 frames = VideoFrames(config.data.eval_images, video, resized)
-                tracks = VideoTracks(video.width, video.height, frames.geometry.scale)
+                tracks = VideoTracks(
+                    video.width, video.height, frames.geometry.scale, system.mask_rule
+                )
                 run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
                 host.submit(found.__setitem__, number, tracks)
 
@@ -150,7 +152,7 @@ def predict_images(
     """
     geometry = frame_geometry(*size, resizing(config.data))
     frames = (transform_image(image, geometry, flip=False) for image in images)
-    tracks = VideoTracks(*size, geometry.scale)
+    tracks = VideoTracks(*size, geometry.scale, system.mask_rule)
     stream = make_stream(system, variables, config)
     with tqdm(unit="frame", desc="predict") as progress, HostThread() as host:
         run_video(stream, counted(frames, progress), geometry, tracks, host)

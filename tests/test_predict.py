@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from absl import logging
 from tiny_ovis import write_tiny_ovis
@@ -10,10 +11,12 @@ from toy_system import ToySystem, toy_variables
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax import predict
+from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
 from ovis_jax.main import metrics_during_training
+from ovis_jax.tracking.paste import encode_crop
 
 
 def setup(folder, **system):
@@ -83,6 +86,18 @@ def test_records_follow_the_track_rule_and_the_finish_of_the_system(tmp_path):
         want = [(3, 0.25, last), (7, seen, last)]
         own = [r for r in records if r["video_id"] == video.id]
         assert [(r["category_id"], r["score"], r["segmentations"]) for r in own] == want
+
+
+def test_masks_are_made_as_the_system_says(tmp_path):
+    config, annotations, system, variables = setup(tmp_path)
+
+    def corner(objects, frame):
+        crop = np.ones((2, 3), bool)
+        return [encode_crop(crop, 0, 0, frame.height, frame.width)] * len(objects.ids)
+
+    system = ToySystem(mask_rule=corner)
+    for record in predict.predict(system, variables, annotations, config, None).records:
+        assert {rle.area([mask])[0] for mask in record["segmentations"] if mask} == {6}
 
 
 def test_a_truncated_frame_is_named_and_nothing_is_written(tmp_path):

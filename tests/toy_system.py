@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from ovis_jax.structures import FrameOutput
 from ovis_jax.tracking.cues import TrackMemory
+from ovis_jax.tracking.paste import MaskRule, paste_objects
 from ovis_jax.tracking.rules import TrackRule, mean_and_majority
 
 
@@ -15,6 +16,7 @@ class ToySystem(nn.Module):
     window_before: int = 0
     window_after: int = 0
     detections: int = 3
+    mask_rule: MaskRule = paste_objects
     track_rule: TrackRule = mean_and_majority
 
     @nn.compact
@@ -23,7 +25,8 @@ class ToySystem(nn.Module):
         fine = (frames[:, ::4, ::4] / 255 - 0.5) * weight
         return {"maps": (fine, fine[:, ::2, ::2]), "vector": fine.mean((1, 2))}
 
-    def init_memory(self, capacity):
+    def init_memory(self, capacity, features):
+        del features
         return TrackMemory(
             boxes=jnp.zeros((capacity, 4)),
             labels=jnp.zeros(capacity, jnp.int32),

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.models.systems.online import Pyramid
+from benchmarks.stages.calibrated import calibration, query_pyramid
 from ovis_jax.structures import Window
 
 
@@ -19,10 +20,11 @@ def with_objects(variables: dict) -> dict:
     return variables
 
 
-def stages(
-    stage: Callable, window: Window, query: Pyramid, calibrated: Pyramid
-) -> dict[str, Callable]:
-    """What comes after calibration; see `benchmarks.inference.stages_of_ours`."""
-    propose = stage("propose", query, window.image_size[None])
+def stages(system: nn.Module, stage: Callable, window: Window) -> dict[str, Callable]:
+    """The parts of `step` that are timed; see `benchmarks.inference.stages_of_ours`."""
+    calibrate = calibration(system, stage, window)
+    calibrated = calibrate()
+    propose = stage("propose", query_pyramid(window), window.image_size[None])
     rois = jnp.repeat(propose().boxes, len(calibrated[0]), axis=0)
-    return {"propose": propose, "classify": stage("classify", calibrated, rois)}
+    classify = stage("classify", calibrated, rois)
+    return {"calibrate": calibrate, "propose": propose, "classify": classify}

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.models.systems.online import Pyramid
+from benchmarks.stages.calibrated import calibration, query_pyramid
 from ovis_jax.structures import Window
 
 SIDE = 4.0  # distance of each side of a predicted box, in strides
@@ -29,10 +30,10 @@ def with_objects(variables: dict) -> dict:
     return variables | {"params": params}
 
 
-def stages(
-    stage: Callable, window: Window, query: Pyramid, calibrated: Pyramid
-) -> dict[str, Callable]:
-    """What comes after calibration; see `benchmarks.inference.stages_of_ours`."""
+def stages(system: nn.Module, stage: Callable, window: Window) -> dict[str, Callable]:
+    """The parts of `step` that are timed; see `benchmarks.inference.stages_of_ours`."""
+    calibrate, query = calibration(system, stage, window), query_pyramid(window)
+    calibrated = calibrate()
     references = len(calibrated[0])
     weights = jnp.full(references, 1 / references)
     head = stage(lambda system, x: system.fcos(x), calibrated)
@@ -41,6 +42,7 @@ def stages(
     found = decode()
     basis = stage("basis", query, maps)
     return {
+        "calibrate": calibrate,
         "towers and boxes": head,
         "decode, fast NMS": decode,
         "basis maps": basis,

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.inference.stream import ChunkOutput
 from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.paste import MaskRule, OriginalFrame, paste_objects
 from ovis_jax.tracking.rules import Track
 from ovis_jax.tracking.tracklets import Tracklets
 
@@ -26,18 +26,20 @@ class VideoTracks:
       overflow: objects lost to a capacity so far.
     """
 
-    def __init__(self, width: int, height: int, scale: float):
+    def __init__(self, width: int, height: int, scale: float, mask_rule: MaskRule = paste_objects):
         """Starts without tracks.
 
         Args:
           width: width of the original frames.
           height: height of the original frames.
           scale: resized pixels per original pixel.
+          mask_rule: of the system, makes the masks of a frame.
         """
         self.tracklets = Tracklets()
         self.length = 0
         self.overflow = 0
-        self._width, self._height, self._scale = width, height, scale
+        self._original = OriginalFrame(height, width, scale)
+        self._mask_rule = mask_rule
 
     def add(self, chunk: ChunkOutput) -> None:
         """Waits for a chunk and adds its objects; chunks come in the order of the video."""
@@ -46,23 +48,25 @@ class VideoTracks:
         self.overflow += int(frames.overflow.sum())
         for slot, valid in enumerate(frames.valid):
             if valid.any():
-                objects = jax.tree.map(lambda x, i=slot: x[i], frames)
-                self._add_frame(chunk.first_frame + slot, objects, np.flatnonzero(valid))
+                self._add_frame(chunk.first_frame + slot, _valid_objects(frames, slot))
 
     def finish(self, finish: Callable[[Any, list[Track]], list[Track]], memory: Any) -> None:
         """Lets a system finish the tracks, from the memory that the video left behind."""
         memory = jax.device_get(memory)
         self.tracklets.finish(lambda tracks: finish(memory, tracks))
 
-    def _add_frame(self, frame: int, objects: FrameOutput, kept: np.ndarray) -> None:
-        boxes = pixel_boxes(objects.mask_boxes[kept], self._scale)
-        masks = [
-            paste_mask(logits, box, self._height, self._width)
-            for logits, box in zip(objects.mask_logits[kept], boxes, strict=True)
-        ]
-        ids, scores, labels = (x[kept] for x in (objects.ids, objects.scores, objects.labels))
-        every = None if objects.class_scores is None else objects.class_scores[kept]
-        self.tracklets.add(frame, ids, scores, labels, masks, every)
+    def _add_frame(self, frame: int, objects: FrameOutput) -> None:
+        masks = self._mask_rule(objects, self._original)
+        self.tracklets.add(
+            frame, objects.ids, objects.scores, objects.labels, masks, objects.class_scores
+        )
+
+
+def _valid_objects(frames: FrameOutput, slot: int) -> FrameOutput:
+    """The objects [D, ...] of the frame in a slot, without padding."""
+    kept = np.flatnonzero(frames.valid[slot])
+    # Only the overflow has no axis of objects.
+    return jax.tree.map(lambda x: x[slot][kept] if x.ndim > 1 else x[slot], frames)
 
 
 class HostThread:

@@ -81,8 +81,8 @@ class VideoStream:
 
         Args:
           system: module with `encode(frames [B, H, W, 3] uint8, image_size [B, 2])`,
-            `init_memory(tracks)`, `step(memory, window)`, `finish(memory, tracks)`,
-            `window_before` and `window_after`.
+            `init_memory(tracks, features)`, of the shapes of a frame's features, `step(memory,
+            window)`, `finish(memory, tracks)`, `window_before` and `window_after`.
           variables: the system's variables.
           chunk: frames encoded together.
           tracks: capacity of the track memory.
@@ -160,9 +160,10 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarra
 
 def _start(system: nn.Module, tracks: int, variables: dict, features: Features) -> VideoState:
     """State before the first frame of a video whose chunks are encoded to `features`."""
+    shapes = windows.frame_shapes(features)
     return VideoState(
         buffer=windows.empty_frames(features, system.window_before + system.window_after),
-        memory=system.apply(variables, tracks, method="init_memory"),
+        memory=system.apply(variables, tracks, shapes, method="init_memory"),
     )
 
 

@@ -31,6 +31,11 @@ def empty_frames(features: Features, count: int) -> EncodedFrames:
     return EncodedFrames(features=empty, exists=jnp.zeros(count, bool))
 
 
+def frame_shapes(features: Features) -> Features:
+    """Shapes and types of the features of one frame, of arrays [T, ...]: no numbers."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), features)
+
+
 def append(buffer: EncodedFrames, frames: EncodedFrames) -> EncodedFrames:
     """The frames of `buffer` followed by `frames`."""
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), buffer, frames)

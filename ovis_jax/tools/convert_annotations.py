@@ -36,7 +36,7 @@ from ovis_jax.formats.mask_boxes import with_mask_boxes
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
 from ovis_jax.tools.tool import ToolParser, run_tool
 
-_READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
+READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "ovis": ovis.read,
     "coco": coco_tracks.read,
     "davis": id_pngs.read_davis,
@@ -46,7 +46,7 @@ _READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "cvat": cvat_video.read,
     "results": tracking_results.read,
 }
-_WRITERS: dict[str, Callable[[pathlib.Path, Annotations], list[str]]] = {
+WRITERS: dict[str, Callable[[pathlib.Path, Annotations], list[str]]] = {
     "ovis": ovis.write,
     "coco": coco_tracks.write,
     "coco-results": coco_tracks.write_results,
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> list[str]:
         first_frame=options.first_frame,
         skip_shapes=options.skip_shapes,
     )
-    annotations = _READERS[options.source](options.input, sources)
+    annotations = READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
         annotations = crowds_as_objects(annotations)
     elif crowds := many_crowds(annotations, FLAGS.crowds, share=0):
@@ -114,13 +114,13 @@ def _check_output(output: pathlib.Path, kind: str) -> None:
 def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:
     """Writes a file, or a folder that comes into being complete or not at all."""
     if kind in _FILES:
-        return _WRITERS[kind](output, annotations)
+        return WRITERS[kind](output, annotations)
     output = output.resolve()
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        lost = _WRITERS[kind](partial, annotations)
+        lost = WRITERS[kind](partial, annotations)
         partial.replace(output)
         return lost
     finally:
@@ -130,8 +130,8 @@ def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[st
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(prog="convert_annotations", description="Converts annotations of videos.")
     path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument("--from", required=True, choices=_READERS, dest="source", help="format")
-    parser.add_argument("--to", required=True, choices=_WRITERS, dest="target", help="format")
+    parser.add_argument("--from", required=True, choices=READERS, dest="source", help="format")
+    parser.add_argument("--to", required=True, choices=WRITERS, dest="target", help="format")
     parser.add_argument("--input", required=True, **path, help="file or folder to read")
     parser.add_argument("--output", required=True, **path, help="file or folder to write")
     parser.add_argument("--images", **path, help="frames, where the input does not name them")

@@ -24,9 +24,9 @@ from ml_collections import ConfigDict, config_flags
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import command_line
+from ovis_jax.program.configurations import find_configuration
 from ovis_jax.weights.class_rows import check_categories, copy_class_rows, new_categories
 from ovis_jax.weights.likely_model import check_foreign, check_named
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -34,13 +34,6 @@ from ovis_jax.weights.prefixes import remove_prefix
 from ovis_jax.weights.readers.files import read_weights
 from ovis_jax.weights.readers.wrappers import Unwrapped, unwrap
 from ovis_jax.weights.rules import Conversion, convert_state
-
-_CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
-_DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis.py"
-_DEFAULT_CONFIGS = {
-    "masktrack_rcnn": "masktrack_rcnn_r50_ovis.py",
-    "sipmask": "sipmask_r50_ovis.py",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +74,13 @@ def import_weights(
     if pathlib.Path(output).exists() and not pathlib.Path(output).is_dir():
         raise InputError(f"{output}: expected a new folder, is a file")
     system, shapes = build_model(config)
-    name_map = NAME_MAPS[model](_depth(config))
+    name_map = NAME_MAPS[model].name_map(config.model)
     if categories:
         if name_map.classes is None:
             raise InputError(f"--categories: {model} has no class layers of COCO to start from")
         check_categories(CATEGORY_SETS[categories], config.model.num_classes)
     source = source if isinstance(source, Source) else Source(source)
-    weights = _read(source, model, _depth(config))
+    weights = _read(source, model, config.model)
     state, path = weights.arrays, str(source.path)
     conversion = convert_state(state, name_map, shapes, path)
     conversion = dataclasses.replace(conversion, notes=weights.notes)
@@ -130,15 +123,10 @@ def category_summary(categories: str) -> str:
     return f"{begun}; newly initialised: {', '.join(new)}" if new else begun
 
 
-def default_config(model: str) -> pathlib.Path:
-    """Configuration file of the model that a published file is for."""
-    return _CONFIGS / _DEFAULT_CONFIGS.get(model, _DEFAULT_CONFIG)
-
-
 def define_flags() -> None:
     """Defines the flags that `main` reads."""
     config_flags.DEFINE_config_file(
-        "config", None, "Configuration of the model to fill; by default the one of the paper."
+        "config", None, "Configuration of the model to fill; by default that of the published one."
     )
     flags.DEFINE_string(
         "source",
@@ -162,7 +150,7 @@ def main() -> None:
     """Imports what the flags say."""
     values = flags.FLAGS
     if values.config is None:
-        values["config"].parse(str(default_config(values.model)))
+        values["config"].parse(str(find_configuration(NAME_MAPS[values.model].CONFIG)))
     source = Source(values.source, values.entry, values.prefix)
     conversion = import_weights(
         source, values.model, values.config, values.output, values.categories
@@ -172,26 +160,18 @@ def main() -> None:
         print(category_summary(values.categories))
 
 
-def _read(source: Source, model: str, depth: int) -> Unwrapped:
+def _read(source: Source, model: str, settings: ConfigDict) -> Unwrapped:
     """The tensors under the names of the published model, and what was done to find them."""
     read, path = read_weights(source.path, source.entry), str(source.path)
     if not source.prefix:
-        check_named(read.arrays, model, depth, path)
-    inside = remove_prefix(read.arrays, NAME_MAPS[model](depth), path, source.prefix)
+        check_named(read.arrays, model, settings, path)
+    name_map = NAME_MAPS[model].name_map(settings)
+    inside = remove_prefix(read.arrays, name_map, path, source.prefix)
     # A prefix may stand before what wrappers put into names.
     bare = unwrap(inside.arrays)
-    check_named(bare.arrays, model, depth, path)
-    check_foreign(bare.arrays, model, depth, path)
+    check_named(bare.arrays, model, settings, path)
+    check_foreign(bare.arrays, model, settings, path)
     return Unwrapped(bare.arrays, (*read.notes, *inside.notes, *bare.notes))
-
-
-def _depth(config: ConfigDict) -> int:
-    depth = config.model.backbone.depth
-    if depth not in STAGE_BLOCKS:
-        raise InputError(
-            f"config.model.backbone.depth: {depth}, expected one of {list(STAGE_BLOCKS)}"
-        )
-    return depth
 
 
 def _groups(groups: dict[str, list[str]], what: str) -> str:

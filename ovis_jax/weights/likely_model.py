@@ -2,12 +2,12 @@
 
 import dataclasses
 import fnmatch
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.backbones.resnet import STAGE_BLOCKS
+from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.name_maps import NAME_MAPS
-from ovis_jax.weights.rules import name_differences
+from ovis_jax.weights.rules import NameMap, name_differences
 
 _V2 = "backbone.fpn.inner_blocks.0.1.weight"  # a batch norm behind a lateral convolution
 
@@ -75,35 +75,38 @@ _FOREIGN = (
 )
 
 
-def check_named(names: Collection[str], model: str, depth: int, source: str) -> None:
+def check_named(names: Collection[str], model: str, settings: ModelSettings, source: str) -> None:
     """Compares the names of a file with those of all models that can be read.
 
     Args:
       names: of its tensors.
       model: a key of `NAME_MAPS`: what the file is said to be.
-      depth: of the ResNet.
+      settings: `config.model` of the model to fill.
       source: what the names were read from, for the error.
 
     Raises:
-      InputError: they are those of another model, or of another depth; one line says which.
+      InputError: they are those of another model, or of another size; one line says which.
     """
-    if any(name_differences(names, NAME_MAPS[model](depth))) and (named := _named(names, model)):
-        raise InputError(f"{source}: {named}, expected {model} with a ResNet of depth {depth}")
+    name_map = NAME_MAPS[model].name_map(settings)
+    if any(name_differences(names, name_map)) and (named := _named(names, model)):
+        ours = set(name_map.rules)
+        size = next((own for own, other in _variants(model) if set(other.rules) == ours), None)
+        raise InputError(f"{source}: {named}, expected {_in_size(model, size)}")
 
 
-def check_foreign(names: Collection[str], model: str, depth: int, source: str) -> None:
+def check_foreign(names: Collection[str], model: str, settings: ModelSettings, source: str) -> None:
     """Compares the names of a file with those of models that cannot be read.
 
     Args:
       names: as for `check_named`.
       model: as for `check_named`.
-      depth: as for `check_named`.
+      settings: as for `check_named`.
       source: as for `check_named`.
 
     Raises:
       InputError: they are not those of `model`, and tell what the file is; in one line.
     """
-    if not any(name_differences(names, NAME_MAPS[model](depth))):
+    if not any(name_differences(names, NAME_MAPS[model].name_map(settings))):
         return
     for foreign in _FOREIGN:
         present = all(_has(names, pattern) for pattern in foreign.present)
@@ -111,19 +114,30 @@ def check_foreign(names: Collection[str], model: str, depth: int, source: str) -
             raise InputError(f"{source}: looks like {foreign.what}, expected {model}")
 
 
+def _variants(model: str) -> Iterator[tuple[str, NameMap]]:
+    """The sizes in which a published model exists, and the names of each."""
+    published = NAME_MAPS[model]
+    for size, settings in published.VARIANTS.items():
+        yield size, published.name_map(settings)
+
+
 def _named(names: Collection[str], model: str) -> str:
-    """The models and depths whose names these are, the given model alone if it is among them."""
+    """The models and sizes whose names these are, the given model alone if it is among them."""
     fitting = {
-        other: depths
-        for other, name_map in NAME_MAPS.items()
-        if (depths := [d for d in STAGE_BLOCKS if not any(name_differences(names, name_map(d)))])
+        other: sizes
+        for other in NAME_MAPS
+        if (sizes := [s for s, own in _variants(other) if not any(name_differences(names, own))])
     }
     if model in fitting:
         fitting = {model: fitting[model]}
     if not fitting:
         return ""
-    depths = next(iter(fitting.values()))
-    return f"has the names of {' or '.join(fitting)} with a ResNet of depth {depths[0]}"
+    sizes = next(iter(fitting.values()))
+    return f"has the names of {_in_size(' or '.join(fitting), sizes[0])}"
+
+
+def _in_size(model: str, size: str | None) -> str:
+    return f"{model} with {size}" if size else model
 
 
 def _has(names: Collection[str], pattern: str) -> bool:

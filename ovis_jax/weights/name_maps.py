@@ -1,5 +1,8 @@
 """The published models that can be imported, by the name that a user gives."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from ovis_jax.weights.maps import (
     cmasktrack_rcnn,
     detectron2_mask_rcnn,
@@ -11,16 +14,37 @@ from ovis_jax.weights.maps import (
     torchvision_mask_rcnn,
     torchvision_resnet,
 )
+from ovis_jax.weights.maps.parts import ModelSettings
+from ovis_jax.weights.rules import NameMap
 
-# Each takes the depth of the ResNet and gives a NameMap.
-NAME_MAPS = {
-    "cmasktrack_rcnn": cmasktrack_rcnn.name_map,
-    "masktrack_rcnn": masktrack_rcnn.name_map,
-    "sipmask": sipmask.name_map,
-    "mmdet1_mask_rcnn": mmdet1_mask_rcnn.name_map,
-    "mmdet2_mask_rcnn": mmdet2_mask_rcnn.name_map,
-    "torchvision_mask_rcnn": torchvision_mask_rcnn.name_map,
-    "detectron2_mask_rcnn": detectron2_mask_rcnn.name_map,
-    "torchvision_resnet": torchvision_resnet.name_map,
-    "timm_resnet": timm_resnet.name_map,
+
+class PublishedModel(Protocol):
+    """What a file of `weights/maps` says of a published model.
+
+    Attributes:
+      CONFIG: name of the configuration, a file in `configs/`, of the model that it is for.
+      VARIANTS: settings of the sizes in which it exists, by what they are called.
+    """
+
+    CONFIG: str
+    VARIANTS: Mapping[str, ModelSettings]
+
+    def name_map(self, model: ModelSettings) -> NameMap:
+        """What becomes of its tensors in a model of `config.model`.
+
+        Raises:
+          InputError: it does not exist in that size.
+        """
+
+
+NAME_MAPS: dict[str, PublishedModel] = {
+    "cmasktrack_rcnn": cmasktrack_rcnn,
+    "masktrack_rcnn": masktrack_rcnn,
+    "sipmask": sipmask,
+    "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
+    "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
+    "torchvision_mask_rcnn": torchvision_mask_rcnn,
+    "detectron2_mask_rcnn": detectron2_mask_rcnn,
+    "torchvision_resnet": torchvision_resnet,
+    "timm_resnet": timm_resnet,
 }

@@ -6,9 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ovis_jax.formats import rle
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import ChunkOutput
 from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.paste import encode_crop
 
 WIDTH, HEIGHT = 20, 10
 
@@ -61,6 +63,18 @@ def test_a_system_finishes_the_tracks_with_the_memory_of_the_video():
     tracks.finish(lambda memory, found: [found[i] for i in memory["kept"]], memory)
     (record,) = tracks.tracklets.records(1, 1, [10, 20])
     assert record["category_id"] == 20
+
+
+def test_a_system_says_how_masks_are_made_of_the_valid_objects_of_a_frame():
+    def top_rows(objects, frame):
+        assert objects.valid.all() and objects.mask_logits.shape == (len(objects.ids), 4, 4)
+        assert (frame.width, frame.height, frame.scale) == (WIDTH, HEIGHT, 0.5)
+        return [encode_crop(np.ones((row, 3), bool), 0, 0, HEIGHT, WIDTH) for row in objects.ids]
+
+    tracks = VideoTracks(WIDTH, HEIGHT, 0.5, top_rows)
+    tracks.add(ChunkOutput(0, 2, outputs([[False, True], [True, True]], [0, 0])))
+    areas = [rle.area(track.rles).tolist() for track in tracks.tracklets.tracks()]
+    assert areas == [[3 * 8, 3 * 8], [3 * 7]]
 
 
 def test_host_work_is_done_in_order():

@@ -7,6 +7,7 @@ import pytest
 from toy_system import ToySystem, toy_variables
 
 from ovis_jax.inference.stream import VideoStream
+from ovis_jax.inference.window import frame_shapes
 from ovis_jax.structures import Window
 
 SIZE, SCALE = (7, 8), 0.5
@@ -26,7 +27,7 @@ def offline(system, variables, frames):
     """Encodes all frames, then steps with windows taken from all of them."""
     before, after = system.window_before, system.window_after
     features = system.apply(variables, frames, np.tile(SIZE, (len(frames), 1)), method="encode")
-    memory = system.apply(variables, 5, method="init_memory")
+    memory = system.apply(variables, 5, frame_shapes(features), method="init_memory")
     outputs = []
     for query in range(len(frames)):
         wanted = np.arange(query - before, query + after + 1)
@@ -95,7 +96,7 @@ def test_the_memory_after_the_last_frame_is_there_once_all_outputs_are_read(leng
     assert outputs.memory is None
     for _ in outputs:
         assert outputs.memory is None
-    fresh = system.apply(variables, 5, method="init_memory")
+    fresh = system.apply(variables, 5, None, method="init_memory")
     assert outputs.memory.count == fresh.count + length
 
 
@@ -123,3 +124,20 @@ def test_the_state_does_not_grow_with_the_video():
         jax.block_until_ready(chunk.frames)
         counts.append(sum(x.nbytes for x in jax.live_arrays()))
     assert max(counts[50:]) <= max(counts[5:50])
+
+
+def test_the_memory_may_be_as_large_as_the_features_of_a_frame():
+    class Sized(ToySystem):
+        def init_memory(self, capacity, features):
+            maps = jnp.zeros((capacity, *features["maps"][0].shape), features["maps"][0].dtype)
+            return super().init_memory(capacity, features), maps
+
+        def step(self, memory, window):
+            memory, maps = memory
+            memory, output = super().step(memory, window)
+            return (memory, maps + window.features["maps"][0][0]), output
+
+    system = Sized()
+    outputs = VideoStream(system, toy_variables(system), chunk=3, tracks=5)(video(4), SIZE, SCALE)
+    assert len(list(outputs)) == 2
+    assert outputs.memory[1].shape == (5, 2, 2, 3)

@@ -17,11 +17,11 @@ from ovis_jax.tools import import_weights as tool
 from ovis_jax.tools.import_weights import (
     Source,
     category_summary,
-    default_config,
     import_weights,
     summary,
 )
 from ovis_jax.train import first_variables
+from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.rules import to_state_dict
 
@@ -38,7 +38,7 @@ def get_config():
 def published_file(path, model="cmasktrack_rcnn", **more):
     """A file of the small model under the names of a published one; returns its variables too."""
     variables = random_variables(small_shapes())
-    state = to_state_dict(variables, NAME_MAPS[model](18).rules) | more
+    state = to_state_dict(variables, NAME_MAPS[model].name_map(resnet_model(18)).rules) | more
     np.savez(path, **state)
     return path, variables
 
@@ -209,8 +209,11 @@ def test_an_output_that_cannot_be_used_is_bad_input(tmp_path):
         import_weights(source, "cmasktrack_rcnn", small_config(), tmp_path / "out")
 
 
-def test_every_model_has_a_configuration():
-    assert all(default_config(model).is_file() for model in NAME_MAPS)
+def test_a_model_of_a_size_that_nobody_published_is_bad_input(tmp_path):
+    config = small_config().unlock()
+    config.model.backbone = {"name": "another one"}
+    with pytest.raises(InputError, match="config.model.backbone.depth: None, expected one of .18"):
+        NAME_MAPS["timm_resnet"].name_map(config.model)
 
 
 def run(*arguments):

@@ -9,6 +9,7 @@ from ovis_jax.formats.categories import COCO, OVIS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.class_rows import copy_class_rows
+from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.rules import Conversion
 
@@ -77,7 +78,9 @@ def copied(model: str, state: dict, initial: dict) -> Conversion:
     flat = traverse_util.flatten_dict(initial, sep="/")
     fresh = {part: [path for path in flat if f"/{part}/" in path] for part in PARTS}
     before = Conversion({}, {"*": ["other", *state]}, fresh | {"track": ["x"]})
-    return copy_class_rows(before, state, NAME_MAPS[model](18).classes, OVIS, initial, "file")
+    return copy_class_rows(
+        before, state, NAME_MAPS[model].name_map(resnet_model(18)).classes, OVIS, initial, "file"
+    )
 
 
 def rows_of_ours(part: str, values: dict) -> np.ndarray:
@@ -132,5 +135,9 @@ def test_a_missing_layer_and_one_of_another_shape_are_both_named(initial):
 
 
 def test_whole_models_and_backbones_have_no_classes_of_coco():
-    without = {model for model, name_map in NAME_MAPS.items() if name_map(50).classes is None}
+    without = {
+        model
+        for model, published in NAME_MAPS.items()
+        if published.name_map(resnet_model(50)).classes is None
+    }
     assert without == set(NAME_MAPS) - set(FILES)

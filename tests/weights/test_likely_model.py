@@ -5,6 +5,7 @@ from weights.maps import published_names as published
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.weights.likely_model import check_foreign, check_named
+from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 
 
@@ -59,11 +60,11 @@ FOREIGN = {
 @pytest.mark.parametrize("file", KNOWN)
 def test_a_file_of_a_known_model_is_named_under_every_other(file, model):
     if file == model or {file, model} == {"torchvision_resnet", "timm_resnet"}:
-        check_named(KNOWN[file], model, 50, "file")
-        check_foreign(KNOWN[file], model, 50, "file")
+        check_named(KNOWN[file], model, resnet_model(50), "file")
+        check_foreign(KNOWN[file], model, resnet_model(50), "file")
         return
     with pytest.raises(InputError) as error:
-        check_named(KNOWN[file], model, 50, "file")
+        check_named(KNOWN[file], model, resnet_model(50), "file")
     line = str(error.value)
     assert line.startswith(f"file: has the names of {file} ") and "\n" not in line
     assert f"expected {model} with a ResNet of depth 50" in line
@@ -71,19 +72,19 @@ def test_a_file_of_a_known_model_is_named_under_every_other(file, model):
 
 def test_another_depth_is_named():
     with pytest.raises(InputError, match="torchvision_resnet with a ResNet of depth 50, expected"):
-        check_named(published.imagenet(), "torchvision_resnet", 101, "file")
+        check_named(published.imagenet(), "torchvision_resnet", resnet_model(101), "file")
 
 
 @pytest.mark.parametrize("what", FOREIGN)
 def test_a_model_that_cannot_be_read_is_named_in_one_line(what):
     for model in ("torchvision_mask_rcnn", "mmdet2_mask_rcnn", "sipmask"):
-        check_named(FOREIGN[what], model, 50, "file")
+        check_named(FOREIGN[what], model, resnet_model(50), "file")
         with pytest.raises(InputError, match=f"file: looks like .*{what}.*, expected {model}") as e:
-            check_foreign(FOREIGN[what], model, 50, "file")
+            check_foreign(FOREIGN[what], model, resnet_model(50), "file")
         assert "\n" not in str(e.value)
 
 
 def test_nothing_is_said_about_names_that_nobody_knows():
     for model in NAME_MAPS:
-        check_named(["a.weight"], model, 50, "file")
-        check_foreign(["a.weight"], model, 50, "file")
+        check_named(["a.weight"], model, resnet_model(50), "file")
+        check_foreign(["a.weight"], model, resnet_model(50), "file")

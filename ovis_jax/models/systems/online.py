@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.ops.normalise import normalise_frames
-from ovis_jax.structures import Clips, FrameOutput, Window
+from ovis_jax.structures import Clips, Features, FrameOutput, Window
+from ovis_jax.tracking.paste import MaskRule, paste_objects
 from ovis_jax.tracking.rules import Track, TrackRule
 from ovis_jax.tracking.tracker import Memory, Tracker
 
@@ -20,7 +21,7 @@ class OnlineSystem(nn.Module, kw_only=True):
     """An online system: encodes frames, detects, and links to a track memory.
 
     A subclass has `detect(window) -> Detections` of the query frame, `losses`, and a head `track`
-    with the number of `channels` of the embeddings.
+    with the number of `channels` of the embeddings, or an `embedding_size` of its own.
 
     Attributes:
       backbone: frames to C2...C5.
@@ -44,6 +45,11 @@ class OnlineSystem(nn.Module, kw_only=True):
 
     CLIP_FRAMES: ClassVar[int] = 2
     MASK_FRAMES: ClassVar[int] = 1
+
+    @property
+    def mask_rule(self) -> MaskRule:
+        """Mask logits of a frame to run lengths: grids over boxes."""
+        return paste_objects
 
     @property
     def track_rule(self) -> TrackRule:
@@ -70,9 +76,15 @@ class OnlineSystem(nn.Module, kw_only=True):
         levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
         return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 
-    def init_memory(self, capacity: int) -> Memory:
-        """Empty memory for `capacity` objects of one video."""
-        return self.tracker.init_memory(capacity, self.track.channels)
+    @property
+    def embedding_size(self) -> int:
+        """Numbers of an embedding of `detect`."""
+        return self.track.channels
+
+    def init_memory(self, capacity: int, features: Features) -> Memory:
+        """Empty memory for `capacity` objects of one video, whatever the features are."""
+        del features
+        return self.tracker.init_memory(capacity, self.embedding_size)
 
     def step(self, memory: Memory, window: Window) -> tuple[Memory, FrameOutput]:
         """Detects the objects of a window's query frame and gives them identities."""

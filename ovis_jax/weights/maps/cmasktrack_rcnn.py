@@ -5,15 +5,17 @@ Exact: this package computes what the file was trained for, with `model.inclusiv
 
 from ovis_jax.weights.layouts import convolution
 from ovis_jax.weights.maps import mmdet
-from ovis_jax.weights.maps.parts import COUNTERS, affine
+from ovis_jax.weights.maps.parts import COUNTERS, RESNETS, ModelSettings, affine, resnet_depth
 from ovis_jax.weights.rules import NameMap, Rule
 
 OFFSET_CONVS = 3
+CONFIG = "cmasktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
 
-def name_map(depth: int = 50) -> NameMap:
+def name_map(model: ModelSettings) -> NameMap:
     """The whole file; nothing is newly initialised."""
-    return NameMap(rules(depth), unused=(COUNTERS,))
+    return NameMap(rules(resnet_depth(model)), unused=(COUNTERS,))
 
 
 def rules(depth: int = 50) -> dict[str, Rule]:

@@ -16,10 +16,13 @@ from ovis_jax.weights.maps.mask_rcnn import LEVELS, MaskRCNNNames
 from ovis_jax.weights.maps.parts import (
     CLASS_PARTS,
     COUNTERS,
+    RESNETS,
+    ModelSettings,
     background_last,
     block_convolutions,
     conv_batch_norm,
     residual_blocks,
+    resnet_depth,
 )
 from ovis_jax.weights.rules import NameMap, Rule
 
@@ -40,12 +43,14 @@ NAMES = MaskRCNNNames(
 )
 # Constants that older versions saved with the weights.
 BUFFERS = ("proposal_generator.anchor_generator.cell_anchors.*", "pixel_mean", "pixel_std")
+CONFIG = "cmasktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
 
-def name_map(depth: int = 50) -> NameMap:
+def name_map(model: ModelSettings) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        _resnet(depth) | NAMES.body(),
+        _resnet(resnet_depth(model)) | NAMES.body(),
         unused=(COUNTERS, *BUFFERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         classes=background_last(NAMES.class_layers()),

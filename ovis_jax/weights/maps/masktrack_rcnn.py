@@ -5,10 +5,13 @@ for YouTube-VIS has 40 classes: `model.num_classes` must say so.
 """
 
 from ovis_jax.weights.maps import mmdet
-from ovis_jax.weights.maps.parts import COUNTERS
+from ovis_jax.weights.maps.parts import COUNTERS, RESNETS, ModelSettings, resnet_depth
 from ovis_jax.weights.rules import NameMap
 
+CONFIG = "masktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
-def name_map(depth: int = 50) -> NameMap:
+
+def name_map(model: ModelSettings) -> NameMap:
     """The whole file; nothing is newly initialised."""
-    return NameMap(mmdet.masktrack(depth), unused=(COUNTERS,))
+    return NameMap(mmdet.masktrack(resnet_depth(model)), unused=(COUNTERS,))

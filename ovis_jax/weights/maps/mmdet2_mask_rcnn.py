@@ -16,18 +16,23 @@ from ovis_jax.weights.maps import mmdet
 from ovis_jax.weights.maps.parts import (
     CLASS_PARTS,
     COUNTERS,
+    RESNETS,
+    ModelSettings,
     background_last,
     resnet,
+    resnet_depth,
 )
 from ovis_jax.weights.rules import NameMap
 
 NAMES = mmdet.names("roi_head.")
+CONFIG = "cmasktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
 
-def name_map(depth: int = 50) -> NameMap:
+def name_map(model: ModelSettings) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        resnet("backbone.", depth) | NAMES.body(),
+        resnet("backbone.", resnet_depth(model)) | NAMES.body(),
         unused=(COUNTERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         classes=background_last(NAMES.class_layers()),

@@ -1,6 +1,11 @@
 """Rows of name tables that several published models share."""
 
+import types
+from collections.abc import Mapping
+from typing import Any
+
 from ovis_jax.formats.categories import COCO
+from ovis_jax.formats.errors import InputError
 from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS
 from ovis_jax.weights.layouts import Layout, convolution
 from ovis_jax.weights.rules import ClassLayers, Rule
@@ -9,6 +14,33 @@ from ovis_jax.weights.rules import ClassLayers, Rule
 COUNTERS = "*.num_batches_tracked"
 # What depends on the classes of the data set a detector was trained on.
 CLASS_PARTS = ("box/logits", "box/deltas", "mask/logits")
+
+ModelSettings = Any  # config.model, or what has the fields of it that a name map reads
+
+
+def resnet_model(depth: int) -> ModelSettings:
+    """Settings of a model whose backbone is the ResNet of a depth."""
+    return types.SimpleNamespace(backbone=types.SimpleNamespace(depth=depth))
+
+
+# The sizes in which a model exists whose names depend on the ResNet alone.
+RESNETS: Mapping[str, ModelSettings] = {
+    f"a ResNet of depth {depth}": resnet_model(depth) for depth in STAGE_BLOCKS
+}
+
+
+def resnet_depth(model: ModelSettings) -> int:
+    """The depth of the model's ResNet.
+
+    Raises:
+      InputError: there is no such ResNet.
+    """
+    depth = getattr(getattr(model, "backbone", None), "depth", None)
+    if depth not in STAGE_BLOCKS:
+        raise InputError(
+            f"config.model.backbone.depth: {depth}, expected one of {list(STAGE_BLOCKS)}"
+        )
+    return depth
 
 
 def affine(theirs: str, ours: str, layout: Layout) -> dict[str, Rule]:

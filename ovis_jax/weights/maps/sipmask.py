@@ -7,7 +7,14 @@ classes: `model.num_classes` must say so.
 """
 
 from ovis_jax.weights.layouts import bgr_convolution, convolution
-from ovis_jax.weights.maps.parts import COUNTERS, affine, resnet
+from ovis_jax.weights.maps.parts import (
+    COUNTERS,
+    RESNETS,
+    ModelSettings,
+    affine,
+    resnet,
+    resnet_depth,
+)
 from ovis_jax.weights.rules import NameMap, Rule
 
 STD = (1.0, 1.0, 1.0)
@@ -18,11 +25,13 @@ TOWERS = {
     "track_convs": ("track/tower", 2),
 }
 LEVELS = 5
+CONFIG = "sipmask_r50_ovis"
+VARIANTS = RESNETS
 
 
-def name_map(depth: int = 50) -> NameMap:
+def name_map(model: ModelSettings) -> NameMap:
     """The whole file; only a calibration, if the model has one, is newly initialised."""
-    return NameMap(rules(depth), unused=(COUNTERS,), fresh=("calibration",))
+    return NameMap(rules(resnet_depth(model)), unused=(COUNTERS,), fresh=("calibration",))
 
 
 def rules(depth: int = 50) -> dict[str, Rule]:

@@ -7,9 +7,13 @@ which their names do not tell.
 """
 
 from ovis_jax.weights.maps import torchvision_resnet
+from ovis_jax.weights.maps.parts import RESNETS, ModelSettings
 from ovis_jax.weights.rules import NameMap
 
+CONFIG = "cmasktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
-def name_map(depth: int = 50) -> NameMap:
+
+def name_map(model: ModelSettings) -> NameMap:
     """The backbone."""
-    return torchvision_resnet.name_map(depth)
+    return torchvision_resnet.name_map(model)

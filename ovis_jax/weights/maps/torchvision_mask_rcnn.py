@@ -14,7 +14,14 @@ layers are left out, or give the rows of categories that both data sets know.
 
 from ovis_jax.formats.categories import COCO
 from ovis_jax.weights.maps.mask_rcnn import MaskRCNNNames
-from ovis_jax.weights.maps.parts import CLASS_PARTS, COUNTERS, resnet
+from ovis_jax.weights.maps.parts import (
+    CLASS_PARTS,
+    COUNTERS,
+    RESNETS,
+    ModelSettings,
+    resnet,
+    resnet_depth,
+)
 from ovis_jax.weights.rules import ClassLayers, NameMap
 
 NAMES = MaskRCNNNames(
@@ -38,12 +45,14 @@ RENAMES = (
     (r"^roi_heads\.mask_head\.2\.0\.", "roi_heads.mask_head.mask_fcn3."),
     (r"^roi_heads\.mask_head\.3\.0\.", "roi_heads.mask_head.mask_fcn4."),
 )
+CONFIG = "cmasktrack_rcnn_r50_ovis"
+VARIANTS = RESNETS
 
 
-def name_map(depth: int = 50) -> NameMap:
+def name_map(model: ModelSettings) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        resnet("backbone.body.", depth) | NAMES.body(),
+        resnet("backbone.body.", resnet_depth(model)) | NAMES.body(),
         unused=(COUNTERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         renames=RENAMES,

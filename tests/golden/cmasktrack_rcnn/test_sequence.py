@@ -30,9 +30,9 @@ from golden.comparison import (
 from golden_folder import golden_arrays
 
 from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.references import weighted_mean
 from ovis_jax.structures import Detections, Proposals
+from ovis_jax.tracking.paste import paste_mask, pixel_boxes
 
 REFERENCES = 10  # places for reference frames
 ROIS = 1000
@@ -96,7 +96,7 @@ def padded(rows: np.ndarray, capacity: int) -> np.ndarray:
 def test_every_frame_of_the_video(video):
     system, _ = published_model()
     _, size, scale = encoded(video)
-    memory = system.tracker.init_memory(OBJECTS, system.track.channels)
+    memory = system.tracker.init_memory(OBJECTS, system.embedding_size)
     for frame in tracking(video):
         name = f"{video}_t{frame['frame']}"
         around = window(video, frame)

@@ -13,8 +13,8 @@ from golden.generated_weights import checked_tensors
 from golden_folder import golden_arrays, golden_json
 
 from configs import csipmask_r50_ovis, sipmask_r50_ovis
-from ovis_jax.inference.paste import paste_mask, pixel_boxes
 from ovis_jax.models.build import build_model
+from ovis_jax.tracking.paste import paste_mask, pixel_boxes
 from ovis_jax.weights.layouts import convolution
 from ovis_jax.weights.maps import sipmask
 from ovis_jax.weights.maps.parts import affine

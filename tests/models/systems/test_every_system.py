@@ -10,6 +10,7 @@ from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH
 from models.tiny_systems import SYSTEMS
 
 from ovis_jax.inference.stream import VideoStream
+from ovis_jax.inference.window import frame_shapes
 from ovis_jax.models.build import BUILDERS, build_system, init_variables
 from ovis_jax.structures import Window
 
@@ -48,7 +49,7 @@ def infer(system, variables, frames, fill):
         around = Window(features=own, valid=exists, image_size=size, scale=jnp.float32(SCALE))
         return system.apply(variables, memory, around, method="step")
 
-    memory = system.apply(variables, TRACKS, method="init_memory")
+    memory = system.apply(variables, TRACKS, frame_shapes(features), method="init_memory")
     return jax.lax.scan(step, memory, (jax.tree.map(cut, features), valid))[1]
 
 

@@ -17,6 +17,7 @@ from configs import (
 )
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
+from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.readers.files import read_state_dict
 from ovis_jax.weights.rules import convert_state, to_state_dict
@@ -54,7 +55,9 @@ def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("file", FILES)
 def test_every_tensor_and_every_variable_has_its_place(file):
     model, tensors, num_unused, fresh = FILES[file]
-    got = convert_state(zeros(tensors), NAME_MAPS[model](50), paper_shapes(model), file)
+    got = convert_state(
+        zeros(tensors), NAME_MAPS[model].name_map(resnet_model(50)), paper_shapes(model), file
+    )
     assert sum(map(len, got.unused.values())) == num_unused
     assert len(got.values) == len(tensors) - num_unused
     assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
@@ -78,7 +81,7 @@ def test_every_tensor_and_every_variable_has_its_place(file):
     ],
 )
 def test_models_of_youtube_vis_need_its_number_of_classes(model, config, tensors, error):
-    name_map, config = NAME_MAPS[model](50), config.get_config()
+    name_map, config = NAME_MAPS[model].name_map(resnet_model(50)), config.get_config()
     with pytest.raises(InputError, match=error):
         convert_state(zeros(tensors), name_map, build_model(config)[1], "file")
     config.model.num_classes = 40
@@ -98,13 +101,15 @@ def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensor
     names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
     counters = {name for name in tensors if name.endswith("num_batches_tracked")}
     assert names == {name: shape for name, shape in tensors.items() if name not in counters}
-    assert set(NAME_MAPS[model](50).rules) == set(names)
+    assert set(NAME_MAPS[model].name_map(resnet_model(50)).rules) == set(names)
 
 
 def test_sipmask_reads_the_first_convolution_as_bgr():
     stem = np.random.default_rng(0).normal(size=(64, 3, 7, 7)).astype(np.float32)
     tensors = zeros(published.sipmask(25)) | {"backbone.conv1.weight": stem}
-    got = convert_state(tensors, NAME_MAPS["sipmask"](50), paper_shapes("sipmask"), "file")
+    got = convert_state(
+        tensors, NAME_MAPS["sipmask"].name_map(resnet_model(50)), paper_shapes("sipmask"), "file"
+    )
     ours = got.values["params/backbone/stem/conv/kernel"]
     np.testing.assert_array_equal(ours[..., 0, :].transpose(2, 0, 1), stem[:, 2])
 
@@ -115,19 +120,26 @@ def test_a_file_is_refused_under_the_name_of_another_model(file):
     same_names = {"torchvision_resnet", "timm_resnet"}
     for other in set(NAME_MAPS) - ({model} | (same_names if model in same_names else set())):
         with pytest.raises(InputError, match="file: "):
-            convert_state(zeros(tensors), NAME_MAPS[other](50), paper_shapes(), "file")
+            convert_state(
+                zeros(tensors), NAME_MAPS[other].name_map(resnet_model(50)), paper_shapes(), "file"
+            )
 
 
 def test_variants_of_timm_with_other_stems_are_refused():
     tensors = published.imagenet()
     tensors["conv1.0.weight"] = tensors.pop("conv1.weight")
     with pytest.raises(InputError, match="conv1.0.weight: unknown tensor"):
-        convert_state(zeros(tensors), NAME_MAPS["timm_resnet"](50), paper_shapes(), "file")
+        convert_state(
+            zeros(tensors),
+            NAME_MAPS["timm_resnet"].name_map(resnet_model(50)),
+            paper_shapes(),
+            "file",
+        )
 
 
 @pytest.mark.parametrize("model", NAME_MAPS)
 def test_no_variable_is_both_filled_and_new(model):
-    name_map = NAME_MAPS[model](50)
+    name_map = NAME_MAPS[model].name_map(resnet_model(50))
     targets = [rule.target for rule in name_map.rules.values()]
     assert len(set(targets)) == len(targets)
     for target in targets:
@@ -140,7 +152,7 @@ def test_no_variable_is_both_filled_and_new(model):
 def test_parameters_written_under_their_names_come_back(model, depth, tmp_path):
     shapes = shapes_for(model, depth)
     ours, others = random_variables(shapes, 1), random_variables(shapes, 2)
-    name_map = NAME_MAPS[model](depth)
+    name_map = NAME_MAPS[model].name_map(resnet_model(depth))
     np.savez(tmp_path / "x.npz", **to_state_dict(ours, name_map.rules))
     state = read_state_dict(tmp_path / "x.npz")
     converted = convert_state(state, name_map, shapes, "file")

@@ -1,11 +1,46 @@
-"""Mask logits on small grids to run-length masks of the original frame; numpy and OpenCV."""
+"""Mask logits of a frame to run-length masks of the original frame; numpy and OpenCV.
+
+A system names how this is done (`mask_rule`). `paste_objects` is the rule of grids over boxes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from ovis_jax.formats import rle
+from ovis_jax.structures import FrameOutput
 
 _MIN_LOGIT = -80.0  # its exponential is still finite
+
+
+@dataclasses.dataclass(frozen=True)
+class OriginalFrame:
+    """The frame that masks are made for.
+
+    Attributes:
+      height: pixels of the original frame.
+      width: likewise.
+      scale: resized pixels per original pixel.
+    """
+
+    height: int
+    width: int
+    scale: float
+
+
+MaskRule = Callable[[FrameOutput, OriginalFrame], Sequence[dict]]
+"""Run-length masks of the D objects of a frame, all of them valid, in numpy arrays [D, ...]."""
+
+
+def paste_objects(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
+    """A mask for each object, from its grid of logits over its mask box."""
+    boxes = pixel_boxes(objects.mask_boxes, frame.scale)
+    return [
+        paste_mask(logits, box, frame.height, frame.width)
+        for logits, box in zip(objects.mask_logits, boxes, strict=True)
+    ]
 
 
 def pixel_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from ovis_jax.inference.paste import encode_crop, mask_in_box, paste_mask, pixel_boxes
+from ovis_jax.tracking.paste import encode_crop, mask_in_box, paste_mask, pixel_boxes
 
 SYSTEM = "cmasktrack_rcnn"
 PIXELS_APART = 3
