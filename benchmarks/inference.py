@@ -38,7 +38,7 @@ from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
 from ovis_jax.structures import FrameOutput, Window
-from ovis_jax.tracking.paste import MaskRule, paste_mask, pixel_boxes
+from ovis_jax.tracking.paste import MaskRule
 
 SIZE = (1280, 720)
 DEFAULT_CONFIG = "cmasktrack_rcnn_r50_ovis"
@@ -200,92 +200,15 @@ def stage_times(encode: Callable, parts: dict[str, Callable], step: Callable, op
 
 
 def time_torch(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str, float]:
-    """As `time_ours`, for the model of `benchmarks.alternatives.torch_model`."""
-    import torch
+    """As `time_ours`, for the model of `benchmarks.alternatives.torch_inference`."""
+    from benchmarks.alternatives.torch_inference import TorchInference
 
-    from benchmarks.alternatives.torch_model import (
-        ROI_LEVELS,
-        TorchModel,
-        multiply_with,
-        vision,
-    )
-
-    multiply_with(options.matmul_precision)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = getattr(torch, options.dtype)
-    print(f"PyTorch {torch.__version__}, {options.dtype}, on {device}, torchvision: {bool(vision)}")
-    config = configuration(options)
-    capacity = config.capacity
-    model = TorchModel(
-        config.model.num_classes,
-        proposals=capacity.proposals,
-        candidates=capacity.candidates,
-        detections=capacity.detections,
-        score_threshold=0.0,
-    ).to(device)
-    geometry = frame_geometry(*SIZE, resizing(config.data))
-    mean, std = (torch.tensor(x, device=device) for x in (config.data.mean, config.data.std))
-    reach = config.predict.reference_window
-    size, references = (geometry.height, geometry.width), max(2 * reach, 1)
-
-    def timed(function):
-        def call():
-            with (
-                torch.inference_mode(),
-                torch.autocast(device, dtype, enabled=dtype != torch.float32),
-            ):
-                result = function()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            return result
-
-        return call
-
-    def canvas(path):
-        image = transform_image(read_frame(path, *SIZE), geometry, flip=False)
-        frame = torch.from_numpy(image).to(device)
-        return ((frame - mean) / std).permute(2, 0, 1)[None]
-
-    def outputs(pyramid, window):
-        """Boxes, classes and masks of a frame from its pyramid and those around it."""
-        query = [x.expand(len(window), -1, -1, -1) for x in pyramid[:ROI_LEVELS]]
-        around = [torch.cat(levels) for levels in zip(*window, strict=True)][:ROI_LEVELS]
-        calibrated = model.calibrate(query, around)
-        rois = model.propose(pyramid, size)
-        logits, deltas = model.classify(calibrated, rois)
-        # Random boxes may suppress each other: the surest proposals stand for the detections.
-        boxes, labels = rois[: model.detections], logits[: model.detections, 1:].argmax(-1)
-        model.detect(rois, logits, deltas, size)
-        return boxes, model.segment(calibrated, boxes, labels), model.embed(pyramid, boxes)
-
-    frame = canvas(clip[0])
-    batch = frame.expand(options.chunk, -1, -1, -1)
-    encode = timed(lambda: model.encode(batch))
-    pyramid = [x[:1] for x in encode()]
-    many = [x.expand(references, -1, -1, -1) for x in pyramid[:ROI_LEVELS]]
-    calibrate, propose = (
-        timed(lambda: model.calibrate(many, many)),
-        timed(lambda: model.propose(pyramid, size)),
-    )
-    calibrated, rois = calibrate(), propose()
-    classify = timed(lambda: model.classify(calibrated, rois))
-    whole = timed(lambda: outputs(pyramid, [pyramid] * references))
-    parts = {"calibrate": calibrate, "propose": propose, "classify": classify}
-    times = stage_times(encode, parts, whole, options)
-
-    def end_to_end():
-        pyramids = [model.encode(canvas(path)) for path in clip]
-        for number, own in enumerate(pyramids):
-            near = range(max(0, number - reach), number + reach + 1)
-            window = [pyramids[i] for i in near if i != number and i < len(pyramids)]
-            boxes, masks, _ = outputs(own, window or [own])
-            boxes = pixel_boxes(boxes.float().cpu().numpy() / geometry.scale, geometry.scale)
-            for logits, box in zip(masks.float().cpu().numpy(), boxes, strict=True):
-                paste_mask(logits, box, SIZE[1], SIZE[0])
-
-    timed(end_to_end)()  # as ours, a first time that does not count
+    rival = TorchInference(configuration(options), SIZE, options.dtype, options.matmul_precision)
+    print(rival.place)
+    times = stage_times(*rival.stages(clip[0], options.chunk), options)
+    rival.track(clip)  # as ours, a first time that does not count
     start = time.perf_counter()
-    timed(end_to_end)()
+    rival.track(clip)
     return times | {"frames/s": len(clip) / (time.perf_counter() - start)}
 
 

@@ -14,39 +14,23 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.alternatives.jax_ops import DEFORMABLE_CONVOLUTIONS, correlations, roi_aligns
 from benchmarks.alternatives.torch_process import in_own_process
+from benchmarks.inputs.operations import (
+    SIZES,
+    Size,
+    convolution_inputs,
+    convolution_work,
+    correlation_work,
+    maps,
+    roi_inputs,
+    roi_work,
+)
 from benchmarks.roofline import Device, Work, best_time, measure_device
-from ovis_jax.ops.boxes import INCLUSIVE
-from ovis_jax.ops.correlation import correlation
-from ovis_jax.ops.deform_conv import deform_conv
-from ovis_jax.ops.roi_align import assign_levels, roi_align
 from ovis_jax.program.compilation import PRECISIONS
 from ovis_jax.program.start import start
-
-STRIDES = (4, 8, 16, 32)
-DILATION = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """Shapes of one set-up; maps are those of the finest level."""
-
-    batch: int
-    height: int
-    width: int
-    channels: int
-    displacements: int
-    box_rois: int
-    mask_rois: int
-
-
-SIZES = {
-    "quickstart": Size(4, 24, 40, 64, 8, 128, 32),
-    "full": Size(1, 96, 160, 256, 16, 512, 128),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,181 +156,6 @@ def check_equal(ours: jax.Array, wanted: jax.Array) -> None:
     """Raises AssertionError unless equal up to float32 (tensor cores: TF32) rounding."""
     tolerance = 1e-4 if jax.default_backend() == "cpu" else 2e-2
     np.testing.assert_allclose(ours, wanted, atol=tolerance * (np.abs(wanted).max() + 1e-9))
-
-
-def maps(size: Size) -> tuple[jax.Array, jax.Array]:
-    """A query and a reference level."""
-    shape = (2, size.batch, size.height, size.width, size.channels)
-    return tuple(jax.random.normal(jax.random.key(0), shape))
-
-
-def least_work(inputs: float, outputs: float, operations: float) -> tuple[Work, Work]:
-    """Work of a function of so many float32 numbers, forward and with all gradients.
-
-    With gradients every argument is read and gets a gradient, the result is written and its
-    cotangent read; each of two factors' gradients takes the operations of the forward pass again.
-    """
-    return (
-        Work(operations, 4 * (inputs + outputs)),
-        Work(3 * operations, 4 * (2 * inputs + 2 * outputs)),
-    )
-
-
-def correlation_work(size: Size) -> tuple[Work, Work]:
-    """A multiplication and an addition for each position, displacement and channel."""
-    cells, values = size.batch * size.height * size.width, size.displacements**2
-    map_numbers = cells * size.channels
-    return least_work(2 * map_numbers, cells * values, 2 * map_numbers * values)
-
-
-def convolution_work(size: Size) -> tuple[Work, Work]:
-    """Nine samples of four cells for each position, and the product with the kernel."""
-    cells = size.batch * size.height * size.width
-    numbers, kernel = cells * size.channels, 9 * size.channels**2
-    operations = 2 * cells * kernel + 8 * 9 * numbers
-    return least_work(numbers + 18 * cells + kernel, numbers, operations)
-
-
-def roi_work(size: Size, rois: int, side: int) -> tuple[Work, Work]:
-    """Four samples of four cells for each bin; RoIs have no gradient, so only two passes."""
-    levels = sum(size.height * size.width >> 2 * i for i in range(len(STRIDES)))
-    bins = size.batch * rois * side**2 * size.channels
-    forward, _ = least_work(size.batch * levels * size.channels, bins, 2 * 16 * bins)
-    return forward, Work(2 * forward.operations, 2 * forward.bytes)
-
-
-def correlations(size: Size) -> dict[str, Callable]:
-    """Ways to correlate two levels."""
-    count = size.displacements
-
-    def package(query, reference):
-        return correlation(query, reference, count, DILATION)
-
-    def windows(reference):
-        radius = (count - 1) * DILATION // 2
-        padded = jnp.pad(reference, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
-        return padded, range(0, count * DILATION, DILATION)
-
-    def whole_rows(query, reference):
-        padded, starts = windows(reference)
-        columns = np.arange(size.width)[:, None] + np.array(starts)
-        columns = np.broadcast_to(columns, (*query.shape[:3], count))
-        products = [
-            jnp.einsum("bhwc,bhxc->bhwx", query, padded[:, y : y + size.height]) for y in starts
-        ]
-        diagonals = [jnp.take_along_axis(x, columns, axis=-1) for x in products]
-        return jnp.concatenate(diagonals, axis=-1) / size.channels
-
-    def one_by_one(query, reference):
-        padded, starts = windows(reference)
-        moves = np.array([(0, y, x, 0) for y in starts for x in starts])
-
-        def product(move):
-            return (query * jax.lax.dynamic_slice(padded, move, query.shape)).mean(-1)
-
-        return jnp.moveaxis(jax.lax.map(product, jnp.asarray(moves)), 0, -1)
-
-    return {
-        "residue classes, skewed (package)": package,
-        "whole rows, gathered diagonals": whole_rows,
-        "shifted products": one_by_one,
-    }
-
-
-def convolution_inputs(size: Size) -> tuple[jax.Array, ...]:
-    """A level, offsets of about two cells, a 3x3 kernel."""
-    keys = jax.random.split(jax.random.key(0), 3)
-    shape = (size.batch, size.height, size.width)
-    kernel = jax.random.normal(keys[2], (3, 3, size.channels, size.channels))
-    return (
-        jax.random.normal(keys[0], (*shape, size.channels)),
-        2 * jax.random.normal(keys[1], (*shape, 18)),
-        kernel / (3 * size.channels**0.5),
-    )
-
-
-def all_taps_at_once(features, offsets, kernel):
-    """One gather of [B, H, W, 9, 4, C] and one product; gradients by JAX."""
-    batch, height, width, channels = features.shape
-    grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), -1)
-    taps = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(9, 2)
-    points = offsets.reshape(batch, height, width, 9, 2) + (grid[:, :, None] + taps)
-    corners = jnp.floor(points)[..., None, :] + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    weights = jnp.prod(1 - jnp.abs(points[..., None, :] - corners), axis=-1)
-    inside = jnp.all((corners >= 0) & (corners < np.array([height, width])), axis=-1)
-    y, x = jnp.where(inside, jnp.moveaxis(corners, -1, 0), 0).astype(jnp.int32)
-    cells = jax.vmap(lambda f, y, x: f[y, x])(features, y, x)
-    samples = jnp.einsum("...j,...jc->...c", weights * inside, cells)
-    return jnp.einsum("bhwtc,tcf->bhwf", samples, kernel.reshape(9, channels, -1))
-
-
-DEFORMABLE_CONVOLUTIONS = {
-    "tap by tap (package)": deform_conv,
-    "all taps at once": all_taps_at_once,
-}
-
-
-def roi_inputs(size: Size, count: int) -> tuple[jax.Array, ...]:
-    """Four levels; the RoIs are fixed, as they have no gradient."""
-    levels = [
-        (size.batch, size.height >> i, size.width >> i, size.channels) for i in range(len(STRIDES))
-    ]
-    return (
-        *(jax.random.normal(jax.random.key(i), x) for i, x in enumerate(levels)),
-        rois(size, count),
-    )
-
-
-def rois(size: Size, count: int) -> jax.Array:
-    """RoIs [B, R, 4] of 8 pixels to the width of the frame, evenly in the logarithm."""
-    image = np.array([size.width, size.height]) * STRIDES[0]
-    random = np.random.default_rng(0)
-    centers = random.uniform(size=(size.batch, count, 2)) * image
-    sides = np.exp(random.uniform(np.log(8), np.log(image[0]), (size.batch, count, 2)))
-    corners = np.concatenate([centers - sides / 2, centers + sides / 2], axis=-1)
-    return jnp.asarray(np.clip(corners, 0, np.tile(image - 1, 2)), jnp.float32)
-
-
-def roi_aligns(size: int) -> dict[str, Callable]:
-    """Ways to pool RoIs."""
-
-    def package(pyramid, boxes):
-        return roi_align(pyramid, STRIDES, boxes, size, convention=INCLUSIVE)
-
-    def matrices(pyramid, boxes):
-        return interpolation_matrices(pyramid, boxes, size)
-
-    def batched(way):
-        return lambda *inputs: jax.vmap(way)(inputs[:-1], jax.lax.stop_gradient(inputs[-1]))
-
-    return {
-        "fused gathers, scatter (package)": batched(package),
-        "interpolation matrices": batched(matrices),
-    }
-
-
-def interpolation_matrices(pyramid, boxes, size: int):
-    """Two dense products on every level; zeros for the RoIs of other levels."""
-    levels = assign_levels(boxes, len(pyramid), convention=INCLUSIVE)
-    total = 0
-    for i, (features, stride) in enumerate(zip(pyramid, STRIDES, strict=True)):
-        height, width, _ = features.shape
-        y = _axis_matrix(boxes[:, 1] / stride, (boxes[:, 3] + 1) / stride, size, height)
-        x = _axis_matrix(boxes[:, 0] / stride, (boxes[:, 2] + 1) / stride, size, width)
-        rows = jnp.einsum("rsh,hwc->rswc", y * (levels == i)[:, None, None], features)
-        total = total + jnp.einsum("rtw,rswc->rstc", x, rows)
-    return total
-
-
-def _axis_matrix(start, end, size: int, length: int):
-    """Weights [R, size, length] of the cells in each bin."""
-    steps = (np.arange(2 * size) + 0.5) / 2 / size
-    position = start[:, None] + steps * (end - start)[:, None]
-    inside = (position >= -1) & (position <= length)
-    position = jnp.clip(position, 0, length - 1)
-    weights = jnp.maximum(0, 1 - jnp.abs(position[..., None] - np.arange(length)))
-    weights = weights * inside[..., None]
-    return weights.reshape(len(start), size, 2, length).mean(2)
 
 
 if __name__ == "__main__":

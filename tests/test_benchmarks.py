@@ -9,7 +9,7 @@ from toy_system import ToySystem, toy_variables
 from benchmarks import inference
 from benchmarks.stages import stages_of_system, whole
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
-from ovis_jax.data.transforms import frame_geometry
+from ovis_jax.data.transforms import Resizing, frame_geometry
 from ovis_jax.models.build import BUILDERS
 
 SHARED = {"__init__", "whole", "calibrated"}
@@ -27,7 +27,7 @@ def test_a_system_without_stages_is_timed_as_a_whole():
     config = mask_track_rcnn_r50()
     config.model.system = "toy"
     system = ToySystem(window_before=1)
-    geometry = frame_geometry(32, 16, (32, 16), 16)
+    geometry = frame_geometry(32, 16, Resizing((32, 16), 16))
     canvas = np.zeros((geometry.canvas_height, geometry.canvas_width, 3), np.uint8)
     options = types.SimpleNamespace(chunk=2, seconds=0.0)
     times = inference.stages_of_ours(

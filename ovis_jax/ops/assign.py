@@ -1,5 +1,7 @@
 """Which boxes should find which annotated object, and which of them enter a loss."""
 
+import dataclasses
+
 import flax
 import jax
 import jax.numpy as jnp
@@ -23,33 +25,44 @@ class Assignment:
     index: jax.Array
 
 
+@dataclasses.dataclass(frozen=True)
+class IouThresholds:
+    """Overlaps that decide what a box stands for; see `assign_by_iou`.
+
+    Attributes:
+      positive: a box that overlaps an object so much belongs to it.
+      negative: a box that overlaps no object so much is background; at most `positive`.
+      claim: an object that is overlapped so much claims the boxes that overlap it most.
+    """
+
+    positive: float
+    negative: float
+    claim: float
+
+
 def assign_by_iou(
     boxes: jax.Array,
     box_valid: jax.Array,
     targets: jax.Array,
     target_valid: jax.Array,
     *,
-    positive_iou: float,
-    negative_iou: float,
-    min_positive_iou: float,
+    thresholds: IouThresholds,
     convention: BoxConvention,
 ) -> Assignment:
     """Assigns boxes to objects by overlap, as mmdetection 0.x does.
 
     A box belongs to the object that it overlaps most (the first of equals) if that IoU reaches
-    `positive_iou`, and is background if it is below `negative_iou`. Besides, every object whose
-    best IoU reaches `min_positive_iou` claims all boxes with exactly this IoU; of several claims on
-    a box the last object's counts, and a claim outweighs the first rule. Without any valid object
-    all valid boxes are background.
+    `thresholds.positive`, and is background if it is below `thresholds.negative`. Besides, every
+    object whose best IoU reaches `thresholds.claim` claims all boxes with exactly this IoU; of
+    several claims on a box the last object's counts, and a claim outweighs the first rule. Without
+    any valid object all valid boxes are background.
 
     Args:
       boxes: [A, 4].
       box_valid: [A] bool; other boxes are ignored.
       targets: [N, 4], boxes of the objects.
       target_valid: [N] bool.
-      positive_iou: see above.
-      negative_iou: see above; at most `positive_iou`.
-      min_positive_iou: see above.
+      thresholds: see above.
       convention: what the corners of boxes mean.
     """
     boxes = jnp.where(box_valid[:, None], boxes, 0)
@@ -59,16 +72,16 @@ def assign_by_iou(
     # Both rules compare for equality and must see the same rounding, so it is computed once.
     iou = jax.lax.optimization_barrier(iou)
     best, own_best = iou.max(axis=0), iou.max(axis=1, keepdims=True)
-    claims = target_valid[:, None] & box_valid & (iou == own_best) & (own_best >= min_positive_iou)
+    claims = target_valid[:, None] & box_valid & (iou == own_best) & (own_best >= thresholds.claim)
     # Reductions of numbers: an argmax over the first axis is several times slower on CPUs.
     number = jnp.arange(len(targets), dtype=jnp.int32)[:, None]
     first = jnp.min(jnp.where(iou == best, number, len(targets) - 1), axis=0)
     last_claim = jnp.max(jnp.where(claims, number, -1), axis=0)
     claimed = last_claim >= 0
-    positive = box_valid & (claimed | (best >= positive_iou))
+    positive = box_valid & (claimed | (best >= thresholds.positive))
     return Assignment(
         positive=positive,
-        negative=box_valid & ~positive & (best < negative_iou),
+        negative=box_valid & ~positive & (best < thresholds.negative),
         index=jnp.where(claimed, last_claim, first),
     )
 

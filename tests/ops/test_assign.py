@@ -7,18 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovis_jax.ops.anchors import grid_anchors
-from ovis_jax.ops.assign import assign_by_iou, assign_points, sample
+from ovis_jax.ops.assign import IouThresholds, assign_by_iou, assign_points, sample
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 
 seeds = st.integers(0, 2**31)
 STRIDES = (4, 8, 16, 32, 64)
-RPN = dict(positive_iou=0.7, negative_iou=0.3, min_positive_iou=0.3)
-ROI = dict(positive_iou=0.5, negative_iou=0.5, min_positive_iou=0.5)
+RPN = IouThresholds(positive=0.7, negative=0.3, claim=0.3)
+ROI = IouThresholds(positive=0.5, negative=0.5, claim=0.5)
 rules = pytest.mark.parametrize("rule", [RPN, ROI], ids=["rpn", "roi"])
-assign = jax.jit(
-    assign_by_iou,
-    static_argnames=("positive_iou", "negative_iou", "min_positive_iou", "convention"),
-)
+assign = jax.jit(assign_by_iou, static_argnames=("thresholds", "convention"))
 draw = jax.jit(sample, static_argnames=("num", "max_positive"))
 
 
@@ -40,12 +37,12 @@ def naive_assign(boxes, box_valid, targets, target_valid, rule, inclusive):
         iou[n, a] = overlap / (sum(areas) - overlap)
     numbers = np.full(len(boxes), -1)
     for a in np.flatnonzero(box_valid):
-        if iou[:, a].max() < rule["negative_iou"]:
+        if iou[:, a].max() < rule.negative:
             numbers[a] = 0
-        if iou[:, a].max() >= rule["positive_iou"]:
+        if iou[:, a].max() >= rule.positive:
             numbers[a] = 1 + iou[:, a].argmax()
     for n in np.flatnonzero(target_valid):
-        if iou[n].max() >= rule["min_positive_iou"]:
+        if iou[n].max() >= rule.claim:
             numbers[iou[n] == iou[n].max()] = n + 1
     return numbers
 
@@ -69,7 +66,7 @@ def random_scene(seed, num_boxes=60, num_targets=6):
 @given(seed=seeds)
 def test_assignment_follows_its_definition(rule, inclusive, seed):
     scene = random_scene(seed)
-    got = as_numbers(assign(*scene, **rule, convention=BoxConvention(inclusive)))
+    got = as_numbers(assign(*scene, thresholds=rule, convention=BoxConvention(inclusive)))
     np.testing.assert_array_equal(got, naive_assign(*scene, rule, inclusive))
 
 
@@ -78,7 +75,7 @@ def test_assignment_equals_the_recorded_one():
     boxes, targets = golden["assign/boxes"], golden["assign/gt"]
     valid = np.ones(len(boxes), bool), np.ones(len(targets), bool)
     for rule, name in ((RPN, "assign/rpn"), (ROI, "assign/rcnn")):
-        got = assign(boxes, valid[0], targets, valid[1], **rule, convention=INCLUSIVE)
+        got = assign(boxes, valid[0], targets, valid[1], thresholds=rule, convention=INCLUSIVE)
         np.testing.assert_array_equal(as_numbers(got), golden[name])
 
 
@@ -86,7 +83,7 @@ def test_of_two_objects_that_claim_one_box_the_later_gets_it():
     golden = golden_arrays("cmasktrack_rcnn", "ops.npz")
     valid = np.ones(2, bool)
     boxes, targets = golden["assign/tie_boxes"], golden["assign/tie_gt"]
-    got = assign(boxes, valid, targets, valid, **RPN, convention=INCLUSIVE)
+    got = assign(boxes, valid, targets, valid, thresholds=RPN, convention=INCLUSIVE)
     np.testing.assert_array_equal(as_numbers(got), golden["assign/tie_rpn"])
 
 
@@ -99,7 +96,9 @@ def test_anchors_of_a_training_image_are_assigned_as_recorded(image):
     inside = (anchors[:, :2] >= 0).all(1)
     inside &= (anchors[:, 2] < frame_width) & (anchors[:, 3] < frame_height)
     targets = golden[f"{image}/gt_bboxes"]
-    got = assign(anchors, inside, targets, np.ones(len(targets), bool), **RPN, convention=INCLUSIVE)
+    got = assign(
+        anchors, inside, targets, np.ones(len(targets), bool), thresholds=RPN, convention=INCLUSIVE
+    )
     want = golden[f"{image}/anchor_assignment"]
     np.testing.assert_array_equal(as_numbers(got), np.where(want == -2, -1, want))
 
@@ -109,16 +108,16 @@ def test_proposals_of_a_training_image_are_assigned_as_recorded(image):
     golden = golden_arrays("cmasktrack_rcnn", "train.npz")
     boxes, targets = golden[f"{image}/proposals"][:, :4], golden[f"{image}/gt_bboxes"]
     valid = np.ones(len(boxes), bool), np.ones(len(targets), bool)
-    got = assign(boxes, valid[0], targets, valid[1], **ROI, convention=INCLUSIVE)
+    got = assign(boxes, valid[0], targets, valid[1], thresholds=ROI, convention=INCLUSIVE)
     np.testing.assert_array_equal(as_numbers(got), golden[f"{image}/proposal_assignment"])
 
 
 @rules
 def test_invalid_boxes_and_objects_change_nothing(rule):
     scene = boxes, box_valid, targets, target_valid = random_scene(3)
-    clean = as_numbers(assign(*scene, **rule, convention=INCLUSIVE))
+    clean = as_numbers(assign(*scene, thresholds=rule, convention=INCLUSIVE))
     boxes[~box_valid], targets[~target_valid] = np.nan, np.nan
-    poisoned = assign(*scene, **rule, convention=INCLUSIVE)
+    poisoned = assign(*scene, thresholds=rule, convention=INCLUSIVE)
     np.testing.assert_array_equal(as_numbers(poisoned), clean)
     assert np.all((poisoned.index >= 0) & (poisoned.index < len(targets)))
 
@@ -127,7 +126,12 @@ def test_invalid_boxes_and_objects_change_nothing(rule):
 def test_without_objects_every_valid_box_is_background(rule):
     boxes, box_valid, targets, _ = random_scene(4)
     got = assign(
-        boxes, box_valid, targets, np.zeros(len(targets), bool), **rule, convention=INCLUSIVE
+        boxes,
+        box_valid,
+        targets,
+        np.zeros(len(targets), bool),
+        thresholds=rule,
+        convention=INCLUSIVE,
     )
     np.testing.assert_array_equal(got.negative, box_valid)
     assert not got.positive.any()
@@ -136,9 +140,9 @@ def test_without_objects_every_valid_box_is_background(rule):
 def test_a_batch_is_assigned_image_by_image():
     scenes = [random_scene(seed) for seed in range(3)]
     batch = [jnp.stack(x) for x in zip(*scenes, strict=True)]
-    together = jax.vmap(lambda *x: assign_by_iou(*x, **RPN, convention=INCLUSIVE))(*batch)
+    together = jax.vmap(lambda *x: assign_by_iou(*x, thresholds=RPN, convention=INCLUSIVE))(*batch)
     for i, scene in enumerate(scenes):
-        alone = as_numbers(assign(*scene, **RPN, convention=INCLUSIVE))
+        alone = as_numbers(assign(*scene, thresholds=RPN, convention=INCLUSIVE))
         np.testing.assert_array_equal(
             as_numbers(jax.tree.map(lambda x, i=i: x[i], together)), alone
         )

@@ -1,19 +1,21 @@
 """Box head: RoI features to classes and class-specific boxes. Source: Fast R-CNN, section 2."""
 
+import dataclasses
+
 import flax
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.ops.assign import assign_by_iou, sample
+from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
 from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
 from ovis_jax.structures import BoxDetections, Instances, Proposals
 
-POSITIVE_IOU = 0.5
+ASSIGNMENT = IouThresholds(positive=0.5, negative=0.5, claim=0.5)
 DELTA_STDS = (0.1, 0.1, 0.2, 0.2)
 NMS_IOU = 0.5
 
@@ -114,9 +116,7 @@ def box_targets(
         proposals.valid,
         instances.boxes,
         instances.valid,
-        positive_iou=POSITIVE_IOU,
-        negative_iou=POSITIVE_IOU,
-        min_positive_iou=POSITIVE_IOU,
+        thresholds=ASSIGNMENT,
         convention=convention,
     )
     num_instances = len(instances.valid)
@@ -168,6 +168,21 @@ def box_loss(logits: jax.Array, deltas: jax.Array, targets: BoxTargets) -> tuple
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class DetectionLimits:
+    """What may become a detection of a frame, and how many.
+
+    Attributes:
+      score_threshold: a candidate scores above it.
+      candidates: (proposal, class) pairs that enter NMS, the best ones.
+      detections: objects that remain.
+    """
+
+    score_threshold: float
+    candidates: int
+    detections: int
+
+
 def decode_detections(
     logits: jax.Array,
     deltas: jax.Array,
@@ -175,9 +190,7 @@ def decode_detections(
     image_size: jax.Array,
     scale: jax.Array,
     *,
-    score_threshold: float,
-    candidates: int,
-    capacity: int,
+    limits: DetectionLimits,
     convention: BoxConvention,
 ) -> BoxDetections:
     """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
@@ -188,33 +201,32 @@ def decode_detections(
       proposals: [P, ...].
       image_size: [2], (height, width) of the resized frame.
       scale: [], resized pixels per original pixel.
-      score_threshold: a candidate scores above it.
-      candidates: (proposal, class) pairs that enter NMS, the best ones.
-      capacity: D.
+      limits: what may become a detection, and how many.
       convention: what the corners of boxes mean.
 
     Returns:
-      [D, ...], their source the proposal, their overflow the number of objects that `candidates`
-      and D had no room for. Ordered by class, then score; if more than D remain, the best D by
-      score, as the reference does.
+      [D, ...] with D = `limits.detections`, their source the proposal, their overflow the number
+      of objects that there was no room for. Ordered by class, then score; if more than D remain,
+      the best D by score, as the reference does.
     """
     num_classes = logits.shape[-1] - 1
     probs = jax.nn.softmax(logits)[:, 1:]
-    above = (probs > score_threshold) & proposals.valid[:, None]
+    above = (probs > limits.score_threshold) & proposals.valid[:, None]
     flat = jnp.where(above, probs, -1).reshape(-1)
-    scores, pair = jax.lax.top_k(flat, min(candidates, len(flat)))
+    scores, pair = jax.lax.top_k(flat, min(limits.candidates, len(flat)))
     valid = scores > 0
     row, labels = pair // num_classes, pair % num_classes
     boxes = convention.decode(proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS)
     boxes = convention.clip(boxes, image_size) / scale
     keep = nms(boxes, scores, valid, NMS_IOU, convention=convention, groups=labels)
+    capacity = limits.detections
     few = keep.sum() <= capacity
     # Candidates are in order of score, so a stable sort by class leaves scores descending inside a
     # class.
     rank = jnp.where(keep, jnp.where(few, labels, 0), num_classes)
     order = jnp.argsort(rank, stable=True)[:capacity]
     order = jnp.pad(order, (0, max(capacity - len(order), 0)))
-    lost = jnp.maximum(above.sum() - candidates, 0) + jnp.maximum(keep.sum() - capacity, 0)
+    lost = jnp.maximum(above.sum() - limits.candidates, 0) + jnp.maximum(keep.sum() - capacity, 0)
     return BoxDetections(
         boxes=boxes[order],
         scores=scores[order],

@@ -10,15 +10,14 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.ops.anchors import grid_anchors
-from ovis_jax.ops.assign import assign_by_iou, sample
+from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
 from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
 from ovis_jax.structures import Instances, Proposals
 
-POSITIVE_IOU = 0.7
-NEGATIVE_IOU = 0.3
+ASSIGNMENT = IouThresholds(positive=0.7, negative=0.3, claim=0.3)
 SMOOTH_L1_BETA = 1 / 9
 NMS_IOU = 0.7
 
@@ -111,9 +110,7 @@ def rpn_targets(
         inside,
         instances.boxes,
         instances.valid,
-        positive_iou=POSITIVE_IOU,
-        negative_iou=NEGATIVE_IOU,
-        min_positive_iou=NEGATIVE_IOU,
+        thresholds=ASSIGNMENT,
         convention=convention,
     )
     positive, negative = sample(

@@ -210,9 +210,11 @@ class MaskTrackRCNN(OnlineSystem):
             proposals,
             image_size,
             scale,
-            score_threshold=self.box.score_threshold,
-            candidates=self.capacity.candidates,
-            capacity=self.capacity.detections,
+            limits=box_head.DetectionLimits(
+                score_threshold=self.box.score_threshold,
+                candidates=self.capacity.candidates,
+                detections=self.capacity.detections,
+            ),
             convention=self.convention,
         )
         rois = jnp.where(kept.valid[:, None], kept.boxes * scale, 0)

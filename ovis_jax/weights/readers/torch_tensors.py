@@ -115,7 +115,8 @@ def _rebuild_tensor_v2(storage, offset, size, stride, _requires_grad, _hooks, me
     return StoredTensor(storage, offset, size, stride, metadata=metadata)
 
 
-def _rebuild_tensor_v3(storage, offset, size, stride, _requires_grad, _hooks, dtype, metadata=None):
+def _rebuild_tensor_v3(storage, offset, size, stride, _requires_grad, _hooks, *typed):
+    dtype, metadata = typed if len(typed) == 2 else (*typed, None)
     return StoredTensor(storage, offset, size, stride, dtype=dtype, metadata=metadata)
 
 

@@ -15,7 +15,7 @@ from golden_folder import golden_arrays, golden_json
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
 from ovis_jax.models.systems.mask_track_rcnn import STRIDES
-from ovis_jax.ops.assign import assign_by_iou
+from ovis_jax.ops.assign import IouThresholds, assign_by_iou
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import crop_masks
 from ovis_jax.structures import Clips
@@ -130,9 +130,7 @@ def assignment(i: int, boxes, considered, positive_iou, negative_iou):
         considered,
         instances.boxes,
         instances.valid,
-        positive_iou=positive_iou,
-        negative_iou=negative_iou,
-        min_positive_iou=negative_iou,
+        thresholds=IouThresholds(positive_iou, negative_iou, claim=negative_iou),
         convention=INCLUSIVE,
     )
     return jnp.where(ours.positive, ours.index + 1, jnp.where(ours.negative, 0, -1))

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.models.heads.box import DELTA_STDS, decode_detections
+from ovis_jax.models.heads.box import DELTA_STDS, DetectionLimits, decode_detections
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.structures import Proposals
 
@@ -23,9 +23,7 @@ def test_a_detection_is_decoded_from_the_proposal_that_is_its_source():
             proposals,
             jnp.array([90, 90]),
             jnp.float32(0.5),
-            score_threshold=0.2,
-            candidates=18,
-            capacity=12,
+            limits=DetectionLimits(score_threshold=0.2, candidates=18, detections=12),
             convention=INCLUSIVE,
         )
     )
