@@ -19,7 +19,7 @@ from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
 from ovis_jax.inference.collect import VideoTracks
 from ovis_jax.inference.stream import VideoStream
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 @functools.cache

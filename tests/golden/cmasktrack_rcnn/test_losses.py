@@ -174,7 +174,7 @@ def test_targets_of_sampled_anchors_and_rois():
     np.testing.assert_array_equal(roi.classes.reshape(-1), record("roi_labels"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_predictions_for_sampled_rois():
     roi = roi_targets()
 
@@ -201,7 +201,7 @@ def test_predictions_for_sampled_rois():
         assert_recorded(scores, f"img{i}/match_score", "train.npz")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_losses(losses_and_gradient):
     losses, _ = losses_and_gradient
     want = golden_json("cmasktrack_rcnn", "train.json")["losses_float64"]
@@ -217,7 +217,7 @@ def test_losses(losses_and_gradient):
         np.testing.assert_allclose(losses[ours], np.sum(want[theirs]), rtol=1e-4, err_msg=ours)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_gradients(losses_and_gradient):
     _, gradient = losses_and_gradient
     data = golden_json("cmasktrack_rcnn", "train.json")["gradients"]

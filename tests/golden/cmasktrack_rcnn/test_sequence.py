@@ -38,7 +38,7 @@ REFERENCES = 10  # places for reference frames
 ROIS = 1000
 OBJECTS = 128  # places of the track memory
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def record(name):

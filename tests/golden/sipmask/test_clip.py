@@ -25,7 +25,7 @@ from ovis_jax.inference.stream import VideoStream
 RUNS = {"run10": 10, "run30": 30}  # detections that are kept
 VIDEOS = (0, 1)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def frames(video: int) -> np.ndarray:

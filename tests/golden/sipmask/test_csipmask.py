@@ -30,7 +30,7 @@ FRAME, REFERENCES = RECORDED["frame"], RECORDED["references"]
 LENGTH = max(FRAME, *REFERENCES) + 1  # of the clip
 CENTER = 5  # of the window of eleven frames
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def record(name):

@@ -30,7 +30,7 @@ FRAMES = frame_names()
 RUNS = ("run10", "run30")
 LEVEL_CANDIDATES = 200
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def everything(system, frames, sizes):

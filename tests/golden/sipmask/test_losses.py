@@ -118,7 +118,7 @@ def predicted():
     return apply(predictions, batch())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("pair", PAIRS)
 def test_predicted_boxes_and_masks_of_positive_points(predicted, pair):
     maps, coefficients, basis, *_ = jax.tree.map(lambda x: x[pair], predicted)
@@ -132,7 +132,7 @@ def test_predicted_boxes_and_masks_of_positive_points(predicted, pair):
     np.testing.assert_allclose(probs.sum((1, 2)), sums, rtol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("pair", PAIRS)
 def test_match_logits_and_targets_of_positive_points(predicted, pair):
     maps, *_, query_map, reference_map = jax.tree.map(lambda x: x[pair], predicted)
@@ -168,7 +168,7 @@ def losses_and_gradient():
     return losses, variables | {"params": gradients}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_losses(losses_and_gradient):
     losses, _ = losses_and_gradient
     want = golden_json("sipmask", "loss.json")["losses_float64"]
@@ -177,7 +177,7 @@ def test_losses(losses_and_gradient):
         np.testing.assert_allclose(losses[ours], want[theirs], rtol=1e-4, err_msg=ours)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_gradients(losses_and_gradient):
     _, gradients = losses_and_gradient
     recorded = golden_json("sipmask", "loss.json")
@@ -190,7 +190,7 @@ def test_gradients(losses_and_gradient):
         assert abs(np.linalg.norm(own) - entry["norm"]) <= 1e-2 * entry["norm"], name
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_parameters_without_a_recorded_gradient_are_not_trained(losses_and_gradient):
     _, variables = published_sipmask()
     frozen = sipmask_r50_ovis.get_config().train.frozen
