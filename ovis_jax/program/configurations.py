@@ -30,6 +30,7 @@ def read_configuration(name: str, settings: Sequence[str] = ()) -> ConfigDict:
     _import_from_working_folder()
     known = flags.FlagValues()
     arguments = ["ovis-jax", f"--config={path}{colon}{text}", *settings]
+    sys.modules.pop("config_config", None)  # ml_collections runs a file in the one before it
     config_flags.DEFINE_config_file("config", flag_values=known, sys_argv=arguments)
     _parse(known, arguments)
     return known.config
