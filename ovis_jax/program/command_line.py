@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from absl import logging
+from absl import flags, logging
 
 from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
 
@@ -52,6 +52,7 @@ def _report(error: Exception) -> None:
 
 def start_logging() -> None:
     """Logs to stderr: warnings of everybody, and what this package has to say."""
+    flags.FLAGS.mark_as_parsed()  # we define none; absl warns if they are not
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     logging.get_absl_handler().python_handler.addFilter(
