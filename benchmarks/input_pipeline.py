@@ -114,7 +114,7 @@ def write_data(folder: pathlib.Path, encoding: str) -> None:
         f"{len(sizes)} frames of {WIDTH}x{HEIGHT}, {np.mean(sizes) / 1e6:.2f} MB each", flush=True
     )
     command = [sys.executable, "-m", "ovis_jax.tools.build_records", "--dataset", "ovis"]
-    command += ["--config", "prepared", "--image_encoding", encoding]
+    command += ["--config", "prepared", "--image-encoding", encoding]
     command += ["--download", str(download), "--output", str(folder / "built")]
     subprocess.run(command, check=True, capture_output=True)
 

@@ -1,7 +1,7 @@
 """CMaskTrack R-CNN, ResNet-50-FPN, OVIS: MaskTrack R-CNN with temporal feature calibration."""
 
-from configs.parts.calibration import calibration
-from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.configs.parts.calibration import calibration
+from ovis_jax.configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 
 
 def get_config():

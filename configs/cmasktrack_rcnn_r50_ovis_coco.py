@@ -3,7 +3,7 @@
 Objects of 18 of COCO's categories are used: those that are, or are part of, a category of OVIS.
 """
 
-from configs import cmasktrack_rcnn_r50_ovis
+from ovis_jax.configs import cmasktrack_rcnn_r50_ovis
 
 
 def get_config():

@@ -4,8 +4,8 @@ No code of CSipMask was published. What is calibrated and how references are ave
 package's reading of the paper; `config.model.references` has its choices.
 """
 
-from configs.parts.calibration import calibration
-from configs.parts.sipmask import sipmask_r50
+from ovis_jax.configs.parts.calibration import calibration
+from ovis_jax.configs.parts.sipmask import sipmask_r50
 
 
 def get_config():

@@ -1,7 +1,7 @@
 """IoUTracker+ at the size of `quickstart`: predicts from what `quickstart_masktrack` trained."""
 
-from configs.parts import quickstart
-from configs.parts.tracker import track_by_overlap
+from ovis_jax.configs.parts import quickstart
+from ovis_jax.configs.parts.tracker import track_by_overlap
 
 
 def get_config():

@@ -4,8 +4,8 @@ No code of it was published; `config.model.tracker` holds both readings (docs/io
 parameters are those of MaskTrack R-CNN: its track head stays in the model, and is not read.
 """
 
-from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
-from configs.parts.tracker import track_by_overlap
+from ovis_jax.configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.configs.parts.tracker import track_by_overlap
 
 
 def get_config():

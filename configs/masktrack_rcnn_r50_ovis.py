@@ -1,6 +1,6 @@
 """MaskTrack R-CNN, ResNet-50-FPN, OVIS: the baseline without feature calibration."""
 
-from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """CMaskTrack R-CNN small enough to train from scratch on a CPU, on Occluded Shapes."""
 
-from configs.parts import quickstart
+from ovis_jax.configs.parts import quickstart
 
 
 def get_config():

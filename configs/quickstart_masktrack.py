@@ -1,6 +1,6 @@
 """MaskTrack R-CNN at the size of `quickstart`: the comparison without calibration."""
 
-from configs.parts import quickstart
+from ovis_jax.configs.parts import quickstart
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """SipMask at the size of `quickstart`, on the same data and for as many steps."""
 
-from configs.parts import quickstart
+from ovis_jax.configs.parts import quickstart
 
 
 def get_config():

@@ -5,7 +5,7 @@ stay as they are. The published one for YouTube-VIS clips no gradients, and give
 learning rate and no decay.
 """
 
-from configs.parts.sipmask import sipmask_r50
+from ovis_jax.configs.parts.sipmask import sipmask_r50
 
 
 def get_config():

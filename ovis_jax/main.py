@@ -1,11 +1,14 @@
-"""Trains, evaluates and predicts: `python -m ovis_jax.main --config=configs/X.py --workdir=DIR`."""
+"""Trains, evaluates and predicts: `ovis-jax train --config NAME --workdir DIR`."""
 
+import argparse
 import functools
 import json
+import sys
+from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import logging
 from flax import linen as nn
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.folders import has_checkpoint
 from ovis_jax.data.from_config import annotation_options
@@ -15,43 +18,44 @@ from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.predict import check_categories, load_model, predict
 from ovis_jax.program import cluster, command_line
+from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
+from ovis_jax.tools.options import train as parser
 from ovis_jax.train import train
 from ovis_jax.training.metrics import Diverged
 from ovis_jax.visualization.overlays import write_overlays
 
-MODES = ("train", "evaluate", "predict", "train_and_evaluate")
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made if it does not exist.")
-_MODE = flags.DEFINE_enum("mode", "train_and_evaluate", MODES, "What to do.")
-_DISTRIBUTED = flags.DEFINE_boolean(
-    "distributed", False, "One of several processes, which JAX finds by itself (TPU, Slurm, MPI)."
-)
-_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of several.")
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "With --coordinator: how many.")
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "With --coordinator: this one's number.")
-flags.mark_flags_as_required(["config", "workdir"])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the command line says, returns the exit code."""
+    options, settings = parser().parse_with_settings(arguments)
+    return command_line.run(lambda: join_and_run(options, settings), expected=(Diverged,))
 
 
-def main() -> None:
-    """Does what the flags say, alone or as one process of a cluster."""
-    start(_CONFIG.value.matmul_precision)
-    addresses = _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
-    if not _DISTRIBUTED.value and addresses == (None, None, None):
-        return run()
+def join_and_run(options: argparse.Namespace, settings: Sequence[str]) -> None:
+    """Does what the options say, alone or as one process of a cluster."""
+    config = read_configuration(options.config, settings)
+    start(config.matmul_precision)
+    addresses = options.coordinator, options.num_processes, options.process_id
+    if not options.distributed and addresses == (None, None, None):
+        return run(config, options.workdir, options.mode)
     cluster.join(*addresses)
     try:
-        run()
+        run(config, options.workdir, options.mode)
     except Exception as error:
         cluster.leave(error, expected=(Diverged,))
 
 
-def run() -> None:
-    """Trains, predicts and evaluates, as the mode says."""
-    config, mode = _CONFIG.value, _MODE.value
-    workdir = Workdir(_WORKDIR.value, json.loads(config.to_json()))
+def run(config: ConfigDict, workdir: str, mode: str) -> None:
+    """Trains, predicts and evaluates, as the mode says.
+
+    Args:
+      config: whole configuration.
+      workdir: folder of the run.
+      mode: one of MODES.
+    """
+    workdir = Workdir(workdir, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)
     if mode in ("train", "train_and_evaluate"):
         if not train(config, workdir, functools.partial(metrics_during_training, annotations)):
@@ -118,4 +122,4 @@ def score(annotations: Annotations, records: list[dict], workdir: Workdir) -> No
 
 
 if __name__ == "__main__":
-    command_line.run(main, expected=(Diverged,))
+    sys.exit(main())

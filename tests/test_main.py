@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 import tiny_ovis
-from absl import flags
 from tiny_run import get_config
 
 from ovis_jax import main, train
@@ -48,23 +47,16 @@ def failure(monkeypatch, capsys):
     """Runs the program in this process: exit code and what it wrote to stderr."""
 
     def run(*arguments):
-        forget_flags()
-        monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])
         monkeypatch.setattr(command_line, "start_logging", lambda: None)
         monkeypatch.setattr(main, "start", multiply_with)
         monkeypatch.setattr(train, "init_variables", zero_variables)
-        with pytest.raises(SystemExit) as end:
-            command_line.run(main.main)
-        return end.value.code, capsys.readouterr().err.strip()
+        try:
+            code = main.main([*map(str, arguments)])
+        except SystemExit as end:  # options that are wrong
+            code = end.code
+        return code, capsys.readouterr().err.strip()
 
     return run
-
-
-def forget_flags():
-    """As if no command line had been read: a configuration defines a flag for each field."""
-    flags.FLAGS.unparse_flags()
-    for name in [name for name in flags.FLAGS if name.startswith("config.")]:
-        delattr(flags.FLAGS, name)
 
 
 def contents(folder):
@@ -74,8 +66,11 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--config=configs/none.py"], ["configs/none.py", "No such file"]),
+        (["--config=configs/none.py"], ["configs/none.py", "no such file", "quickstart_sipmask"]),
+        (["--config=quickstrat"], ["quickstrat", "did you mean quickstart"]),
         ([CONFIG, "--config.typo=1"], ["unknown field", "typo"]),
+        ([CONFIG, "--wokrdir=x"], ["--wokrdir"]),
+        ([CONFIG, "yes"], ["yes", "--flag=value"]),
         ([CONFIG, "--config.train.batch_siz=1"], ["batch_siz", "batch_size"]),
         ([CONFIG, "--config.train.batch_size=many"], ["batch_size", "many"]),
         ([CONFIG, "--mode=dance"], ["mode", "dance", "train_and_evaluate"]),
@@ -98,11 +93,10 @@ def test_bad_input_is_one_line_with_exit_code_2_and_writes_nothing(
     failure, data_flags, tmp_path, arguments, words
 ):
     code, errors = failure(
-        *arguments[:1],  # the configuration comes before its fields
         f"--workdir={tmp_path / 'run'}",
         "--mode=train_and_evaluate",
         *data_flags,
-        *arguments[1:],
+        *arguments,
     )
     assert code == 2 and "\n" not in errors, errors
     assert all(word in errors for word in words), errors

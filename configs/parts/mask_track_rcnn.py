@@ -2,8 +2,8 @@
 
 from ml_collections import ConfigDict
 
-from configs.parts.run import run
-from configs.parts.tracker import cues
+from ovis_jax.configs.parts.run import run
+from ovis_jax.configs.parts.tracker import cues
 
 
 def mask_track_rcnn_r50() -> ConfigDict:

@@ -2,10 +2,10 @@
 
 from ml_collections import ConfigDict
 
-from configs.parts import mask_track_rcnn as mask_track_rcnn_parts
-from configs.parts import sipmask as sipmask_parts
-from configs.parts.calibration import calibration
-from configs.parts.run import run
+from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
+from ovis_jax.configs.parts import sipmask as sipmask_parts
+from ovis_jax.configs.parts.calibration import calibration
+from ovis_jax.configs.parts.run import run
 
 
 def small_run(model: ConfigDict, capacity: ConfigDict) -> ConfigDict:

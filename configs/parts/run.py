@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.parts.data import data
+from ovis_jax.configs.parts.data import data
 from ovis_jax.training.schedule import FULL_SCHEDULE_BATCH
 
 

@@ -6,8 +6,8 @@ Its weights want BGR frames minus a mean, not divided by a deviation, and the st
 
 from ml_collections import ConfigDict
 
-from configs.parts.run import run
-from configs.parts.tracker import cues
+from ovis_jax.configs.parts.run import run
+from ovis_jax.configs.parts.tracker import cues
 
 
 def sipmask_r50() -> ConfigDict:

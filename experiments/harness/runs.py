@@ -11,15 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from absl import flags
-from ml_collections import config_flags
-
 from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.oracles import with_true_identities
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.results import load_results
-from ovis_jax.program.command_line import parse_flags
+from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.workdir import Workdir
 
 
@@ -85,20 +82,20 @@ class PlannedRun:
       labels: columns that tell it from others: run, config, seed.
       folder: its work directory.
       mode: see `Run`.
-      settings: arguments of `ovis_jax.main` that make its configuration.
+      config: file of its configuration.
+      settings: arguments that set fields of it.
     """
 
     labels: dict[str, Any]
     folder: pathlib.Path
     mode: str
+    config: str
     settings: Sequence[str]
 
     def check(self) -> None:
         """Raises InputError if a setting is wrong, or the folder has a run with other settings."""
-        known, arguments = flags.FlagValues(), ["main", *self.settings]
-        config_flags.DEFINE_config_file("config", flag_values=known, sys_argv=arguments)
-        parse_flags(known, arguments)
-        workdir = Workdir(self.folder, json.loads(known.config.to_json()))
+        config = read_configuration(self.config, self.settings)
+        workdir = Workdir(self.folder, json.loads(config.to_json()))
         if workdir.changes.length:  # whose metrics are not those of the run that is asked for
             raise workdir.refusal(workdir.changes.length)
 
@@ -108,7 +105,8 @@ class PlannedRun:
         The program ends with the run's exit code if it fails.
         """
         if not (self.folder / "metrics.json").exists():
-            command = [sys.executable, "-m", "ovis_jax.main", *self.settings]
+            command = [sys.executable, "-m", "ovis_jax.main", f"--config={self.config}"]
+            command += self.settings
             command += [f"--workdir={self.folder}", f"--mode={self.mode}"]
             print("+", *command, file=sys.stderr)
             done = subprocess.run(command)
@@ -134,9 +132,10 @@ def plan(
 def _planned(run: Run, seed: int, common: dict[str, str], workdir: pathlib.Path) -> PlannedRun:
     folder = workdir / f"{run.label.replace(' ', '-')}-seed{seed}"
     overrides = run.overrides | common | {"seed": seed}
-    settings = [f"--config=configs/{run.config}.py"]
+    settings = []
     for field, value in overrides.items():
         filled = value.format(workdir=workdir, seed=seed) if isinstance(value, str) else value
         settings.append(f"--config.{field}={filled}")
     labels = {"run": run.label, "config": run.config, "seed": seed}
-    return PlannedRun(labels, folder, run.mode, settings)
+    file = f"configs/{run.config}.py"
+    return PlannedRun(labels, folder, run.mode, file, settings)

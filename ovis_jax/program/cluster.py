@@ -35,7 +35,7 @@ def join(coordinator: str | None, num_processes: int | None, process_id: int | N
     """
     given = [value is not None for value in (coordinator, num_processes, process_id)]
     if any(given) and not all(given):
-        raise InputError("--coordinator, --num_processes, --process_id: expected all three or none")
+        raise InputError("--coordinator, --num-processes, --process-id: expected all three or none")
     try:
         jax.distributed.initialize(coordinator, num_processes, process_id)
     except (ValueError, RuntimeError) as error:

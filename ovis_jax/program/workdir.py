@@ -128,7 +128,7 @@ def describe_start() -> dict[str, Any]:
     """Command, revision of the code, time, machine and versions of this process."""
     devices = jax.devices()
     return {
-        "command": [sys.executable, *sys.argv],
+        "command": sys.orig_argv,
         "revision": _revision(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "devices": f"{len(devices)} x {devices[0].device_kind}",

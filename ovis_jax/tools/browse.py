@@ -1,7 +1,7 @@
 """Command line that draws ground truth or results over the frames of videos, to be looked at.
 
-    python -m ovis_jax.tools.browse --annotations A.json --images DIR --output DIR
-        [--results R.json] [--videos 1 5] [--min_score 0.3] [--crowds-are-objects]
+    ovis-jax browse --annotations A.json --images DIR --output DIR
+        [--results R.json] [--videos 1 5] [--min-score 0.3] [--crowds-are-objects]
 
 Writes a movie and a contact sheet of each video, and index.html, a page with timelines of all
 tracks. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
@@ -88,7 +88,7 @@ def as_record(result: TrackResult) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="browse", description="Draws videos with their objects.")
+    parser = ToolParser(prog="ovis-jax browse", description="Draws videos with their objects.")
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument("--annotations", required=True, **path, help="ground truth, OVIS format")
     parser.add_argument("--images", required=True, **path, help="folder of the frames")
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--videos", type=int, nargs="+", metavar="ID", help=f"default: {_CHOSEN} of all"
     )
-    parser.add_argument("--min_score", type=float, default=0.3, help="of results that are drawn")
+    parser.add_argument("--min-score", type=float, default=0.3, help="of results that are drawn")
     add_crowd_flag(parser)
     return parser
 

@@ -1,7 +1,7 @@
 """Command line that builds records to train on from a download folder, as `tfds build` does.
 
-    python -m ovis_jax.tools.build_records --dataset ovis --download DIR --output DIR
-        [--config prepared --image_scale 640 360 --image_encoding raw] [--beam DirectRunner]
+    ovis-jax generate records --dataset ovis --download DIR --output DIR
+        [--config prepared --image-scale 640 360 --image-encoding raw] [--beam DirectRunner]
         [--crowds-are-objects] [--boxes-from-masks]
 
 Prints the folder for `--config.data.train_records`. Exit codes: 0 it holds the data set, 2 bad
@@ -11,7 +11,6 @@ arguments or a download that is not complete.
 import argparse
 import dataclasses
 import importlib.util
-import pathlib
 import sys
 
 import tensorflow_datasets as tfds
@@ -21,15 +20,16 @@ from ovis_jax.data.tfds.records_config import RecordsConfig
 from ovis_jax.data.tfds.video_builder import VideoBuilder
 from ovis_jax.formats.annotation_options import AnnotationOptions
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag, annotation_options
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.annotation_flags import annotation_options
+from ovis_jax.tools.options import build_records as parser
+from ovis_jax.tools.tool import run_tool
 
 _BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Builds, prints the folder, returns the exit code."""
-    return run_tool(_parser(), run, arguments)
+    return run_tool(parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -91,23 +91,6 @@ def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfi
     if options.beam and importlib.util.find_spec("apache_beam") is None:
         raise InputError("--beam: Apache Beam is not installed, expected the extra 'beam'")
     return tfds.download.DownloadConfig(manual_dir=options.download, beam_runner=options.beam)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="build_records", description=__doc__.splitlines()[0])
-    names = sorted(cls.name for cls in _BUILDERS.values())
-    parser.add_argument("--dataset", choices=names, required=True)
-    parser.add_argument("--config", choices=("frames", "videos", "prepared"), default="frames")
-    parser.add_argument("--download", type=pathlib.Path, help="folder with the official layout")
-    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of data sets")
-    formats = ("array_record", "tfrecord")
-    parser.add_argument("--file_format", choices=formats, default=formats[0])
-    parser.add_argument("--image_scale", type=int, nargs=2, help="of prepared frames, in pixels")
-    parser.add_argument("--image_encoding", choices=("raw", "png"), help="of prepared frames")
-    add_crowd_flag(parser)
-    add_box_flag(parser)
-    parser.add_argument("--beam", metavar="RUNNER", help="such as DirectRunner")
-    return parser
 
 
 if __name__ == "__main__":

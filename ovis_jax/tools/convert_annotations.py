@@ -1,6 +1,6 @@
 """Command line that converts annotations between OVIS format and others.
 
-    python -m ovis_jax.tools.convert_annotations --from KIND --to KIND --input PATH --output PATH
+    ovis-jax convert --from KIND --to KIND --input PATH --output PATH
         [--images DIR] [--categories A.json] [--annotations A.json] [--first-frame N]
         [--crowds-are-objects] [--boxes-from-masks] [--skip-shapes]
 
@@ -128,7 +128,7 @@ def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[st
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="convert_annotations", description="Converts annotations of videos.")
+    parser = ToolParser(prog="ovis-jax convert", description="Converts annotations of videos.")
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument("--from", required=True, choices=READERS, dest="source", help="format")
     parser.add_argument("--to", required=True, choices=WRITERS, dest="target", help="format")

@@ -1,6 +1,6 @@
 """Command line that says what data sets hold and how occluded they are, side by side.
 
-    python -m ovis_jax.tools.dataset_statistics --annotations A.json [B.json ...]
+    ovis-jax statistics --annotations A.json [B.json ...]
         [--names A B ...] [--frame-rate RATE ...] [--per-category] [--output DIR]
         [--crowds-are-objects] [--boxes-from-masks]
 
@@ -120,7 +120,7 @@ def _for_each(rates: Sequence[float], count: int) -> list[float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
-        prog="dataset_statistics",
+        prog="ovis-jax statistics",
         description="Counts, durations and occlusion of annotated videos.",
     )
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Command line that scores results of any model against OVIS or YouTube-VIS ground truth.
 
-    python -m ovis_jax.tools.evaluate_results --annotations GT.json --results RESULTS.json [...]
+    ovis-jax evaluate --annotations GT.json --results RESULTS.json [...]
         [--dataset ovis|ytvis] [--output metrics.json] [--details details.json] [--per-category]
         [--workers N] [--require-occlusion] [--class-agnostic] [--crowds-are-objects]
         [--ignore-unknown-categories] [--ignore-unknown-videos]
@@ -108,7 +108,8 @@ def check_occlusion(annotations: Annotations) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
-        prog="evaluate_results", description="Average precision and recall of tracked object masks."
+        prog="ovis-jax evaluate",
+        description="Average precision and recall of tracked object masks.",
     )
     parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
     parser.add_argument(

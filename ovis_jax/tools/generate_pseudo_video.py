@@ -1,16 +1,17 @@
 """Command line that writes pseudo-videos, as training makes them of images, in OVIS format.
 
-    python -m ovis_jax.tools.generate_pseudo_video --config=configs/X.py --output DIR
+    ovis-jax generate pseudo-video --config NAME --output DIR
         [--videos N --frames T --seed S --config.data.pseudo_video.FIELD=VALUE]
 
 Exit codes: 0 the folder holds the clips, 2 bad input.
 """
 
+import argparse
+import sys
 from collections.abc import Sequence
 
 import tqdm
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from ovis_jax.data.from_config import (
     annotation_options,
@@ -23,6 +24,8 @@ from ovis_jax.data.pseudo.stills import CocoStills, chosen_labels, load_stills
 from ovis_jax.data.settings import StillImages
 from ovis_jax.formats.annotations import Category, load_header
 from ovis_jax.program import command_line
+from ovis_jax.program.configurations import read_configuration
+from ovis_jax.tools.options import generate_pseudo_video as parser
 
 
 def video_maker(data: ConfigDict, capacity: int) -> VideoMaker:
@@ -52,32 +55,30 @@ def categories_of(source: StillImages, train_annotations: str) -> Sequence[Categ
     return tuple(Category(number, name) for number, name in enumerate(ours, start=1))
 
 
-def define_flags() -> None:
-    """Defines the flags that `main` reads."""
-    config_flags.DEFINE_config_file("config", None, "Configuration that describes the clips.")
-    flags.DEFINE_string("output", None, "Folder to make.")
-    flags.DEFINE_integer("videos", 8, "Number of clips, each of another image.")
-    flags.DEFINE_integer("frames", 8, "Frames of each clip.")
-    flags.DEFINE_integer("seed", 0, "Of images and motions.")
-    flags.mark_flags_as_required(["config", "output"])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes what the options say, returns the exit code."""
+    options, settings = parser().parse_with_settings(arguments)
+    return command_line.run(lambda: run(options, read_configuration(options.config, settings)))
 
 
-def main() -> None:
-    """Writes what the flags say."""
-    values = flags.FLAGS
-    maker = video_maker(values.config.data, values.config.capacity.instances)
-    with tqdm.tqdm(total=values.videos, unit="video", disable=None, leave=False) as bar:
+def run(options: argparse.Namespace, config: ConfigDict) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: a file or the folder cannot be used, or a field of the configuration.
+    """
+    maker = video_maker(config.data, config.capacity.instances)
+    with tqdm.tqdm(total=options.videos, unit="video", disable=None, leave=False) as bar:
         write_pseudo_videos(
-            values.output,
+            options.output,
             maker,
-            videos=values.videos,
-            frames=values.frames,
-            seed=values.seed,
+            videos=options.videos,
+            frames=options.frames,
+            seed=options.seed,
             progress=bar.update,
         )
-    print(f"{values.output}: {values.videos} videos of {values.frames} frames")
+    print(f"{options.output}: {options.videos} videos of {options.frames} frames")
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.run(main)
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Command line that generates the data set Occluded Shapes.
 
-    python -m ovis_jax.tools.generate_shapes --output DIR [--train_videos N --frames T …]
+    ovis-jax generate shapes --output DIR [--train-videos N --frames T …]
 
 Exit codes: 0 the folder holds the data set, 2 bad arguments or a folder with other contents.
 """
@@ -58,7 +58,7 @@ def format_difficulty(dataset: DatasetStatistics) -> str:
 def _parser() -> argparse.ArgumentParser:
     """One option for each field of ShapesParameters."""
     parser = ToolParser(
-        prog="generate_shapes",
+        prog="ovis-jax generate shapes",
         description="Generates the data set Occluded Shapes: OVIS JSON and JPEG frames.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     for field in dataclasses.fields(ShapesParameters):
         pair = isinstance(field.default, tuple)
         parser.add_argument(
-            f"--{field.name}",
+            f"--{field.name.replace('_', '-')}",
             type=type(field.default[0] if pair else field.default),
             nargs=2 if pair else None,
             default=field.default,

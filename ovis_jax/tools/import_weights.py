@@ -14,19 +14,22 @@ training, `torch.compile`, averaged models or Lightning put before all names is 
 `--prefix` reads the names of one part of a larger program alone.
 """
 
+import argparse
 import dataclasses
 import pathlib
+import sys
+from collections.abc import Sequence
 
 import jax
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import command_line
-from ovis_jax.program.configurations import find_configuration
+from ovis_jax.program.configurations import read_configuration
+from ovis_jax.tools.options import import_weights as parser
 from ovis_jax.weights.class_rows import check_categories, copy_class_rows, new_categories
 from ovis_jax.weights.likely_model import check_foreign, check_named
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -123,41 +126,24 @@ def category_summary(categories: str) -> str:
     return f"{begun}; newly initialised: {', '.join(new)}" if new else begun
 
 
-def define_flags() -> None:
-    """Defines the flags that `main` reads."""
-    config_flags.DEFINE_config_file(
-        "config", None, "Configuration of the model to fill; by default that of the published one."
-    )
-    flags.DEFINE_string(
-        "source",
-        None,
-        "File of torch.save, safetensors, npz, or detectron2 .pkl; index of shards, or its folder.",
-    )
-    flags.DEFINE_string("entry", "", "Entry that holds the state dict, such as model_ema.")
-    flags.DEFINE_string("prefix", "", "Reads only tensors whose names begin so, such as model.")
-    flags.DEFINE_enum("model", None, list(NAME_MAPS), "What the file is.")
-    flags.DEFINE_enum(
-        "categories",
-        None,
-        list(CATEGORY_SETS),
-        "The model's data set; its classes begin with those of a COCO detector that they share.",
-    )
-    flags.DEFINE_string("output", None, "New folder for the checkpoint.")
-    flags.mark_flags_as_required(["source", "model", "output"])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Imports what the options say, returns the exit code."""
+    options, settings = parser().parse_with_settings(arguments)
+    config = options.config or NAME_MAPS[options.model].CONFIG
+    return command_line.run(lambda: run(options, read_configuration(config, settings)))
 
 
-def main() -> None:
-    """Imports what the flags say."""
-    values = flags.FLAGS
-    if values.config is None:
-        values["config"].parse(str(find_configuration(NAME_MAPS[values.model].CONFIG)))
-    source = Source(values.source, values.entry, values.prefix)
-    conversion = import_weights(
-        source, values.model, values.config, values.output, values.categories
-    )
+def run(options: argparse.Namespace, config: ConfigDict) -> None:
+    """Does what the options say, and prints what was used.
+
+    Raises:
+      InputError: see `import_weights`.
+    """
+    source = Source(options.source, options.entry, options.prefix)
+    conversion = import_weights(source, options.model, config, options.output, options.categories)
     print(summary(conversion))
-    if values.categories:
-        print(category_summary(values.categories))
+    if options.categories:
+        print(category_summary(options.categories))
 
 
 def _read(source: Source, model: str, settings: ConfigDict) -> Unwrapped:
@@ -182,5 +168,4 @@ def _groups(groups: dict[str, list[str]], what: str) -> str:
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.run(main)
+    sys.exit(main())

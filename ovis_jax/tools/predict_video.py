@@ -3,11 +3,13 @@
 Writes `results.json`, `overlay.mp4` and the contact sheet `overlay.png` to the output folder.
 """
 
+import argparse
 import pathlib
+import sys
+from collections.abc import Sequence
 
-from absl import flags
 from flax import linen as nn
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from ovis_jax.data.image_sources import ImageSource, open_images
 from ovis_jax.formats.annotations import load_annotations
@@ -15,7 +17,9 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
+from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.start import start
+from ovis_jax.tools.options import predict_video as parser
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1
@@ -81,36 +85,26 @@ def predict_video(
     return records
 
 
-def define_flags() -> None:
-    """Defines the flags that `main` reads."""
-    config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
-    flags.DEFINE_string("checkpoint", None, "Folder of checkpoints or of one, or work directory.")
-    flags.DEFINE_string("input", None, "Video file, image, or folder of JPEG or PNG frames.")
-    flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
-    flags.DEFINE_string("annotations", None, "Annotation file that names the model's categories.")
-    flags.DEFINE_float("min_score", 0.3, "Tracks below it are not drawn.")
-    flags.mark_flags_as_required(["config", "checkpoint", "input", "output"])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Predicts what the options say, returns the exit code."""
+    options, settings = parser().parse_with_settings(arguments)
+    return command_line.run(lambda: run(options, read_configuration(options.config, settings)))
 
 
-def main() -> None:
-    """Predicts what the flags say."""
-    values = flags.FLAGS
-    start(values.config.matmul_precision)
-    check_output(pathlib.Path(values.output))
-    images = open_images(pathlib.Path(values.input))
-    names = category_names(values.annotations, values.config)
-    system, variables = load_model(values.config, values.checkpoint)
-    predict_video(
-        system,
-        variables,
-        values.config,
-        images,
-        names,
-        pathlib.Path(values.output),
-        values.min_score,
-    )
+def run(options: argparse.Namespace, config: ConfigDict) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: a file or folder cannot be used.
+    """
+    start(config.matmul_precision)
+    output = pathlib.Path(options.output)
+    check_output(output)
+    images = open_images(pathlib.Path(options.input))
+    names = category_names(options.annotations, config)
+    model = load_model(config, options.checkpoint)
+    predict_video(*model, config, images, names, output, options.min_score)
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.run(main)
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Command line that splits a training set into two: to train on and to tune on.
 
-    python -m ovis_jax.tools.split_annotations --annotations A.json --output DIR
+    ovis-jax split --annotations A.json --output DIR
         [--share 0.15] [--min-videos 4] [--seed 0] [--crowds-are-objects]
 
 Writes DIR/train.json and DIR/minival.json, ordinary annotation files for the same frames, and
@@ -84,7 +84,7 @@ def format_balance(contents: VideoContents, minival: np.ndarray, min_videos: int
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
-        prog="split_annotations",
+        prog="ovis-jax split",
         description="Splits annotated videos into train.json and minival.json, "
         "balanced over the categories.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -2,19 +2,47 @@
 
 import argparse
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
 
+_SETTING = re.compile(r"--?(no)?config\.|-[.\d]")  # or a negative number, the value of one
+
 
 class ToolParser(argparse.ArgumentParser):
-    """Reports bad arguments as bad input: one line, exit code 2."""
+    """Reports bad arguments as bad input: one line, exit code 2.
+
+    Options have hyphens in their names; given with underscores they are the same.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Ends the program."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As in the base class, which every way of parsing goes through."""
+        given = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_with_hyphens(each) for each in given], namespace)
+
+    def parse_with_settings(
+        self, arguments: Sequence[str] | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Reads the options and leaves what sets fields of a configuration.
+
+        Args:
+          arguments: None for those of the command line.
+
+        Returns:
+          Options, and the arguments that are left: --config.FIELD=VALUE, or --config.FIELD VALUE.
+        """
+        options, settings = self.parse_known_args(arguments)
+        for argument in settings:
+            if argument.startswith("-") and not _SETTING.match(argument):
+                self.error(f"unrecognized arguments: {argument}")
+        return options, settings
 
 
 def run_tool(
@@ -50,3 +78,11 @@ def short_names(paths: Sequence[str]) -> list[str]:
     while len(paths) > 1 and len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 1:
         parts = [own[:-1] for own in parts]
     return ["/".join(own) for own in parts]
+
+
+def _with_hyphens(argument: str) -> str:
+    """The argument; the name of an option with hyphens in the place of underscores."""
+    name, equals, value = argument.partition("=")
+    if not name.startswith("--") or "." in name:
+        return argument
+    return name.replace("_", "-") + equals + value

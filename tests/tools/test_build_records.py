@@ -29,7 +29,7 @@ def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path, capsys):
     (tmp_path / "download/train/clip1/00002.jpg").unlink()
     assert main(_arguments(tmp_path)) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("build_records: ") and last.endswith("train/clip1/00002.jpg")
+    assert last.startswith("ovis-jax generate records: ") and last.endswith("train/clip1/00002.jpg")
 
 
 @pytest.mark.parametrize(

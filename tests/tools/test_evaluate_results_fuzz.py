@@ -136,7 +136,7 @@ def run(folder, capsys, *options: str, **contents: bytes) -> int:
     assert code in (0, 2)
     if code:
         lines = err.splitlines()
-        assert not out and lines and all(line.startswith("evaluate_results: ") for line in lines)
+        assert not out and lines and all(line.startswith("ovis-jax evaluate: ") for line in lines)
         assert "Traceback" not in err
     else:
         assert not err and "AP" in out

@@ -1,0 +1,172 @@
+"""Options of the programs that compute with JAX or TensorFlow, known without importing either."""
+
+import argparse
+import pathlib
+
+from ovis_jax.formats.categories import CATEGORY_SETS
+from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
+from ovis_jax.tools.tool import ToolParser
+
+MODES = ("train", "evaluate", "predict", "train_and_evaluate")
+MODELS = (
+    "cmasktrack_rcnn",
+    "masktrack_rcnn",
+    "sipmask",
+    "mmdet1_mask_rcnn",
+    "mmdet2_mask_rcnn",
+    "torchvision_mask_rcnn",
+    "detectron2_mask_rcnn",
+    "torchvision_resnet",
+    "timm_resnet",
+)
+"""Keys of `ovis_jax.weights.name_maps.NAME_MAPS`."""
+
+RECORDS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "youtube_vis_2021")
+"""Names of the builders of `ovis_jax.data.tfds`."""
+
+_CONFIG = "name or file of a configuration, such as quickstart or my/model.py"
+_FIELDS = "Fields of the configuration are set by --config.FIELD=VALUE."
+
+
+def train() -> ToolParser:
+    """Of `ovis_jax.main`."""
+    parser = ToolParser(
+        prog="ovis-jax train",
+        description="Trains a model, then evaluates and predicts with it, or does one of these; "
+        "goes on where a run in the work directory was cut off.",
+        epilog=_FIELDS,
+    )
+    parser.add_argument("--config", required=True, metavar="NAME", help=_CONFIG)
+    parser.add_argument(
+        "--workdir", required=True, metavar="DIR", help="folder of the run, made if it is not there"
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default=MODES[-1], help=f"what to do (default {MODES[-1]})"
+    )
+    parser.add_argument(
+        "--distributed",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="true|false",
+        help="one of several processes, which JAX finds by itself (TPU, Slurm, MPI)",
+    )
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0 of several")
+    parser.add_argument(
+        "--num-processes", type=int, metavar="N", help="with --coordinator: how many"
+    )
+    parser.add_argument(
+        "--process-id", type=int, metavar="N", help="with --coordinator: this one's number"
+    )
+    return parser
+
+
+def predict_video() -> ToolParser:
+    """Of `ovis_jax.tools.predict_video`."""
+    parser = ToolParser(
+        prog="ovis-jax predict",
+        description="Tracks the objects of a video file, a folder of frames or an image; writes "
+        "results.json, overlay.mp4 and the contact sheet overlay.png.",
+        epilog=_FIELDS,
+    )
+    parser.add_argument("--config", required=True, metavar="NAME", help=_CONFIG)
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="DIR",
+        help="folder of checkpoints or of one, or work directory",
+    )
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="PATH",
+        help="video file, image, or folder of JPEG or PNG frames",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="folder for results.json and the overlay"
+    )
+    parser.add_argument(
+        "--annotations", metavar="FILE", help="annotation file that names the model's categories"
+    )
+    parser.add_argument(
+        "--min-score", type=float, default=0.3, help="tracks below it are not drawn (default 0.3)"
+    )
+    return parser
+
+
+def import_weights() -> ToolParser:
+    """Of `ovis_jax.tools.import_weights`."""
+    parser = ToolParser(
+        prog="ovis-jax import-weights",
+        description="Turns a published PyTorch file into a checkpoint to train or predict from.",
+        epilog=_FIELDS,
+    )
+    parser.add_argument(
+        "--source",
+        required=True,
+        metavar="PATH",
+        help="file of torch.save, safetensors, npz, or detectron2 .pkl; "
+        "index of shards, or its folder",
+    )
+    parser.add_argument("--model", required=True, choices=MODELS, help="what the file is")
+    parser.add_argument("--output", required=True, metavar="DIR", help="new folder")
+    parser.add_argument(
+        "--config", metavar="NAME", help=f"{_CONFIG}; default: that of the published model"
+    )
+    parser.add_argument(
+        "--categories",
+        choices=CATEGORY_SETS,
+        help="the model's data set; its classes begin with those of COCO that they share",
+    )
+    parser.add_argument(
+        "--entry", default="", help="entry that holds the state dict, such as model_ema"
+    )
+    parser.add_argument(
+        "--prefix", default="", help="read only tensors whose names begin so, such as model"
+    )
+    return parser
+
+
+def generate_pseudo_video() -> ToolParser:
+    """Of `ovis_jax.tools.generate_pseudo_video`."""
+    parser = ToolParser(
+        prog="ovis-jax generate pseudo-video",
+        description="Writes clips that are made of still images, as training makes them, in OVIS "
+        "format.",
+        epilog=_FIELDS,
+    )
+    parser.add_argument("--config", required=True, metavar="NAME", help=_CONFIG)
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder to make")
+    parser.add_argument(
+        "--videos", type=int, default=8, help="clips, each of another image (default 8)"
+    )
+    parser.add_argument("--frames", type=int, default=8, help="of each clip (default 8)")
+    parser.add_argument("--seed", type=int, default=0, help="of images and motions (default 0)")
+    return parser
+
+
+def build_records() -> ToolParser:
+    """Of `ovis_jax.tools.build_records`."""
+    parser = ToolParser(
+        prog="ovis-jax generate records",
+        description="Builds records to train on from a download folder, as `tfds build` does.",
+    )
+    parser.add_argument("--dataset", choices=RECORDS, required=True)
+    parser.add_argument("--config", choices=("frames", "videos", "prepared"), default="frames")
+    parser.add_argument("--download", type=pathlib.Path, help="folder with the official layout")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of data sets")
+    formats = ("array_record", "tfrecord")
+    parser.add_argument("--file-format", choices=formats, default=formats[0])
+    parser.add_argument("--image-scale", type=int, nargs=2, help="of prepared frames, in pixels")
+    parser.add_argument("--image-encoding", choices=("raw", "png"), help="of prepared frames")
+    add_crowd_flag(parser)
+    add_box_flag(parser)
+    parser.add_argument("--beam", metavar="RUNNER", help="such as DirectRunner")
+    return parser
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text}, expected true or false")
+    return text.lower() == "true"
