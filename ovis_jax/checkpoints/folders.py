@@ -1,7 +1,9 @@
-"""The folder that a user names: checkpoints, a work directory that has them, or one of them."""
+"""What a user names: checkpoints, a work directory that has them, one of them, or a packed file."""
 
 import pathlib
 
+from ovis_jax.checkpoints.packed import read_packed
+from ovis_jax.checkpoints.shapes import check_shapes, flat_shapes
 from ovis_jax.checkpoints.store import CheckpointStore, is_checkpoint
 from ovis_jax.formats.errors import InputError
 
@@ -13,13 +15,17 @@ def restore_from(folder: pathlib.Path | str, variables: dict) -> dict:
 
     Args:
       folder: of checkpoints, or a work directory, of which the newest is read; or the folder of
-        one checkpoint, such as `checkpoints/1500`.
+        one checkpoint, such as `checkpoints/1500`; or a packed model, one file.
       variables: arrays or shapes.
 
     Raises:
       InputError: there is no checkpoint, it is of another model, or damaged.
     """
     folder = pathlib.Path(folder).absolute()
+    if folder.is_file():
+        found = read_packed(folder).variables
+        check_shapes(str(folder), flat_shapes(found), flat_shapes(variables))
+        return found
     if is_checkpoint(folder):
         return _restore_step(folder, variables)
     inside = folder / _INSIDE

@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
-from flax import traverse_util
 from jax.sharding import SingleDeviceSharding
 
 from ovis_jax.checkpoints.fingerprints import fingerprints
+from ovis_jax.checkpoints.shapes import check_shapes, flat_shapes
 from ovis_jax.formats.errors import InputError
 from ovis_jax.program import cluster
 
@@ -219,18 +219,8 @@ class CheckpointStore:
     def _check_shapes(self, step: int, variables: dict) -> None:
         """Raises InputError naming a variable that the checkpoint and the model do not share."""
         with self._damage_is_bad_input(step):
-            found = _flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
-        wanted = _flat_shapes(variables)
-        name = f"{self.folder}: checkpoint {step}"
-        for path in sorted(set(found) | set(wanted)):
-            if path not in found:
-                raise InputError(f"{name}: {path}: expected {wanted[path]}, is missing")
-            if path not in wanted:
-                raise InputError(f"{name}: {path}: {found[path]} is no variable of the model")
-            if found[path] != wanted[path]:
-                raise InputError(
-                    f"{name}: {path}: shape {found[path]}, but the model has {wanted[path]}"
-                )
+            found = flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
+        check_shapes(f"{self.folder}: checkpoint {step}", found, flat_shapes(variables))
 
 
 def is_checkpoint(folder: pathlib.Path) -> bool:
@@ -269,8 +259,3 @@ def _targets(tree):
 def _shapes(tree):
     """Shapes and dtypes without places."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
-
-
-def _flat_shapes(tree) -> dict[str, tuple[int, ...]]:
-    flat = traverse_util.flatten_dict(dict(tree), sep="/")
-    return {path: tuple(leaf.shape) for path, leaf in flat.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 from ovis_jax.formats.content_fingerprints import (
@@ -43,6 +44,8 @@ def fingerprint_of(config: dict[str, Any], field: str) -> str | None:
             return file_fingerprint(place)
         if field in _IMAGES:
             return files_fingerprint(place, frame_names(value_of(config, _IMAGES[field])))
+        if pathlib.Path(place).is_file():  # a packed model
+            return file_fingerprint(place)
         return folder_fingerprint(place)
     except (OSError, InputError):
         return None

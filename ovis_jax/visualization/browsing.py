@@ -67,7 +67,7 @@ def write_browser(
             own = [record for record in records if record["video_id"] == video.id]
             predicted = predicted_tracks(own, names, min_score, truth)
             panels.append(("results", predicted))
-            rows.append(("results", [_row(track) for track in reversed(predicted)]))
+            rows.append(("results", [track_row(track) for track in reversed(predicted)]))
         elif any(instance.occlusion for instance in objects):
             panels.append(("occlusion", _level_tracks(objects, truth)))
         movie, sheet = (folder / f"video_{video.id}.{kind}" for kind in ("mp4", "png"))
@@ -113,11 +113,13 @@ def _true_rows(objects: Sequence[Instance], truth: Sequence[DrawnTrack]) -> list
     rows = []
     for instance, track in zip(objects, truth, strict=True):
         crowd = ", crowd" if instance.iscrowd else ""
-        rows.append(_row(track, instance.occlusion, f"{track.label} (id {instance.id}{crowd})"))
+        rows.append(
+            track_row(track, instance.occlusion, f"{track.label} (id {instance.id}{crowd})")
+        )
     return rows
 
 
-def _row(
+def track_row(
     track: DrawnTrack, levels: Sequence[str | None] | None = None, label: str | None = None
 ) -> TimelineRow:
     """A track's row, in the colours of its levels where it has them."""

@@ -1,0 +1,111 @@
+"""Command line that tracks a video with the small model of the package, without training.
+
+    python -m ovis_jax.tools.demo [--output DIR] [--input VIDEO.mp4] [--seed 7]
+
+Without `--input` an occluded clip is generated, tracked and scored. Writes `results.json`, a movie
+and a contact sheet of the tracks, and `index.html`, a page with their timelines. Exit codes: 0
+done, 2 bad input.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from ml_collections import ConfigDict
+
+from ovis_jax.checkpoints.packed import PackedModel, read_packed
+from ovis_jax.data.image_sources import open_images
+from ovis_jax.data.shapes.generate import generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.demo import MODEL
+from ovis_jax.evaluation import evaluate
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.models.build import build_system
+from ovis_jax.predict import predict
+from ovis_jax.program.start import start
+from ovis_jax.tools.predict_video import check_output, predict_video
+from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.visualization.browsing import write_browser
+from ovis_jax.visualization.results_page import write_results_page
+
+_MIN_SCORE = 0.3  # of tracks that are drawn
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tracks, prints what to look at, returns the exit code."""
+    return run_tool(_parser(), run, arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: the video cannot be read, or the folder holds something else.
+    """
+    check_output(options.output)
+    packed = read_packed(MODEL)
+    config = ConfigDict(packed.config)
+    if options.input is None:
+        track_generated(packed, config, options.output, options.seed)
+    else:
+        track_video(packed, config, options.input, options.output)
+    print(f"look at {options.output / 'index.html'}")
+
+
+def track_generated(
+    packed: PackedModel, config: ConfigDict, output: pathlib.Path, seed: int
+) -> None:
+    """Generates a clip that the model never saw, tracks, scores and draws it."""
+    clip = ShapesParameters(train_videos=0, valid_videos=1, seed=seed)
+    generate(output / "clip", clip)
+    annotations = load_annotations(output / "clip" / "annotations_valid.json")
+    config.data.eval_images = str(output / "clip" / "valid")
+    start(config.matmul_precision)
+    system = build_system(config)
+    records = predict(
+        system, packed.variables, annotations, config, output / "results.json"
+    ).records
+    values = evaluate(annotations, records).values
+    print(
+        f"AP of this clip: {100 * values['AP']:.1f}, at an IoU of 0.5: {100 * values['AP50']:.1f}"
+    )
+    write_browser(
+        annotations,
+        config.data.eval_images,
+        records,
+        annotations.videos,
+        output,
+        min_score=_MIN_SCORE,
+    )
+
+
+def track_video(
+    packed: PackedModel, config: ConfigDict, path: pathlib.Path, output: pathlib.Path
+) -> None:
+    """Tracks a video of the user's, in which the model looks for the shapes that it knows."""
+    images = open_images(path)
+    start(config.matmul_precision)
+    names = dict(enumerate(packed.categories, start=1))
+    records = predict_video(
+        build_system(config), packed.variables, config, images, names, output, _MIN_SCORE
+    )
+    write_results_page(
+        output / "index.html", path.name, records, names, images.seconds, min_score=_MIN_SCORE
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ToolParser(
+        prog="demo", description="Tracks a generated clip, or a video, with the package's model."
+    )
+    path = dict(type=pathlib.Path, metavar="PATH")
+    parser.add_argument(
+        "--output", **path, default=pathlib.Path("ovis_jax_demo"), help="folder to write to"
+    )
+    parser.add_argument("--input", **path, help="video, image or folder of frames to track instead")
+    parser.add_argument("--seed", type=int, default=7, help="of the generated clip (default 7)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The page of one tracked video: its overlay movie and the timelines of its tracks."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from ovis_jax.visualization.browsing import track_row
+from ovis_jax.visualization.overlays import predicted_tracks
+from ovis_jax.visualization.timeline import TimelineVideo, write_page
+
+
+def write_results_page(
+    path: pathlib.Path,
+    title: str,
+    records: Sequence[dict],
+    names: Mapping[int, str],
+    seconds: Sequence[float],
+    *,
+    min_score: float,
+    movie: str = "overlay.mp4",
+    sheet: str = "overlay.png",
+) -> None:
+    """Writes the page beside an overlay and its contact sheet.
+
+    Args:
+      path: of the page.
+      title: of the video.
+      records: entries of results.json of this video.
+      names: of the categories, by id.
+      seconds: how long the movie shows each frame.
+      min_score: tracks below it are left out.
+      movie: file name of the overlay.
+      sheet: file name of its contact sheet.
+    """
+    tracks = predicted_tracks(records, names, min_score)
+    rows = [track_row(track) for track in reversed(tracks)]
+    length = len(seconds)
+    section = TimelineVideo(
+        title=f"{title}: {length} frames, {len(rows)} tracks",
+        movie=movie,
+        sheet=sheet,
+        length=length,
+        frames_per_second=length / sum(seconds),
+        rows=[("results", rows)],
+    )
+    write_page(path, title, [section])
