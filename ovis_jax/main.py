@@ -15,6 +15,7 @@ from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.predict import check_categories, load_model, predict
 from ovis_jax.program import cluster, command_line
+from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.train import train
@@ -50,6 +51,7 @@ def main() -> None:
 
 def run() -> None:
     """Trains, predicts and evaluates, as the mode says."""
+    warn_of_unused_accelerators()
     config, mode = _CONFIG.value, _MODE.value
     workdir = Workdir(_WORKDIR.value, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)

@@ -8,23 +8,28 @@ Prints the folder for `--config.data.train_records`. Exit codes: 0 it holds the 
 arguments or a download that is not complete.
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import importlib.util
 import pathlib
 import sys
+import types
+import typing
 
-import tensorflow_datasets as tfds
-
-from ovis_jax.data import tfds as builders
-from ovis_jax.data.tfds.records_config import RecordsConfig
-from ovis_jax.data.tfds.video_builder import VideoBuilder
 from ovis_jax.formats.annotation_options import AnnotationOptions
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag, annotation_options
 from ovis_jax.tools.tool import ToolParser, run_tool
 
-_BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
+if typing.TYPE_CHECKING:  # imported where something is built, as building alone needs it
+    import tensorflow_datasets as tfds
+
+    from ovis_jax.data.tfds.records_config import RecordsConfig
+    from ovis_jax.data.tfds.video_builder import VideoBuilder
+
+DATASETS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "youtube_vis_2021")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,8 +50,26 @@ def run(options: argparse.Namespace) -> None:
     print(builder.data_dir)
 
 
+def _builders() -> types.ModuleType:
+    """The module of the builders.
+
+    Raises:
+      InputError: TensorFlow Datasets, which alone can build, is not installed.
+    """
+    try:
+        from ovis_jax.data import tfds as builders
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"building records needs {error.name}, which is not installed; expected the extra "
+            "'records' (records that were built train without it)"
+        ) from error
+    return builders
+
+
 def _builder(options: argparse.Namespace) -> VideoBuilder:
-    cls = next(cls for cls in _BUILDERS.values() if cls.name == options.dataset)
+    builders = _builders()
+    classes = (getattr(builders, name) for name in builders.__all__)
+    cls = next(cls for cls in classes if cls.name == options.dataset)
     config = cls.builder_configs[options.config]
     if options.image_scale or options.image_encoding:
         config = _other_config(config, options)
@@ -90,13 +113,14 @@ def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfi
         raise InputError(f"{options.download}: no such folder, expected the downloaded data set")
     if options.beam and importlib.util.find_spec("apache_beam") is None:
         raise InputError("--beam: Apache Beam is not installed, expected the extra 'beam'")
+    import tensorflow_datasets as tfds
+
     return tfds.download.DownloadConfig(manual_dir=options.download, beam_runner=options.beam)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(prog="build_records", description=__doc__.splitlines()[0])
-    names = sorted(cls.name for cls in _BUILDERS.values())
-    parser.add_argument("--dataset", choices=names, required=True)
+    parser.add_argument("--dataset", choices=DATASETS, required=True)
     parser.add_argument("--config", choices=("frames", "videos", "prepared"), default="frames")
     parser.add_argument("--download", type=pathlib.Path, help="folder with the official layout")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder of data sets")

@@ -15,6 +15,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
+from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.start import start
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
@@ -96,6 +97,7 @@ def main() -> None:
     """Predicts what the flags say."""
     values = flags.FLAGS
     start(values.config.matmul_precision)
+    warn_of_unused_accelerators()
     check_output(pathlib.Path(values.output))
     images = open_images(pathlib.Path(values.input))
     names = category_names(values.annotations, values.config)
