@@ -61,7 +61,7 @@ def _builders() -> types.ModuleType:
     except ModuleNotFoundError as error:
         raise InputError(
             f"building records needs {error.name}, which is not installed; expected the extra "
-            "'records' (records that were built train without it)"
+            "'train' (records that are built already can be trained on without it)"
         ) from error
     return builders
 
