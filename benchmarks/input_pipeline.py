@@ -2,15 +2,15 @@
 
     python -m benchmarks.input_pipeline [--seconds 8] [--encoding raw] [--output numbers.json]
 
-Ours, from the raw folder and from prepared records, beside what a user would write without it: a
-loop with OpenCV and pycocotools, and the same in a PyTorch DataLoader. All give the same batches of
-640x360 frames: two images and the masks of the four objects of the query frame; the first batch of
-each is compared with ours (halved decoding, `config.data.halved_decoding`, is the exception: its
-pixels are slightly others). The others normalise their images, as is usual; ours stay bytes, which
-the step normalises on its device: the time of that is printed too. One more loop also decodes the
-masks of the reference frame, as loaders do that treat both frames alike. PyTorch is not timed, and
-that is said, where it is not installed. Every loader has a process of its own on one core. Linux
-only.
+Ours, from the raw folder and from prepared records, by tf.data and by threads, beside what a user
+would write without it: a loop with OpenCV and pycocotools, and the same in a PyTorch DataLoader.
+All give the same batches of 640x360 frames: two images and the masks of the four objects of the
+query frame; the first batch of each is compared with ours (halved decoding,
+`config.data.halved_decoding`, is the exception: its pixels are slightly others). The others
+normalise their images, as is usual; ours stay bytes, which the step normalises on its device: the
+time of that is printed too. One more loop also decodes the masks of the reference frame, as loaders
+do that treat both frames alike. PyTorch is not timed, and that is said, where it is not installed.
+Every loader has a process of its own on one core. Linux only.
 
 Then, for ours, where the time goes.
 """
@@ -18,6 +18,7 @@ Then, for ours, where the time goes.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import os
@@ -26,47 +27,69 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from benchmarks.alternatives.input_alternatives import (
     BATCH,
-    Pair,
     opencv_batches,
     opencv_batches_with_all_masks,
     torch_batches,
 )
-from benchmarks.inputs.blobs import ragged_mask
+from benchmarks.inputs.camera_videos import NUM_OBJECTS, data_config, write_data
+from benchmarks.inputs.pair_parts import (
+    SEED,
+    drawn_pairs,
+    mean_time,
+    pair_time,
+    prepared_parts,
+    raw_parts,
+)
 from configs.parts.data import data as data_settings
-from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import open_training_data
-from ovis_jax.data.transforms import resize_image, transform_image
-from ovis_jax.data.videos.records import open_records
-from ovis_jax.data.videos.samples import TrainingData
-from ovis_jax.data.videos.sources import stacked_masks
-from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.program.host_memory import keep_freed_memory
 from ovis_jax.structures import Clips
 
-WIDTH, HEIGHT = 1920, 1080
-NUM_VIDEOS, NUM_FRAMES, NUM_OBJECTS = 6, 12, 4
 CAPACITY = 8
-SEED = 0
 DATA = data_settings()
-OURS = ("ours, raw folder", "ours, raw folder, halved decoding", "ours, prepared records")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ours:
+    """One of our ways to batches.
+
+    Attributes:
+      target: times the better of the others.
+      prepared: from prepared records, not from the raw folder.
+      halved: `config.data.halved_decoding`.
+      loader: `config.data.loader`.
+    """
+
+    target: float
+    prepared: bool = False
+    halved: bool = False
+    loader: str = "tf_data"
+
+
+RAW = "ours, raw folder"
+OURS = {
+    RAW: Ours(2.0),
+    "ours, raw folder, threads": Ours(2.0, loader="threads"),
+    "ours, raw folder, halved decoding": Ours(2.0, halved=True),
+    "ours, prepared records": Ours(5.0, prepared=True),
+    "ours, prepared records, threads": Ours(5.0, prepared=True, loader="threads"),
+}
 OTHERS = {
     "OpenCV + pycocotools": opencv_batches,
     "OpenCV + pycocotools, masks of both frames": opencv_batches_with_all_masks,
     "PyTorch DataLoader": torch_batches,
 }
-TARGETS = dict(zip(OURS, (2.0, 2.0, 5.0), strict=True))  # times the better of the others
 
 
 def main() -> None:
@@ -85,38 +108,11 @@ def main() -> None:
         found = time_all(folder, options.seconds)
     better = report(found)
     extra = normalising_time()
-    ratio = 1 / (1 / found[OURS[0]]["pairs/s"] + extra / 1000) / better
+    ratio = 1 / (1 / found[RAW]["pairs/s"] + extra / 1000) / better
     print(f"\nnormalising a pair on {jax.devices()[0].device_kind}: {extra:.2f} ms")
-    print(f"{OURS[0]}, with that on the same core: {ratio:.2f} times the better other")
+    print(f"{RAW}, with that on the same core: {ratio:.2f} times the better other")
     if options.output:
         options.output.write_text(json.dumps(found, indent=1) + "\n")
-
-
-def write_data(folder: pathlib.Path, encoding: str) -> None:
-    """Writes `folder`/download with the layout of OVIS, and prepared records of it."""
-    random, download = np.random.default_rng(SEED), folder / "download"
-    videos, tracks = [], []
-    for number in range(1, NUM_VIDEOS + 1):
-        names = [f"{number:04d}/{frame:05d}.jpg" for frame in range(NUM_FRAMES)]
-        _write_frames(random, [download / "train" / name for name in names])
-        size = {"width": WIDTH, "height": HEIGHT, "length": NUM_FRAMES}
-        videos.append({"id": number, "file_names": names, **size})
-        for _ in range(NUM_OBJECTS):
-            outlines = [ragged_mask(random, WIDTH, HEIGHT, largest=400) for _ in names]
-            track = {"id": len(tracks) + 1, "video_id": number, "category_id": 1, "iscrowd": 0}
-            tracks.append(track | {"segmentations": outlines})
-    document = dict(videos=videos, annotations=tracks, categories=[{"id": 1, "name": "blob"}])
-    for split in ("train", "valid"):
-        (download / f"annotations_{split}.json").write_text(json.dumps(document))
-    os.symlink(download / "train", download / "valid")
-    sizes = [path.stat().st_size for path in download.rglob("*.jpg")]
-    print(
-        f"{len(sizes)} frames of {WIDTH}x{HEIGHT}, {np.mean(sizes) / 1e6:.2f} MB each", flush=True
-    )
-    command = [sys.executable, "-m", "ovis_jax.tools.build_records", "--dataset", "ovis"]
-    command += ["--config", "prepared", "--image-encoding", encoding]
-    command += ["--download", str(download), "--output", str(folder / "built")]
-    subprocess.run(command, check=True, capture_output=True)
 
 
 def time_all(folder: str, seconds: float) -> dict[str, dict | None]:
@@ -138,55 +134,43 @@ def time_loader(name: str, folder: pathlib.Path, seconds: float) -> dict[str, fl
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     cv2.setNumThreads(1)
     if name in OURS:
-        keep_freed_memory()  # as training does
-    config = data_config(folder, prepared=name == OURS[2])
-    config.halved_decoding = halved = name == OURS[1]
+        return time_ours(OURS[name], folder, seconds)
+    return time_other(name, folder, seconds)
+
+
+def time_ours(own: Ours, folder: pathlib.Path, seconds: float) -> dict[str, float]:
+    """Likewise, of one of ours, whose first batch must be that of tf.data from the raw folder."""
+    keep_freed_memory()  # as training does
+    config = data_config(folder, prepared=own.prepared)
+    config.halved_decoding = own.halved
     data = open_training_data(config, CAPACITY)
-    batches = training_batches(data, batch_size=BATCH, seed=SEED)
-    if name == OURS[2]:
-        raw = open_training_data(data_config(folder, prepared=False), CAPACITY)
-        want = next(training_batches(raw, batch_size=BATCH, seed=SEED))
-        jax.tree.map(np.testing.assert_array_equal, next(batches), want)
-    if name in OTHERS:
-        want = next(batches)
-        batches.close()
-        batches = OTHERS[name](drawn_pairs(data, folder))
-        check_equal(next(batches), want)
+    batches = training_batches(data, batch_size=BATCH, seed=SEED, loader=own.loader)
+    if own.prepared or own.loader != "tf_data":
+        jax.tree.map(np.testing.assert_array_equal, next(batches), first_batch(folder))
     found = {"pairs/s": BATCH * rate(batches, seconds)}
     batches.close()
-    if name in OTHERS:
-        return found
-    parts = prepared_parts(data, folder) if name == OURS[2] else raw_parts(data, folder, halved)
+    parts = prepared_parts(data, folder) if own.prepared else raw_parts(data, folder, own.halved)
     parts["everything else of a pair"] = pair_time(data) - sum(parts.values())
     parts["batching"] = 1000 / found["pairs/s"] - sum(parts.values())
     return found | {"parts": parts}
 
 
-def data_config(folder: pathlib.Path, *, prepared: bool) -> ConfigDict:
-    """The configuration of the full-size models, with this data."""
-    data = data_settings()
-    data.train_annotations = str(folder / "download/annotations_train.json")
-    data.train_images = str(folder / "download/train")
-    if prepared:
-        (records,) = (folder / "built/ovis").glob("*/1.0.0")
-        data.train_records = str(records)
-    return data
+def time_other(name: str, folder: pathlib.Path, seconds: float) -> dict[str, float]:
+    """Pairs a second of one of the others."""
+    data = open_training_data(data_config(folder, prepared=False), CAPACITY)
+    want = first_batch(folder)
+    batches = OTHERS[name](drawn_pairs(data, folder))
+    check_equal(next(batches), want)
+    return {"pairs/s": BATCH * rate(batches, seconds)}
 
 
-def drawn_pairs(data: TrainingData, folder: pathlib.Path) -> list[Pair]:
-    """What the first epoch of ours loads, in its order."""
-    annotations = load_annotations(folder / "download/annotations_train.json")
-    order = data.order(BATCH, SEED)
-    samples = np.concatenate([order.samples(b) for b in range(order.batches_per_epoch)])
-    pairs = []
-    for position, sample in enumerate(samples.tolist()):
-        draw = data.draw(SEED, position, sample)
-        video = annotations.videos[data.index.video_index[sample]]
-        files = [folder / "download/train" / video.file_names[t] for t in draw.frames]
-        instances = annotations.instances_of(video.id)
-        masks = [[i.rle(t) for i in instances] for t in draw.frames]
-        pairs.append(Pair(str(files[0]), str(files[1]), *masks, draw.flip))
-    return pairs
+def first_batch(folder: pathlib.Path) -> Clips:
+    """What all loaders must begin with."""
+    data = open_training_data(data_config(folder, prepared=False), CAPACITY)
+    batches = training_batches(data, batch_size=BATCH, seed=SEED, loader="tf_data")
+    found = next(batches)
+    batches.close()
+    return found
 
 
 def check_equal(found: tuple, want: Clips) -> None:
@@ -210,71 +194,12 @@ def rate(batches: Iterator, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
-def raw_parts(data: TrainingData, folder: pathlib.Path, halved: bool) -> dict[str, float]:
-    """Milliseconds of the parts of a pair from the raw folder."""
-    pairs = drawn_pairs(data, folder)
-    content = [pathlib.Path(pair.query).read_bytes() for pair in pairs]
-
-    def decode(i: int) -> np.ndarray:
-        return decode_frame(content[i], "", WIDTH, HEIGHT, halved=halved)
-
-    frames = [decode(i) for i in range(8)]
-    small = [cv2.resize(frame, (640, 360)) for frame in frames]
-    geometry = data.geometry(0)
-
-    def place(i: int) -> None:
-        transform_image(small[i % 8], geometry, flip=pairs[i].flip)
-
-    return {
-        "read 2 files": 2 * mean_time(lambda i: pathlib.Path(pairs[i].query).read_bytes()),
-        "decode 2 frames": 2 * mean_time(decode),
-        "resize 2 frames": 2 * mean_time(lambda i: resize_image(frames[i % 8], geometry)),
-        "flip, pad 2 frames": 2 * mean_time(place),
-        "4 masks": mean_time(lambda i: stacked_masks(pairs[i].masks, geometry, pairs[i].flip)),
-    }
-
-
-def prepared_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]:
-    """Milliseconds of the parts of a pair from prepared records."""
-    source = open_records(data_config(folder, prepared=True).train_records, "train", (640, 360))
-    geometry = data.geometry(0)
-    objects, none = np.arange(NUM_OBJECTS), np.arange(0)
-
-    def read(i: int, objects: np.ndarray) -> np.ndarray:
-        place, flip = divmod(i % NUM_FRAMES, NUM_FRAMES), bool(i % 2)
-        return source.read(*place, objects, geometry=geometry, flip=flip).image
-
-    images = [read(i, none) for i in range(8)]
-    reading = mean_time(lambda i: read(i, none))
-    return {
-        "read 2 records": 2 * reading,
-        "flip, pad 2 frames": 2
-        * mean_time(lambda i: transform_image(images[i % 8], geometry, flip=i % 2)),
-        "4 masks": mean_time(lambda i: read(i, objects)) - reading,
-    }
-
-
-def pair_time(data: TrainingData) -> float:
-    """Milliseconds of a whole pair."""
-    return mean_time(lambda i: data.clip(data.draw(SEED, i, i)))
-
-
 def normalising_time() -> float:
     """Milliseconds in which the device normalises the frames of a pair."""
     frames = jnp.zeros((2, 384, 640, 3), jnp.uint8)
     sizes = jnp.tile(jnp.array([360, 640]), (2, 1))
     program = jax.jit(lambda *x: normalise_frames(*x, DATA.mean, DATA.std))
     return mean_time(lambda _: jax.block_until_ready(program(frames, sizes)))
-
-
-def mean_time(function: Callable[[int], object], calls: int = 48) -> float:
-    """Milliseconds of a call."""
-    for i in range(8):
-        function(i)
-    start = time.perf_counter()
-    for i in range(calls):
-        function(i)
-    return 1000 * (time.perf_counter() - start) / calls
 
 
 def report(found: dict[str, dict | None]) -> float:
@@ -286,7 +211,7 @@ def report(found: dict[str, dict | None]) -> float:
         if name not in rates:
             print(f"| {name} | not timed: not installed | | |")
             continue
-        target = f"{TARGETS[name]:g}" if name in TARGETS else ""
+        target = f"{OURS[name].target:g}" if name in OURS else ""
         print(f"| {name} | {rates[name]:.1f} | {rates[name] / better:.2f} | {target} |")
     for name in OURS:
         print(f"\n| {name} | ms a pair |\n|---|---|")
@@ -294,18 +219,6 @@ def report(found: dict[str, dict | None]) -> float:
             print(f"| {part} | {milliseconds:.2f} |")
         print(f"| sum | {1000 / rates[name]:.2f} |")
     return better
-
-
-def _write_frames(random: np.random.Generator, paths: list[pathlib.Path]) -> None:
-    """Texture that drifts, with noise as of a camera."""
-    coarse = random.integers(0, 255, (160, 280, 3), np.uint8)
-    texture = cv2.resize(coarse, (WIDTH + 320, HEIGHT + 200), interpolation=cv2.INTER_CUBIC)
-    for number, path in enumerate(paths):
-        x, y = 20 * number, 12 * number
-        image = texture[y : y + HEIGHT, x : x + WIDTH] + random.normal(0, 3, (HEIGHT, WIDTH, 1))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image = np.clip(image, 0, 255).astype(np.uint8)
-        cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 75])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.predict import check_categories, load_model, predict
 from ovis_jax.program import cluster, command_line
+from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.start import start
 from ovis_jax.program.workdir import Workdir
@@ -55,6 +56,7 @@ def run(config: ConfigDict, workdir: str, mode: str) -> None:
       workdir: folder of the run.
       mode: one of MODES.
     """
+    warn_of_unused_accelerators()
     workdir = Workdir(workdir, json.loads(config.to_json()))
     annotations = None if mode == "train" else eval_annotations(config, mode)
     if mode in ("train", "train_and_evaluate"):

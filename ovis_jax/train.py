@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.starts import start_variables
 from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.data.loaders import find_loader
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
@@ -83,6 +84,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
     """
     data = open_training_data(config.data, config.capacity.instances)
     check_classes(data, config)
+    find_loader(config.data.loader)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
         check_same_past(config, workdir, data, int(state.step))
@@ -188,6 +190,7 @@ def batches_from(step: int, run: Run) -> Iterator[Clips]:
         start_step=step,
         host_index=jax.process_index(),
         host_count=jax.process_count(),
+        loader=run.config.data.loader,
     )
 
 

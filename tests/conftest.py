@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 
 # How long an example takes depends on the machine and on what must be compiled first.
@@ -52,6 +53,7 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ.pop("JAX_COMPILATION_CACHE_DIR"), ignore_errors=True)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Neighbouring tests run in one worker, so that they share fixtures and compiled programs."""
     from xdist.scheduler import WorkStealingScheduling

@@ -11,6 +11,7 @@ def data() -> ConfigDict:
             train_images="data/ovis/train",
             train_records="",  # folder of a built data set, read instead of the two above
             train_split="train",  # of it
+            loader="auto",  # tf.data where there is TensorFlow, else "threads"; or "tf_data"
             halved_decoding=False,  # of large training frames: faster, not quite the same pixels
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",

@@ -17,6 +17,7 @@ from ovis_jax.data.clip_frames import OTHERS, ClipFrames
 from ovis_jax.data.pseudo.motion import Motion
 from ovis_jax.data.pseudo.paste import Pasting
 from ovis_jax.data.settings import (
+    LOADERS,
     PseudoVideo,
     Sampling,
     StillImages,
@@ -33,6 +34,7 @@ FIELDS = (
     *("eval_annotations", "eval_images", "crowds_are_objects", "boxes"),
     *("image_scale", "pad_multiple", "mean", "std", "flip_probability"),
     *("clip", "reference_sampling", "reference_window", "image_share", "pseudo_video"),
+    "loader",
 )
 _CLIP_FIELDS = ("num_frames", "mask_frames", "others", "stride", "in_order", "allow_same")
 _PSEUDO_FIELDS = ("annotations", "images", "categories", "min_pixels", "motion", "pasting")
@@ -82,6 +84,8 @@ def training_settings(data: ConfigDict) -> TrainingSettings:
         "a multiple of 8 (masks have eight pixels a byte)",
         lambda multiple: _is_count(multiple) and multiple % 8 == 0,
     )
+    loaders = ", ".join(repr(name) for name in LOADERS)
+    section.take("loader", f"one of {loaders}", LOADERS.__contains__)
     return TrainingSettings(
         videos=_videos(section),
         sampling=Sampling(

@@ -10,6 +10,10 @@ from ovis_jax.data.pseudo.paste import Pasting
 from ovis_jax.data.transforms import Resizing
 from ovis_jax.formats.annotation_options import AnnotationOptions
 
+LOADERS = ("auto", "tf_data", "threads")
+"""What clips may be loaded by: tf.data, or threads of Python; "auto" is tf.data where there is
+TensorFlow. The batches are the same."""
+
 
 @dataclasses.dataclass(frozen=True)
 class VideoFolder:

@@ -18,10 +18,14 @@ LOGGING = (
 )
 """What is written down on the way, which the training does not depend on."""
 
+LOADING = ("config.data.loader",)
+"""By what means the same batches are made."""
+
 LENGTH = ("config.train.num_steps", "config.train.num_epochs", "config.train.drops")
 """What the end of a run, and the learning rate, depends on; see `ovis_jax.train`."""
 
 _LATER = {
+    "config.data.loader": "auto",
     "config.data.crowds_are_objects": False,
     "config.data.boxes": "file",
     "config.data.clip.num_frames": 2,
@@ -73,7 +77,7 @@ class Changes:
     """How a configuration differs from a saved one.
 
     Attributes:
-      harmless: logging, and paths of data that are the same.
+      harmless: logging, loading, and paths of data that are the same.
       length: fields of LENGTH, on which the past of a run may depend.
       others: they make it another run.
     """
@@ -97,7 +101,7 @@ def find_changes(saved: dict, config: dict, fingerprints: Mapping[str, str]) -> 
         place = change.field.removeprefix("config.")
         if change.field in LENGTH:
             length.append(change)
-        elif change.field in LOGGING:
+        elif change.field in LOGGING + LOADING:
             harmless.append(change)
         elif place in PLACES:
             moved = _moved(change, place, saved, config, fingerprints)

@@ -8,23 +8,26 @@ Prints the folder for `--config.data.train_records`. Exit codes: 0 it holds the 
 arguments or a download that is not complete.
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import importlib.util
 import sys
+import types
+import typing
 
-import tensorflow_datasets as tfds
-
-from ovis_jax.data import tfds as builders
-from ovis_jax.data.tfds.records_config import RecordsConfig
-from ovis_jax.data.tfds.video_builder import VideoBuilder
 from ovis_jax.formats.annotation_options import AnnotationOptions
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.annotation_flags import annotation_options
 from ovis_jax.tools.options import build_records as parser
 from ovis_jax.tools.tool import run_tool
 
-_BUILDERS = {name: getattr(builders, name) for name in builders.__all__}
+if typing.TYPE_CHECKING:  # imported where something is built, as building alone needs it
+    import tensorflow_datasets as tfds
+
+    from ovis_jax.data.tfds.records_config import RecordsConfig
+    from ovis_jax.data.tfds.video_builder import VideoBuilder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,8 +48,26 @@ def run(options: argparse.Namespace) -> None:
     print(builder.data_dir)
 
 
+def _builders() -> types.ModuleType:
+    """The module of the builders.
+
+    Raises:
+      InputError: TensorFlow Datasets, which alone can build, is not installed.
+    """
+    try:
+        from ovis_jax.data import tfds as builders
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"building records needs {error.name}, which is not installed; expected the extra "
+            "'train' (records that are built already can be trained on without it)"
+        ) from error
+    return builders
+
+
 def _builder(options: argparse.Namespace) -> VideoBuilder:
-    cls = next(cls for cls in _BUILDERS.values() if cls.name == options.dataset)
+    builders = _builders()
+    classes = (getattr(builders, name) for name in builders.__all__)
+    cls = next(cls for cls in classes if cls.name == options.dataset)
     config = cls.builder_configs[options.config]
     if options.image_scale or options.image_encoding:
         config = _other_config(config, options)
@@ -90,6 +111,8 @@ def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfi
         raise InputError(f"{options.download}: no such folder, expected the downloaded data set")
     if options.beam and importlib.util.find_spec("apache_beam") is None:
         raise InputError("--beam: Apache Beam is not installed, expected the extra 'beam'")
+    import tensorflow_datasets as tfds
+
     return tfds.download.DownloadConfig(manual_dir=options.download, beam_runner=options.beam)
 
 

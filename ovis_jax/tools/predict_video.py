@@ -17,6 +17,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict import check_categories, load_model, predict_images, report
 from ovis_jax.program import command_line
+from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import predict_video as parser
@@ -98,6 +99,7 @@ def run(options: argparse.Namespace, config: ConfigDict) -> None:
       InputError: a file or folder cannot be used.
     """
     start(config.matmul_precision)
+    warn_of_unused_accelerators()
     output = pathlib.Path(options.output)
     check_output(output)
     images = open_images(pathlib.Path(options.input))

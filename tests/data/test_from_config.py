@@ -110,6 +110,8 @@ def test_a_field_that_does_not_exist_is_named(data, part):
         ("boxes", "mask"),
         ("boxes", ["file"]),
         ("halved_decoding", 2),
+        ("loader", "grain"),
+        ("loader", None),
         ("mean", (1.0, 2.0)),
         ("mean", "grey"),
         ("reference_window", -1),

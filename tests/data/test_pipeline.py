@@ -166,23 +166,10 @@ def test_hosts_must_divide_the_batch(data):
         training_batches(data, batch_size=4, seed=0, host_count=3)
 
 
-def test_a_program_can_end_in_the_middle_of_loading(config):
-    code = f"""
-from tiny_ovis import tiny_config
-from ovis_jax.data.pipeline import training_batches
-from ovis_jax.data.samples import open_training_data
-data = open_training_data(tiny_config({config.train_annotations!r}, {config.train_images!r}), 4)
-next(batches := training_batches(data, batch_size=4, seed=0))
-raise SystemExit(7)
-"""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60)
-    assert process.returncode == 7
-
-
-def test_only_the_pipeline_imports_tensorflow():
-    modules = "clip_frames clips from_config order transforms video_frames videos.index".split()
+def test_nothing_imports_tensorflow_before_batches_are_asked_for():
+    modules = "pipeline samples video_frames videos.records".split()
     code = "import sys; " + "; ".join(f"import ovis_jax.data.{name}" for name in modules)
-    code += "; sys.exit('tensorflow' in sys.modules)"
+    code += "; import ovis_jax.main"
+    code += "; sys.exit(bool({'tensorflow', 'tensorflow_datasets'} & set(sys.modules)))"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

@@ -106,6 +106,15 @@ def test_other_logging_is_allowed_and_kept_on_record(tmp_path):
     assert len(second["changes"]) == 5
 
 
+def test_another_loader_is_the_same_run(tmp_path):
+    older, later = plain(), plain()
+    del older["data"]["loader"]
+    later["data"]["loader"] = "threads"
+    _, second = start_twice(tmp_path, older, later)
+    assert second["changes"] == {"config.data.loader": {"old": "auto", "new": "threads"}}
+    assert "changes" not in start_twice(tmp_path / "same", older, plain())[1]
+
+
 def test_a_longer_run_is_left_to_training_to_judge(tmp_path):
     starts = start_twice(tmp_path, plain(), plain(num_steps=3000), trains=False)
     assert "changes" not in starts[1]

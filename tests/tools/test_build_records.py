@@ -2,8 +2,10 @@ import pytest
 from tiny_downloads import write_ovis_download
 from tiny_ovis import tiny_config
 
+from ovis_jax.data import tfds as builders
 from ovis_jax.data.samples import open_training_data
 from ovis_jax.tools.build_records import main
+from ovis_jax.tools.options import RECORDS
 
 
 def _arguments(tmp_path, *more):
@@ -50,3 +52,7 @@ def test_arguments_that_make_no_sense_are_one_line_and_exit_code_2(tmp_path, cap
 def test_a_data_set_that_is_not_generated_needs_its_download(tmp_path, capsys):
     assert main(["--dataset", "youtube_vis_2021", "--output", str(tmp_path)]) == 2
     assert "--download" in capsys.readouterr().err
+
+
+def test_every_builder_can_be_asked_for():
+    assert sorted(getattr(builders, name).name for name in builders.__all__) == sorted(RECORDS)

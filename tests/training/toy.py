@@ -53,7 +53,7 @@ class ToyData:
         return self.num_samples // batch_size
 
 
-def toy_batches(data, *, batch_size, seed, start_step=0, host_index=0, host_count=1):
+def toy_batches(data, *, batch_size, seed, start_step=0, host_index=0, host_count=1, loader="auto"):
     rows = batch_size // host_count
     own = slice(host_index * rows, (host_index + 1) * rows)
     for step in itertools.count(start_step):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import tensorflow_datasets as tfds
-from tensorflow_datasets.proto import tf_example_pb2
 
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.packed_masks import PackedMask, place_mask
 from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.data.videos.built_folder import read_built_folder
+from ovis_jax.data.videos.example_messages import parse_features
 from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
 from ovis_jax.data.videos.record_index import RecordIndex, index_path, read_index
 from ovis_jax.data.videos.sources import Frame, FrameSource, stacked_masks
@@ -42,12 +42,9 @@ def open_records(
     Raises:
       InputError: the folder holds no such data set, or it cannot be trained on.
     """
-    try:
-        builder = tfds.builder_from_directory(folder)
-    except Exception as error:  # of many kinds, for a folder that is missing, partial or of others
-        raise InputError(f"{folder}: no data set built by tfds ({error})") from error
-    if split not in builder.info.splits:
-        known = ", ".join(builder.info.splits)
+    built = read_built_folder(folder)
+    if split not in built.splits:
+        known = ", ".join(built.splits)
         raise InputError(f"{folder}: no split {split!r}, expected one of {known}")
     index = read_index(index_path(folder, split))
     if not index.has_ground_truth:
@@ -58,11 +55,10 @@ def open_records(
             f"{image_scale}"
         )
     _check_options(f"{folder}: {split}", index, options)
-    file_format = builder.info.file_format.value
-    if file_format not in _READERS:
+    if built.file_format not in _READERS:
         expected = " or ".join(_READERS)
-        raise InputError(f"{folder}: files of the format {file_format}, expected {expected}")
-    files = _READERS[file_format]([str(p) for p in builder.info.splits[split].filepaths])
+        raise InputError(f"{folder}: files of the format {built.file_format}, expected {expected}")
+    files = _READERS[built.file_format](built.splits[split])
     path = f"{folder} ({split})"
     expected = index.first_records()[-1]
     if len(files) != expected:
@@ -116,16 +112,18 @@ class FrameRecords:
         """The contents of a frame's record.
 
         Raises:
-          InputError: it is of another frame.
+          InputError: it is damaged, or of another frame.
         """
-        record = self.videos[video].video
-        content = self._files[int(self._first[video]) + frame]
-        features = tf_example_pb2.Example.FromString(content).features.feature
-        found = (_integers(features, "video_id")[0], _integers(features, "frame")[0])
+        record, number = self.videos[video].video, int(self._first[video]) + frame
+        try:
+            features = parse_features(self._files[number])
+            found = (_integers(features, "video_id")[0], _integers(features, "frame")[0])
+        except (IndexError, ValueError) as error:
+            raise InputError(f"{self.path}: record {number} is damaged ({error})") from error
         if found != (record.id, frame):
             raise InputError(
-                f"{self.path}: record {self._first[video] + frame} is of video {found[0]}, frame "
-                f"{found[1]}; expected video {record.id}, frame {frame}"
+                f"{self.path}: record {number} is of video {found[0]}, frame {found[1]}; "
+                f"expected video {record.id}, frame {frame}"
             )
         return features
 

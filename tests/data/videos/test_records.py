@@ -5,12 +5,15 @@ import shutil
 import jax
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.naming import ShardedFileTemplate
 from tiny_downloads import build, write_ovis_download
 from tiny_ovis import tiny_config
 
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import open_training_data
 from ovis_jax.data.tfds.records_config import FRAMES, RecordsConfig
+from ovis_jax.data.videos.built_folder import read_built_folder
 from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
 from ovis_jax.data.videos.record_index import index_path
 from ovis_jax.formats.errors import InputError
@@ -70,7 +73,8 @@ def test_records_give_the_batches_of_the_raw_folder(config, built, form, file_fo
     assert any(batch.instances.masks.any() for batch in want)
     config.train_records = built(form, file_format)
     config.train_annotations = config.train_images = "/none"
-    _assert_equal(_batches(config, 12), want)
+    for loader in ("tf_data", "threads"):
+        _assert_equal(_batches(config, 12, loader=loader), want)
 
 
 @pytest.mark.parametrize("form", CONFIGS, ids=lambda form: form.name)
@@ -146,6 +150,56 @@ def test_records_of_other_frames_are_noticed(config, built, tmp_path):
     config.train_records = str(folder)
     with pytest.raises(InputError, match="is of video [0-9]+, frame [0-9]+; expected video"):
         _batches(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", None),
+        ("splits", 3),
+        ("splits", [{"name": "train"}]),
+        ("splits", [{"name": "train", "shardLengths": ["1"], "filepathTemplate": "{NONE}"}]),
+    ],
+)
+def test_a_folder_whose_description_is_damaged_is_an_input_error(tmp_path, field, value):
+    info = {"name": "ovis", "splits": []} | {field: value}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    if value is None:
+        (tmp_path / "dataset_info.json").write_text("{")
+    with pytest.raises(InputError, match="no data set built by tfds"):
+        read_built_folder(tmp_path)
+
+
+def test_record_files_are_those_that_tfds_names(built):
+    for file_format in ("array_record", "tfrecord"):
+        folder = built(FRAMES, file_format)
+        info = tfds.builder_from_directory(folder).info
+        found = read_built_folder(folder)
+        assert found.file_format == info.file_format.value == file_format
+        assert found.splits == {
+            name: tuple(map(str, split.filepaths)) for name, split in info.splits.items()
+        }
+
+
+def test_names_of_many_files_and_of_other_templates_are_those_of_tfds(tmp_path):
+    template = "{SPLIT}/{DATASET}-{SHARD_INDEX}-{NUM_SHARDS}.{FILEFORMAT}"
+    split = {"name": "train", "shardLengths": ["1"] * 100001, "filepathTemplate": template}
+    info = {"name": "ovis", "splits": [split], "fileFormat": "riegeli"}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    found = read_built_folder(tmp_path)
+    names = ShardedFileTemplate(
+        tmp_path, template, dataset_name="ovis", split="train", filetype_suffix="riegeli"
+    )
+    for index in (0, 7, 100000):
+        want = names.sharded_filepath(shard_index=index, num_shards=100001)
+        assert found.splits["train"][index] == str(want)
+
+
+def test_a_damaged_record_is_an_input_error(config, built, monkeypatch):
+    monkeypatch.setattr(ArrayRecordFiles, "__getitem__", lambda self, number: b"\x0a\x05abc")
+    config.train_records = built(FRAMES)
+    with pytest.raises(InputError, match="record [0-9]+ is damaged"):
+        _batches(config, 1)
 
 
 @pytest.mark.parametrize(
