@@ -12,8 +12,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ovis_jax.evaluation.accumulate import Curves, accumulate, stack_curves
-from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
+from ovis_jax.evaluation.groups import OCCLUSION_RANGES
 from ovis_jax.evaluation.matching import Matches, match_category
 from ovis_jax.evaluation.measuring import Measured, Results, measure
 from ovis_jax.evaluation.objects import Objects, objects_by_category
@@ -138,11 +137,8 @@ def dropped_tracks(matching: Matching) -> list[str]:
 
 def score(matching: Matching) -> Metrics:
     """The metrics of matched results."""
-    stacked = stack_curves([accumulate(own) for own in matching.matches.values()])
-    shape = (len(matching.matches), len(AREA_RANGES), _num_levels(matching.dataset))
-    arrays = (stacked.precision, stacked.scores, stacked.recall)
-    curves = Curves(*(array.reshape(*shape, *array.shape[2:]) for array in arrays))
-    return summarize(curves, matching.categories, matching.dataset, _notes(matching))
+    matches, notes = list(matching.matches.values()), _notes(matching)
+    return summarize(matches, matching.categories, matching.dataset, notes)
 
 
 def _checked_unknown(names: Collection[str]) -> frozenset[str]:
