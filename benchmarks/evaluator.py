@@ -1,10 +1,10 @@
 """Times the evaluator against the official algorithm on files as large as those of OVIS validation.
 
 Run as `python -m benchmarks.evaluator [--tracks 40]` in the repository's root; with `--videos 837
---frames 25 --tracks 20 --categories 1196` the files are as large as those of LV-VIS validation. Every way runs in a
-process of its own, so that seconds and memory are those of a command line: imports, reading, and
-(in ours alone) checking every mask are included. Memory is the largest of the process, and with
-workers the sum over processes of what each does not share.
+--frames 25 --tracks 20 --categories 1196` the files are as large as those of LV-VIS validation.
+Every way runs in a process of its own, so that seconds and memory are those of a command line:
+imports, reading, and (in ours alone) checking every mask are included. Memory is the largest of the
+process, and with workers the sum over processes of what each does not share.
 """
 
 from __future__ import annotations

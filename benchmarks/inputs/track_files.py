@@ -1,4 +1,4 @@
-"""Ground truth and results as large as those of a benchmark, generated: what evaluators are timed on.
+"""Ground truth and results of the size of a benchmark's, generated: what evaluators are timed on.
 
 Ragged blobs drift over frames of 1920x1080. As in OVIS, the objects of a video are of one to three
 categories. A predicted track follows an object at some distance, or nothing at all.

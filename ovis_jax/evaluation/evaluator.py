@@ -5,9 +5,9 @@ The rules are those of the official OVIS and YouTube-VIS evaluators.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -113,7 +113,7 @@ def match_results(
     annotations, overlaps = measured.annotations, measured.overlaps
     scored = pooled_categories(annotations) if class_agnostic else annotations
     objects = objects_by_category(scored, _num_levels(dataset))
-    groups = defaultdict(list)
+    groups = collections.defaultdict(list)
     for category, video in sorted(overlaps):
         groups[category].append((video, overlaps[category, video]))
     matches = {category: match_category(groups[category], own) for category, own in objects.items()}
@@ -122,14 +122,19 @@ def match_results(
 
 def dropped_tracks(matching: Matching) -> list[str]:
     """Says how many tracks were dropped, and of which videos or categories; no full stop."""
+    return describe_dropped(matching.measured.dropped, matching.measured.num_tracks)
+
+
+def describe_dropped(dropped: Mapping[str, collections.Counter[int]], num_tracks: int) -> list[str]:
+    """Says the same of `ReadResults.dropped`, and how many tracks are left."""
     found = []
-    if videos := matching.measured.dropped["videos"]:
-        shared = f"{matching.measured.num_tracks} tracks are scored"
+    if videos := dropped["videos"]:
+        shared = f"{num_tracks} tracks are scored"
         found.append(
             f"dropped {videos.total()} tracks of {len(videos)} videos that the annotations lack; "
             f"{shared}"
         )
-    if categories := matching.measured.dropped["categories"]:
+    if categories := dropped["categories"]:
         unknown = ", ".join(map(str, sorted(categories)))
         found.append(f"dropped {categories.total()} tracks of the unknown categories {unknown}")
     return found
