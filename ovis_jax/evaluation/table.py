@@ -24,6 +24,7 @@ _OCCLUSION_WORDS = {
 }
 _HEAD = ("AP", "AP50", "AP75", "AR1", "AR10", "AR100")
 _LABEL, _CELL = 28, 8
+_MANY = 100  # categories; of so many, those without objects are not listed
 _LONGEST = 60  # characters of a category's name that are shown
 
 
@@ -47,7 +48,7 @@ def format_table(metrics: Metrics) -> str:
 
 
 def format_categories(metrics: Metrics) -> str:
-    """One row for each category with objects, in percent, and how many have none."""
+    """One row for each category, in percent; of more than 100, those with objects."""
     names = ["AP", "AP50", "AP75", "AR100"]
     if metrics.dataset == "ovis":
         names[3:3] = ["AP_SO", "AP_MO", "AP_HO"]
@@ -79,7 +80,7 @@ def format_parts(metrics: PartMetrics) -> str:
 
 
 def format_part_categories(metrics: PartMetrics) -> str:
-    """AP of the parts and its mean, in percent, one row for each category with objects."""
+    """AP of the parts and its mean, in percent; rows as in `format_categories`."""
     first, *_ = metrics.parts.values()
     tables = {name: own.category_values for name, own in metrics.parts.items()}
     tables |= {"mean": metrics.category_means()}
@@ -113,8 +114,9 @@ def _category_rows(
     rows: Mapping[int, Mapping[str, float]],
     names: Sequence[str],
 ) -> str:
-    """One row for each category that has a number; of large vocabularies most have none."""
-    shown = [c for c in categories if any(rows[c.id][name] >= 0 for name in names)]
+    """One row for each category; of a large vocabulary only those that have a number."""
+    known = [c for c in categories if any(rows[c.id][name] >= 0 for name in names)]
+    shown = known if len(categories) > _MANY else categories
     width = min(max([_LABEL - 1, *(len(c.name) for c in shown)]), _LONGEST) + 1
     lines = [_row("category", names, width)]
     for category in shown:
