@@ -1,4 +1,4 @@
-"""Ground truth and results of the size of OVIS validation, generated: what evaluators are timed on.
+"""Ground truth and results of the size of a benchmark's, generated: what evaluators are timed on.
 
 Ragged blobs drift over frames of 1920x1080. As in OVIS, the objects of a video are of one to three
 categories. A predicted track follows an object at some distance, or nothing at all.
@@ -18,7 +18,6 @@ from ovis_jax.formats import rle
 from ovis_jax.formats.rle_runs import run_lengths
 
 HEIGHT, WIDTH = 1080, 1920
-NUM_CATEGORIES = 25
 _LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
 _FOLLOWING = 0.7  # share of tracks that follow an object
 _VISIBLE = 0.75  # share of frames in which an object has a mask
@@ -54,26 +53,27 @@ class Outline:
 
 
 def write_files(
-    folder: pathlib.Path, *, videos: int, frames: int, tracks: int
+    folder: pathlib.Path, *, videos: int, frames: int, tracks: int, categories: int = 25
 ) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes gt.json and results.json with `tracks` tracks a video on average."""
+    known = range(1, categories + 1)
     random = np.random.default_rng(0)
     outlines = [_outline(random) for _ in range(40)]
     annotations, results = [], []
     for video in range(1, videos + 1):
-        categories = random.integers(1, NUM_CATEGORIES + 1, random.integers(1, 4)).tolist()
+        own = random.integers(1, categories + 1, random.integers(1, 4)).tolist()
         truth = [
-            _Path.random(random, outlines, frames, categories, _VISIBLE)
+            _Path.random(random, outlines, frames, own, _VISIBLE)
             for _ in range(random.integers(3, 10))
         ]
         for path in truth:
             annotations.append(_annotation(len(annotations) + 1, video, path, random, frames))
         for _ in range(random.poisson(tracks)):
-            path = _predicted(random, truth, outlines, frames)
+            path = _predicted(random, truth, outlines, known)
             results.append(_result(video, path, float(random.random())))
     gt = {
         "videos": [_video(number, frames) for number in range(1, videos + 1)],
-        "categories": [{"id": k, "name": f"category {k}"} for k in range(1, NUM_CATEGORIES + 1)],
+        "categories": [{"id": k, "name": f"category {k}"} for k in known],
         "annotations": annotations,
     }
     paths = folder / "gt.json", folder / "results.json"
@@ -109,8 +109,9 @@ class _Path:
         ]
 
 
-def _predicted(random, truth: list[_Path], outlines: Sequence[Outline], frames: int) -> _Path:
-    stray = _Path.random(random, outlines, frames, range(1, NUM_CATEGORIES + 1), _STRAY)
+def _predicted(random, truth: list[_Path], outlines: Sequence[Outline], categories) -> _Path:
+    frames = len(truth[0].seen)
+    stray = _Path.random(random, outlines, frames, categories, _STRAY)
     if random.random() > _FOLLOWING:
         return stray
     path = truth[random.integers(len(truth))]

@@ -34,29 +34,91 @@ class Curves:
 
 def accumulate(matches: Matches) -> Curves:
     """Curves of one category; between equal scores the lower video id comes first."""
-    num_cells = len(matches.wanted)
-    shape = (num_cells, len(MAX_DETECTIONS), len(IOU_THRESHOLDS))
+    judged = _Judged.of(matches)
+    shape = (len(matches.wanted), len(MAX_DETECTIONS), len(IOU_THRESHOLDS))
     curves = Curves(*(np.full(s, -1.0) for s in ((*shape, len(RECALL_POINTS)),) * 2 + (shape,)))
-    positives = matches.wanted.sum(axis=1)
-    cells = np.flatnonzero(positives)
-    if cells.size:
+    for position, limit in enumerate(MAX_DETECTIONS):
+        if position and judged.most_tracks <= MAX_DETECTIONS[position - 1]:
+            for array in (curves.precision, curves.scores, curves.recall):
+                array[:, position] = array[:, position - 1]  # no track is added
+            continue
+        precision, scores, recall = judged.curves(limit)
+        curves.precision[judged.cells, position] = precision
+        curves.scores[judged.cells, position] = scores
+        curves.recall[judged.cells, position] = recall
+    return curves
+
+
+def accumulate_surest(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
+    """The part of `accumulate` that is averaged.
+
+    Returns:
+      Precision [cells, thresholds, recall points] with all tracks that count, and recall [cells,
+      limits, thresholds].
+    """
+    judged = _Judged.of(matches)
+    shape = (len(matches.wanted), len(IOU_THRESHOLDS), len(RECALL_POINTS))
+    precision, recall = (
+        np.full(shape, -1.0),
+        np.full((shape[0], len(MAX_DETECTIONS), shape[1]), -1.0),
+    )
+    if judged.cells.size:
+        precision[judged.cells] = judged.curves(MAX_DETECTIONS[-1])[0]
+        within = judged.ranks < np.array(MAX_DETECTIONS)[:, None]
+        counts = np.einsum("ctn,ln->clt", judged.right, within, dtype=np.int64)
+        recall[judged.cells] = counts / judged.positives[:, None, None]
+    return precision, recall
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judged:
+    """The N tracks of a category by descending score, in the cells that have something to find.
+
+    Attributes:
+      cells: [cells] int, which these are.
+      positives: [cells] int, objects to be found.
+      scores: [N].
+      ranks: [N] int, how many tracks of the video are surer.
+      right: [cells, thresholds, N] bool; likewise `wrong`.
+      wrong: see `right`.
+    """
+
+    cells: np.ndarray
+    positives: np.ndarray
+    scores: np.ndarray
+    ranks: np.ndarray
+    right: np.ndarray
+    wrong: np.ndarray
+
+    @classmethod
+    def of(cls, matches: Matches) -> _Judged:
+        positives = matches.wanted.sum(axis=1)
+        cells = np.flatnonzero(positives)
         order = np.argsort(-matches.scores, kind="stable")
-        scores, ranks = matches.scores[order], matches.ranks[order]
         found = matches.truth[cells][..., order] >= 0
         counted = ~matches.ignored[cells][..., order]
-        right, wrong = found & counted, ~found & counted
-        for position, limit in enumerate(MAX_DETECTIONS):
-            if position and ranks.max(initial=0) < MAX_DETECTIONS[position - 1]:
-                for array in (curves.precision, curves.scores, curves.recall):
-                    array[:, position] = array[:, position - 1]  # no track is added
-                continue
-            kept = ranks < limit
-            sums = (np.cumsum(x[..., kept], axis=-1, dtype=np.int32) for x in (right, wrong))
-            precision, at, recall = precision_curves(scores[kept], *sums, positives[cells])
-            curves.precision[cells, position] = precision
-            curves.scores[cells, position] = at
-            curves.recall[cells, position] = recall
-    return curves
+        return cls(
+            cells,
+            positives[cells],
+            matches.scores[order],
+            matches.ranks[order],
+            found & counted,
+            ~found & counted,
+        )
+
+    @property
+    def most_tracks(self) -> int:
+        """Of any video."""
+        return int(self.ranks.max(initial=-1)) + 1
+
+    def curves(self, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `precision_curves` reads with the `limit` surest tracks of each video."""
+        if not self.cells.size:
+            empty = np.zeros((0, len(IOU_THRESHOLDS), len(RECALL_POINTS)))
+            return empty, empty, empty[..., 0]
+        kept = slice(None) if self.most_tracks <= limit else self.ranks < limit
+        sums = (np.cumsum(x[..., kept], axis=-1, dtype=np.int32) for x in (self.right, self.wrong))
+        return precision_curves(self.scores[kept], *sums, self.positives)
 
 
 def stack_curves(categories: Sequence[Curves]) -> Curves:

@@ -5,15 +5,14 @@ The rules are those of the official OVIS and YouTube-VIS evaluators.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ovis_jax.evaluation.accumulate import Curves, accumulate, stack_curves
-from ovis_jax.evaluation.groups import AREA_RANGES, OCCLUSION_RANGES
+from ovis_jax.evaluation.groups import OCCLUSION_RANGES
 from ovis_jax.evaluation.matching import Matches, match_category
 from ovis_jax.evaluation.measuring import Measured, Results, measure
 from ovis_jax.evaluation.objects import Objects, objects_by_category
@@ -114,7 +113,7 @@ def match_results(
     annotations, overlaps = measured.annotations, measured.overlaps
     scored = pooled_categories(annotations) if class_agnostic else annotations
     objects = objects_by_category(scored, _num_levels(dataset))
-    groups = defaultdict(list)
+    groups = collections.defaultdict(list)
     for category, video in sorted(overlaps):
         groups[category].append((video, overlaps[category, video]))
     matches = {category: match_category(groups[category], own) for category, own in objects.items()}
@@ -123,14 +122,19 @@ def match_results(
 
 def dropped_tracks(matching: Matching) -> list[str]:
     """Says how many tracks were dropped, and of which videos or categories; no full stop."""
+    return describe_dropped(matching.measured.dropped, matching.measured.num_tracks)
+
+
+def describe_dropped(dropped: Mapping[str, collections.Counter[int]], num_tracks: int) -> list[str]:
+    """Says the same of `ReadResults.dropped`, and how many tracks are left."""
     found = []
-    if videos := matching.measured.dropped["videos"]:
-        shared = f"{matching.measured.num_tracks} tracks are scored"
+    if videos := dropped["videos"]:
+        shared = f"{num_tracks} tracks are scored"
         found.append(
             f"dropped {videos.total()} tracks of {len(videos)} videos that the annotations lack; "
             f"{shared}"
         )
-    if categories := matching.measured.dropped["categories"]:
+    if categories := dropped["categories"]:
         unknown = ", ".join(map(str, sorted(categories)))
         found.append(f"dropped {categories.total()} tracks of the unknown categories {unknown}")
     return found
@@ -138,11 +142,8 @@ def dropped_tracks(matching: Matching) -> list[str]:
 
 def score(matching: Matching) -> Metrics:
     """The metrics of matched results."""
-    stacked = stack_curves([accumulate(own) for own in matching.matches.values()])
-    shape = (len(matching.matches), len(AREA_RANGES), _num_levels(matching.dataset))
-    arrays = (stacked.precision, stacked.scores, stacked.recall)
-    curves = Curves(*(array.reshape(*shape, *array.shape[2:]) for array in arrays))
-    return summarize(curves, matching.categories, matching.dataset, _notes(matching))
+    matches, notes = list(matching.matches.values()), _notes(matching)
+    return summarize(matches, matching.categories, matching.dataset, notes)
 
 
 def _checked_unknown(names: Collection[str]) -> frozenset[str]:

@@ -96,7 +96,8 @@ def track_video(
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
-        prog="demo", description="Tracks a generated clip, or a video, with the package's model."
+        prog="ovis-jax demo",
+        description="Tracks a generated clip, or a video, with the package's model.",
     )
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument(

@@ -62,7 +62,7 @@ def read_config(workdir: pathlib.Path) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="pack_checkpoint", description="Packs a trained model into one file.")
+    parser = ToolParser(prog="ovis-jax pack", description="Packs a trained model into one file.")
     path = dict(type=pathlib.Path, metavar="PATH")
     parser.add_argument("--workdir", required=True, **path, help="of the training run")
     parser.add_argument("--output", required=True, **path, help="file to write, .npz")

@@ -2,7 +2,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.evaluation.accumulate import MAX_DETECTIONS, RECALL_POINTS, accumulate
+from ovis_jax.evaluation.accumulate import (
+    MAX_DETECTIONS,
+    RECALL_POINTS,
+    accumulate,
+    accumulate_surest,
+)
 from ovis_jax.evaluation.matching import IOU_THRESHOLDS, Matches
 
 
@@ -52,6 +57,9 @@ def test_curves_follow_their_definition(seed, sizes):
     random = np.random.default_rng(seed)
     matches = random_matches(random, 2, sizes)
     curves = accumulate(matches)
+    precision, recall = accumulate_surest(matches)
+    np.testing.assert_array_equal(precision, curves.precision[:, -1])
+    np.testing.assert_array_equal(recall, curves.recall)
     for cell, threshold, m in np.ndindex(2, 3, len(MAX_DETECTIONS)):
         want = loop(matches, cell, threshold, MAX_DETECTIONS[m])
         precision, scores, recall = (-1, -1, -1) if want is None else want

@@ -207,6 +207,19 @@ def test_the_table_shows_points_and_dashes():
     assert first.split()[:3] == ["kind", "1", "100.0"] and second.split()[2] == "-"
 
 
+def test_of_a_large_vocabulary_only_categories_with_objects_are_listed():
+    masks = rectangle(0, 0, 4, 4)
+    truth = annotations([instance(1, masks, category=77)], 1, categories=range(1, 1197))
+    truth = dataclasses.replace(
+        truth, categories=tuple(Category(c.id, c.name + "!" * 70) for c in truth.categories)
+    )
+    metrics = evaluate(truth, [result(masks, category=77), result(masks, category=5)], "ytvis")
+    head, row, rest = format_categories(metrics).splitlines()
+    assert row.startswith("kind 77!!") and row.split()[2] == "100.0"
+    assert len(row) == len(head) < 100  # the columns stand below their names
+    assert rest == "(1195 categories without objects are left out)"
+
+
 def test_evaluation_needs_neither_jax_nor_tensorflow():
     code = (
         "import sys, ovis_jax.tools.evaluate_results; "

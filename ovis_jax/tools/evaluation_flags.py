@@ -1,0 +1,108 @@
+"""The command line of `evaluate_results`."""
+
+import argparse
+
+from ovis_jax.evaluation.summary import DATASETS
+from ovis_jax.formats.errors import InputError
+from ovis_jax.tools.annotation_flags import add_crowd_flag
+from ovis_jax.tools.tool import ToolParser
+
+
+def evaluation_parser() -> argparse.ArgumentParser:
+    """Reads the options; what they must not be together, `check_options` says."""
+    parser = ToolParser(
+        prog="ovis-jax evaluate",
+        description="Average precision and recall of tracked object masks.",
+    )
+    _add_files(parser)
+    parser.add_argument(
+        "--dataset",
+        choices=DATASETS,
+        default="ovis",
+        help="ovis (default): 18 numbers; ytvis: the 12 without occlusion groups",
+    )
+    parser.add_argument(
+        "--base-categories",
+        metavar="FILE",
+        help="also print the means over base and over novel categories; a name or id a line, JSON, "
+        "or an LV-VIS annotation file",
+    )
+    parser.add_argument("--output", help="file to write the numbers to, JSON")
+    parser.add_argument("--details", help="file to write all matches at an IoU of 0.5 to, JSON")
+    parser.add_argument(
+        "--per-category", action="store_true", help="also print the numbers of each category"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=1, help="processes for one results file (default 1)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=_positive,
+        default=1000,
+        help="draws of the videos for confidence intervals when comparing (default 1000)",
+    )
+    parser.add_argument(
+        "--require-occlusion", action="store_true", help="fail where occlusion labels are missing"
+    )
+    parser.add_argument(
+        "--ignore-unknown-categories",
+        action="store_true",
+        help="drop tracks of categories that the annotations lack, and say how many",
+    )
+    add_crowd_flag(parser)
+    parser.add_argument(
+        "--ignore-unknown-videos",
+        action="store_true",
+        help="drop tracks of videos that the annotations lack (results of more videos than the "
+        "ground truth has), and say how many",
+    )
+    parser.add_argument(
+        "--class-agnostic",
+        action="store_true",
+        help="do not look at categories: all tracks and objects are of one",
+    )
+    return parser
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Raises InputError if options do not fit together."""
+    several = len(options.results) > 1
+    if several and (options.output or options.details):
+        raise InputError("--output and --details are about one results file; give one --results")
+    if options.long_results and not options.long_annotations:
+        raise InputError("--long-results: expected --long-annotations, too")
+    if several and options.long_annotations:
+        raise InputError(
+            "--long-annotations is about one system; give one --results, and the results of the "
+            "long videos as --long-results if they are in another file"
+        )
+    if options.base_categories and options.class_agnostic:
+        raise InputError("--base-categories and --class-agnostic exclude each other")
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
+    parser.add_argument(
+        "--results",
+        required=True,
+        nargs="+",
+        help="predicted tracks: .json, .json.gz, .zip; several files are compared with the first",
+    )
+    parser.add_argument(
+        "--long-annotations",
+        metavar="FILE",
+        help="ground truth of long videos, scored apart from those of --annotations; the means of "
+        "both are printed, too (YouTube-VIS 2022)",
+    )
+    parser.add_argument(
+        "--long-results",
+        metavar="FILE",
+        help="tracks of the long videos, if they are not in --results with the others",
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
+    return value
