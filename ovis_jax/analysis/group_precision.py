@@ -1,0 +1,79 @@
+"""Average precision within groups of objects, others being ignored as in AP_SO, AP_MO, AP_HO."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from ovis_jax.evaluation.accumulate import accumulate
+from ovis_jax.evaluation.evaluator import Matching
+from ovis_jax.evaluation.groups import within_area
+from ovis_jax.evaluation.matching import match_category
+from ovis_jax.evaluation.objects import Objects
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupPrecision:
+    """Numbers of N groups; NaN for a group without objects.
+
+    Attributes:
+      ap: [N], average precision: over IoU thresholds, recall points, categories with such objects.
+      ar: [N], average recall with 100 tracks of each video and category.
+      objects: [N] int, how many objects are in each group.
+    """
+
+    ap: np.ndarray
+    ar: np.ndarray
+    objects: np.ndarray
+
+
+def score_groups(matching: Matching, members: Mapping[int | str, np.ndarray]) -> GroupPrecision:
+    """Scores groups of objects as the evaluator scores occlusion groups.
+
+    Objects outside a group are ignored: a track matched to one is neither right nor wrong. A track
+    matched to nothing is wrong in every group.
+
+    Args:
+      matching: results matched to objects.
+      members: by the id of an object [N] bool, the groups that it is in; others are in none.
+    """
+    num_groups = len(next(iter(members.values()), ()))
+    if not num_groups:
+        return GroupPrecision(np.zeros(0), np.zeros(0), np.zeros(0, int))
+    overlaps = collections.defaultdict(list)
+    for category, video in sorted(matching.overlaps):
+        overlaps[category].append((video, matching.overlaps[category, video]))
+    precision, recall, counts = [], [], np.zeros(num_groups, int)
+    for category, objects in matching.objects.items():
+        grouped = _grouped(objects, members, num_groups)
+        matches = match_category(overlaps[category], grouped)
+        curves = accumulate(matches)  # of all sizes: the first cells
+        precision.append(curves.precision[:num_groups, -1].mean(axis=(1, 2)))
+        recall.append(curves.recall[:num_groups, -1].mean(axis=1))
+        counts += matches.wanted[:num_groups].sum(axis=1)
+    return GroupPrecision(_mean_known(precision), _mean_known(recall), counts)
+
+
+def _grouped(
+    objects: Objects, members: Mapping[int | str, np.ndarray], num_groups: int
+) -> Objects:
+    """The same objects with groups in the place of occlusion ranges, areas varying slowest."""
+    nowhere = np.zeros(num_groups, bool)
+    within = np.array([members.get(own.id, nowhere) for own in objects.instances], bool)
+    within = within.reshape(len(objects.instances), num_groups).T
+    cells = within_area(objects.areas)[:, None] & within
+    ignored = objects.is_crowd | ~cells.reshape(-1, len(objects.instances))
+    return dataclasses.replace(objects, ignored=ignored)
+
+
+def _mean_known(values: list[np.ndarray]) -> np.ndarray:
+    """Mean over categories of what is not -1; NaN if nothing is."""
+    values = np.array(values)
+    known = values >= 0
+    total = np.where(known, values, 0).sum(axis=0)
+    return np.divide(
+        total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0)
+    )
