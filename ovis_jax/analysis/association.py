@@ -14,7 +14,7 @@ from ovis_jax.analysis.sections import Section
 from ovis_jax.analysis.sums import add_up
 from ovis_jax.formats.annotations import Annotations
 
-MIN_SCORES = tuple(number / 10 for number in range(1, 10))
+MIN_SCORES = tuple(number / 10 for number in range(10))
 """Scores from which on tracks count, in the curve over scores; elsewhere all of them count."""
 
 
@@ -46,7 +46,6 @@ class Association:
         """What came out."""
         if not self._within:
             return []
-        by_score = {0.0: self._within, **dict(zip(MIN_SCORES, self._of_score, strict=True))}
         return [
             association_section(
                 within=add_up(self._within),
@@ -56,7 +55,7 @@ class Association:
                     for own in self._categories
                     if own.id in self._of_category
                 },
-                of_score={min_score: add_up(own) for min_score, own in by_score.items()},
+                of_score=dict(zip(MIN_SCORES, map(add_up, self._of_score), strict=True)),
             )
         ]
 

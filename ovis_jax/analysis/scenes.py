@@ -26,6 +26,7 @@ class Scene:
 
     Attributes:
       video: of the annotations.
+      instances: all that are annotated, in the order of the file: objects and crowds.
       objects: G, in the order of the file, without crowds.
       tracks: P, by descending score; between equals as in the file.
       entries: [P] int, positions of the tracks in the results.
@@ -39,6 +40,7 @@ class Scene:
     """
 
     video: Video
+    instances: tuple[Instance, ...]
     objects: tuple[Instance, ...]
     tracks: tuple[TrackResult, ...]
     entries: np.ndarray
@@ -145,6 +147,7 @@ def make_scene(
     union = crowd_areas.sum(axis=0)[:, None] + track_areas.sum(axis=0) - shared_crowds
     return Scene(
         video=video,
+        instances=tuple(instances),
         objects=objects,
         tracks=tuple(tracks),
         entries=entries,
