@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ovis_jax.analysis.association_rows import LEVEL_ROWS, OBJECT_GROUPS, ROWS
 from ovis_jax.analysis.association_sums import AssociationSums, association_numbers
 from ovis_jax.analysis.bootstrap import comparison_parts
+from ovis_jax.analysis.occlusion_rows import LEVEL_ROWS, OBJECT_GROUPS, ROW_LABELS, ROWS
 from ovis_jax.analysis.sections import Axis, Column, Curves, Line, Section, Table, percent
-from ovis_jax.analysis.sums import add_up, add_up_draws
+from ovis_jax.analysis.sums import add_up_draws
 from ovis_jax.evaluation.comparison import Comparison
 
 _NEED_WRONG = frozenset(("HOTA", "DetA", "DetPr", "IDF1", "IDP"))
@@ -23,15 +23,6 @@ _NAMES = (
 )
 _COMPARED = _CURVED = ("HOTA", "DetA", "AssA", "IDF1")
 _TITLE = "Detection and association: HOTA and IDF1"
-_ROW_LABELS = {
-    "all": "all frames",
-    "no_occlusion": "frames without occlusion",
-    "slight_occlusion": "frames with slight occlusion",
-    "severe_occlusion": "frames with severe occlusion",
-    "SO": "slightly occluded objects, SO",
-    "MO": "moderately occluded objects, MO",
-    "HO": "heavily occluded objects, HO",
-}
 
 _TEXT = (
     "HOTA is the geometric mean of detection (DetA: are the objects' frames found, and nothing "
@@ -144,7 +135,7 @@ def _category_mean(categories: Sequence[Mapping[str, float | None]]) -> dict[str
 def _rows_table(name: str, title: str, values: Mapping[str, Mapping]) -> Table:
     heads = [Column(""), Column("objects' frames"), *map(percent, _NAMES)]
     rows = [
-        [_ROW_LABELS[row], values[row]["frames"], *(values[row][name] for name in _NAMES)]
+        [ROW_LABELS[row], values[row]["frames"], *(values[row][name] for name in _NAMES)]
         for row in ROWS
     ]
     return Table(name, title, heads, rows)

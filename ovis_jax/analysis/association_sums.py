@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.analysis.association_rows import FRAME_LEVELS, chosen_frames, frame_levels
 from ovis_jax.analysis.hota import HotaSums, score_hota, tally_hota
 from ovis_jax.analysis.identity import IdentitySums, score_identity, tally_identity
+from ovis_jax.analysis.occlusion_rows import FRAME_LEVELS, chosen_frames, frame_levels
 from ovis_jax.analysis.scenes import Scene
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ovis_jax.evaluation.accumulate import accumulate
-from ovis_jax.evaluation.evaluator import Matching
 from ovis_jax.evaluation.groups import within_area
 from ovis_jax.evaluation.matching import match_category
 from ovis_jax.evaluation.objects import Objects
+from ovis_jax.evaluation.overlaps import Overlaps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,36 +29,35 @@ class GroupPrecision:
     objects: np.ndarray
 
 
-def score_groups(matching: Matching, members: Mapping[int | str, np.ndarray]) -> GroupPrecision:
+def score_groups(
+    objects: Mapping[int, Objects],
+    overlaps: Mapping[int, Sequence[tuple[int, Overlaps]]],
+    members: Mapping[int | str, np.ndarray],
+) -> GroupPrecision:
     """Scores groups of objects as the evaluator scores occlusion groups.
 
     Objects outside a group are ignored: a track matched to one is neither right nor wrong. A track
     matched to nothing is wrong in every group.
 
     Args:
-      matching: results matched to objects.
+      objects: by category id.
+      overlaps: by category id, of each video with its id, by ascending id.
       members: by the id of an object [N] bool, the groups that it is in; others are in none.
     """
     num_groups = len(next(iter(members.values()), ()))
     if not num_groups:
         return GroupPrecision(np.zeros(0), np.zeros(0), np.zeros(0, int))
-    overlaps = collections.defaultdict(list)
-    for category, video in sorted(matching.overlaps):
-        overlaps[category].append((video, matching.overlaps[category, video]))
     precision, recall, counts = [], [], np.zeros(num_groups, int)
-    for category, objects in matching.objects.items():
-        grouped = _grouped(objects, members, num_groups)
-        matches = match_category(overlaps[category], grouped)
-        curves = accumulate(matches)  # of all sizes: the first cells
+    for category, own in objects.items():
+        matches = match_category(overlaps.get(category, ()), _grouped(own, members, num_groups))
+        curves = accumulate(matches)  # objects of all sizes: the first cells
         precision.append(curves.precision[:num_groups, -1].mean(axis=(1, 2)))
         recall.append(curves.recall[:num_groups, -1].mean(axis=1))
         counts += matches.wanted[:num_groups].sum(axis=1)
     return GroupPrecision(_mean_known(precision), _mean_known(recall), counts)
 
 
-def _grouped(
-    objects: Objects, members: Mapping[int | str, np.ndarray], num_groups: int
-) -> Objects:
+def _grouped(objects: Objects, members: Mapping[int | str, np.ndarray], num_groups: int) -> Objects:
     """The same objects with groups in the place of occlusion ranges, areas varying slowest."""
     nowhere = np.zeros(num_groups, bool)
     within = np.array([members.get(own.id, nowhere) for own in objects.instances], bool)

@@ -86,7 +86,7 @@ def find_episodes(states: np.ndarray) -> list[Episode]:
 
 
 def clear_before(states: np.ndarray, episode: Episode) -> slice:
-    """The frames right before an episode in which the state is known and less, back to the first."""
+    """The frames right before an episode in which the state is known and less."""
     start = episode.start
     while start > 0 and UNKNOWN < states[start - 1] < episode.severity:
         start -= 1
@@ -94,7 +94,7 @@ def clear_before(states: np.ndarray, episode: Episode) -> slice:
 
 
 def clear_after(states: np.ndarray, episode: Episode) -> slice:
-    """The frames right after an episode in which the state is known and less, up to the last."""
+    """The frames right after an episode in which the state is known and less."""
     stop = episode.stop
     while stop < len(states) and UNKNOWN < states[stop] < episode.severity:
         stop += 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
 import enum
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,58 +16,26 @@ from ovis_jax.analysis.occlusion_episodes import (
     find_episodes,
 )
 
+SEVERITIES = STATES[1:]
+
 LENGTHS = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, None))
 """First and last number of frames of each group of episodes; None stands for any number."""
 
 
-class Outcome(enum.Enum):
+class Outcome(enum.IntEnum):
     """What became of an object's identity in an episode."""
 
-    UNTRACKED = "untracked before"
-    SURVIVED = "same track"
-    SWITCHED = "another track"
-    LOST = "not found again"
+    UNTRACKED = 0
+    """It was matched to no track before."""
+    SURVIVED = 1
+    """It is matched to the same track before and after."""
+    SWITCHED = 2
+    """It is matched to another track."""
+    LOST = 3
+    """It is matched to none afterwards."""
 
 
-@dataclasses.dataclass(frozen=True)
-class SurvivalRate:
-    """Of the episodes of one severity and of a group of lengths.
-
-    Attributes:
-      severity: one of STATES.
-      lengths: of LENGTHS.
-      counts: number of episodes with each outcome.
-    """
-
-    severity: str
-    lengths: tuple[int, int | None]
-    counts: collections.Counter[Outcome]
-
-    @property
-    def tracked(self) -> int:
-        """Episodes before which the object was tracked: those that can be survived."""
-        return self.counts.total() - self.counts[Outcome.UNTRACKED]
-
-    @property
-    def rate(self) -> float:
-        """Share of `tracked` with the same track before and after; NaN without any."""
-        return self.counts[Outcome.SURVIVED] / self.tracked if self.tracked else math.nan
-
-    @property
-    def rate_if_found(self) -> float:
-        """The same of those that are found again; NaN without any."""
-        found = self.tracked - self.counts[Outcome.LOST]
-        return self.counts[Outcome.SURVIVED] / found if found else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of `rate`."""
-        return wilson_interval(self.counts[Outcome.SURVIVED], self.tracked)
-
-
-def episode_outcomes(
-    states: np.ndarray, matched: np.ndarray
-) -> list[tuple[Episode, Outcome]]:
+def episode_outcomes(states: np.ndarray, matched: np.ndarray) -> list[tuple[Episode, Outcome]]:
     """What becomes of an object's identity in each of its episodes.
 
     The track before is the one that the object was matched to last among the frames from the
@@ -95,21 +61,27 @@ def episode_outcomes(
     return outcomes
 
 
-def survival_rates(
-    outcomes: Iterable[tuple[Episode, Outcome]],
-    lengths: Sequence[tuple[int, int | None]] = LENGTHS,
-) -> list[SurvivalRate]:
-    """Rates for each severity and length, also where there is no episode."""
-    counts = collections.defaultdict(collections.Counter)
+def count_outcomes(outcomes: Iterable[tuple[Episode, Outcome]]) -> np.ndarray:
+    """[SEVERITIES, LENGTHS, Outcome] int, number of episodes of each kind."""
+    counts = np.zeros((len(SEVERITIES), len(LENGTHS), len(Outcome)), np.int64)
     for episode, outcome in outcomes:
-        for low, high in lengths:
-            if low <= episode.length and (high is None or episode.length <= high):
-                counts[episode.severity, (low, high)][outcome] += 1
-    return [
-        SurvivalRate(STATES[severity], own, counts[severity, own])
-        for severity in range(1, len(STATES))
-        for own in lengths
-    ]
+        group = max(k for k, (low, _) in enumerate(LENGTHS) if low <= episode.length)
+        counts[episode.severity - 1, group, outcome] += 1
+    return counts
+
+
+def survived(counts: np.ndarray) -> np.ndarray:
+    """[..., 2] int from counts [..., Outcome]: survived episodes, and those that could be.
+
+    An episode can be survived by the identity of an object that was tracked before.
+    """
+    tracked = counts.sum(axis=-1) - counts[..., Outcome.UNTRACKED]
+    return np.stack([counts[..., Outcome.SURVIVED], tracked], axis=-1)
+
+
+def survived_of_all(counts: np.ndarray) -> np.ndarray:
+    """[..., 2] int from counts [..., Outcome]: survived episodes, and all."""
+    return np.stack([counts[..., Outcome.SURVIVED], counts.sum(axis=-1)], axis=-1)
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

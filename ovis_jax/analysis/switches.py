@@ -24,6 +24,45 @@ class SwitchTally:
     matched: np.ndarray
     wanted: np.ndarray
 
+    def sums(self, chosen: np.ndarray) -> SwitchSums:
+        """Sums over chosen frames of objects, for each of R choices, [R, L, G] bool."""
+        switches, breaks, matched, wanted = (
+            (chosen * own).sum(axis=1)  # [R, G]
+            for own in (self.switches, self.breaks, self.matched, self.wanted)
+        )
+        return SwitchSums(
+            switches=switches.sum(axis=1),
+            breaks=breaks.sum(axis=1),
+            matched=matched.sum(axis=1),
+            wanted=wanted.sum(axis=1),
+            objects=(wanted > 0).sum(axis=1),
+            tracked=(matched > 0).sum(axis=1),
+            steady=((matched > 0) & (switches == 0)).sum(axis=1),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SwitchSums:
+    """Sums over frames of objects; they can be added up. All are [...] int.
+
+    Attributes:
+      switches: see `SwitchTally`; likewise `breaks`, `matched`, `wanted`.
+      breaks: see `switches`.
+      matched: see `switches`.
+      wanted: see `switches`.
+      objects: objects with such a frame.
+      tracked: of these, matched in such a frame.
+      steady: of these, without a switch in such a frame.
+    """
+
+    switches: np.ndarray
+    breaks: np.ndarray
+    matched: np.ndarray
+    wanted: np.ndarray
+    objects: np.ndarray
+    tracked: np.ndarray
+    steady: np.ndarray
+
 
 def tally_switches(
     matched: np.ndarray, has_object: np.ndarray, levels: np.ndarray, num_levels: int

@@ -1,8 +1,8 @@
 """Scenes of moving rectangles: objects and tracks as plain numbers, which any tool can be given.
 
 A scene is a dictionary for JSON. `videos` is a list of {"frames", "objects", "tracks"}. An object
-has "category", "boxes" (for each frame [x, y, width, height] or null), "occlusion" (labels); a track
-has "category", "score", "boxes".
+has "category", "boxes" (for each frame [x, y, width, height] or null) and "occlusion" (for each
+frame a label or null, or null alone), a track "category", "score" and "boxes".
 """
 
 import numpy as np

@@ -15,6 +15,16 @@ OBJECT_GROUPS = tuple(name for name in OCCLUSION_RANGES if name != "all")
 ROWS = ("all", *OCCLUSION_LEVELS, *OBJECT_GROUPS)
 """All frames; the frames of each label; all frames of the objects of each occlusion group."""
 
+ROW_LABELS = {
+    "all": "all frames",
+    "no_occlusion": "frames without occlusion",
+    "slight_occlusion": "frames with slight occlusion",
+    "severe_occlusion": "frames with severe occlusion",
+    "SO": "slightly occluded objects, SO",
+    "MO": "moderately occluded objects, MO",
+    "HO": "heavily occluded objects, HO",
+}
+
 LEVEL_ROWS = frozenset(OCCLUSION_LEVELS)
 """Of these rows nobody knows which tracks without an object should count as wrong."""
 
