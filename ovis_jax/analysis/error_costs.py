@@ -24,11 +24,11 @@ MAX_DRAWS = 200
 
 _WORDS = {
     "duplicate": "duplicate",
-    "classification": "wrong class",
-    "spatial": "wrong in space",
-    "association": "wrong in time",
-    "spatial_and_association": "wrong in space and time",
-    "class_and_extent": "wrong class and extent",
+    "classification": "class",
+    "spatial": "spatial extent",
+    "association": "temporal association",
+    "spatial_and_association": "extent and association",
+    "class_and_extent": "class and extent",
     "background": "background",
     "missed": "missed object",
     "wrong_tracks": "all wrong tracks",
@@ -37,25 +37,28 @@ _WORDS = {
 }
 
 TEXT = """\
-Each row is one repair of the results; nothing else changes. A gain is the AP after the repair \
-minus the AP before, over all IoU thresholds t (0.50 to 0.95) and categories. At each threshold a \
-track is wrong if the evaluator matches it to nothing, and its kind is the first of these that \
-holds, by the overlap of tubes with all objects of the video.
+Each row is one repair of the results; nothing else changes. A gain is the AP after the repair minus
+the AP before, over all IoU thresholds t (0.50 to 0.95) and categories. At each threshold, a track
+is wrong if the evaluator matches it to nothing. Its kind is the first of these that holds, by the
+overlap of its tube with those of all objects of the video:
 
-Duplicate: IoU of t or more with an object of its class, which a surer track has; it is removed. \
-Wrong class: t or more with an object of another class; it gets that class. Wrong in space, wrong \
-in time, wrong in space and time: 0.1 or more with an object of its class; it gets the masks of the \
-object. It is wrong in space if true masks in the frames where it is on the object (IoU of 0.1 or \
-more in the frame) would lift it to t, wrong in time if true masks in all other frames would \
-(of both, the one that lifts it higher), wrong in space and time if neither does. Wrong class and \
-extent: 0.1 or more with an object of another class; it gets class and masks. Background: the rest; \
-it is removed. A missed object is matched to nothing and no wrong track has it as its object; it \
-need not be found any more. Of repaired tracks with one object, or if the object is found already, \
-all but the surest are removed.
+- duplicate: IoU of t or more with an object of its class, which a surer track has; it is removed
+- class: t or more with an object of another class; it gets that class
+- spatial extent, temporal association, extent and association: 0.1 or more with an object of its
+  class, but less than t; it gets the masks of the object
+- class and extent: 0.1 or more with an object of another class; it gets class and masks
+- background: less than 0.1 with every object; it is removed
 
-The last rows: all wrong tracks are removed; no object that is not found needs to be found; all \
-kinds are repaired at once, which leaves an AP of 100. Gains do not add up. In SO, MO and HO the \
-objects of the group alone are wanted, while every wrong track counts, as in the evaluator.\
+Among the errors of extent, a track is on its object in the frames where their IoU is 0.1 or more.
+The error is of spatial extent if true masks in these frames would lift the track to t, of temporal
+association if true masks in all other frames would; if either would do, the one that lifts it
+higher; if neither does, of extent and association. A missed object is matched to nothing, and no
+wrong track has it as its object; it need not be found any more. Of several repaired tracks with one
+object, or if the object is found already, all but the surest are removed.
+
+The last rows: all wrong tracks are removed; no object that is not found needs to be found; all
+kinds are repaired at once, which leaves an AP of 100. Gains do not add up. In SO, MO and HO the
+objects of the group alone are wanted, while every wrong track counts, as in the evaluator.
 """
 
 
