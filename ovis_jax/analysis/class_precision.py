@@ -13,7 +13,8 @@ from ovis_jax.analysis.scenes import Scene
 from ovis_jax.analysis.sections import Axis, Bars, Column, Section, Table, percent
 from ovis_jax.evaluation.comparison import compare
 from ovis_jax.evaluation.evaluator import Matching, score
-from ovis_jax.evaluation.summary import Metrics
+from ovis_jax.evaluation.overlaps import Key, Overlaps
+from ovis_jax.evaluation.summary import Metrics, category_labels
 from ovis_jax.formats.annotations import Annotations
 
 COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR100")
@@ -32,7 +33,11 @@ class ClassPrecision:
     def __init__(self, annotations: Annotations):
         """Has seen no video yet."""
         self._annotations = annotations
-        self._overlaps = {}
+        labels = category_labels(annotations.categories)
+        self._labels = {
+            c.id: label for c, label in zip(annotations.categories, labels, strict=True)
+        }
+        self._overlaps: dict[Key, Overlaps] = {}
         self._objects, self._frames, self._tracks = (collections.Counter() for _ in range(3))
 
     def add(self, scene: Scene) -> None:
@@ -62,7 +67,7 @@ class ClassPrecision:
         heads += [Column(name) for name in ("objects", "frames", "tracks")]
         rows = [
             [
-                category.name,
+                self._labels[category.id],
                 *_values(metrics.category_values[category.id]),
                 *(own[category.id] for own in (self._objects, self._frames, self._tracks)),
             ]
@@ -73,7 +78,9 @@ class ClassPrecision:
             name: [metrics.category_values[own.id][name] for own in known]
             for name in ("AP", "AP50")
         }
-        plot = Bars("AP of each class", Axis("", "%", (0, 1)), [own.name for own in known], bars)
+        plot = Bars(
+            "AP of each class", Axis("", "%", (0, 1)), [self._labels[own.id] for own in known], bars
+        )
         return [
             Section(
                 "average_precision",
@@ -92,8 +99,12 @@ class ClassPrecision:
         comparison = compare(matchings, num_samples=min(len(draws), MAX_DRAWS))
         parts = comparison_parts("average_precision", "AP", list(systems), comparison)
         metrics = [score(own) for own in matchings]
+        labels = next(iter(systems.values()))._labels
         rows = [
-            [category.name, *(_value(own.category_values[category.id]["AP"]) for own in metrics)]
+            [
+                labels[category.id],
+                *(_value(own.category_values[category.id]["AP"]) for own in metrics),
+            ]
             for category in metrics[0].categories
         ]
         heads = [Column("class"), *map(percent, systems)]

@@ -10,6 +10,7 @@ from ovis_jax.analysis.frame_errors import FOUND
 from ovis_jax.analysis.frame_matches import closest_masks
 from ovis_jax.analysis.scenes import Scene
 from ovis_jax.analysis.sections import Column, Matrix, Section, Table
+from ovis_jax.evaluation.summary import category_labels
 from ovis_jax.formats.annotations import Annotations
 
 NOT_FOUND = "not found"
@@ -32,7 +33,7 @@ class Confusion:
 
     def __init__(self, annotations: Annotations):
         """Has seen no video yet."""
-        self._names = [category.name for category in annotations.categories]
+        self._names = category_labels(annotations.categories)
         self._ids = np.array([category.id for category in annotations.categories], np.int64)
         size = len(self._names)
         self._frames = np.zeros((size, size + 1), np.int64)

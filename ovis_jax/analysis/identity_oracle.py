@@ -30,10 +30,10 @@ COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO")
 
 TEXT = f"""\
 In every frame, each object takes the predicted mask with the highest IoU, from {MIN_IOU} on, among
-those that fit no other object better. Its masks become one track, of the class with the highest sum
-of scores among the tracks that they come from, with the mean of these scores. What is left of these
-tracks is gone; tracks of which no object takes a mask stay. So errors of linking are taken away, and
-missed objects, wrong classes, wrong masks and false positives stay.
+those that fit no other object better. Its masks become one track, of the class with the highest
+sum of scores among the tracks that they come from, with the mean of these scores. What is left of
+these tracks is gone; tracks of which no object takes a mask stay. So errors of linking are taken
+away, and missed objects, wrong classes, wrong masks and false positives stay.
 """
 
 
