@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 
 from ovis_jax.analysis.analysis import Analysis
-from ovis_jax.analysis.bootstrap import video_draws
 from ovis_jax.analysis.class_precision import ClassPrecision
 from ovis_jax.analysis.confusion import Confusion
 from ovis_jax.analysis.error_costs import ErrorCosts
@@ -14,6 +13,7 @@ from ovis_jax.analysis.identity_oracle import IdentityOracle
 from ovis_jax.analysis.occlusion_errors import OcclusionErrors
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.analysis.sections import Section
+from ovis_jax.evaluation.comparison import video_draws
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.results import TrackResult
 

@@ -23,7 +23,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
 from ovis_jax.formats.results import ReadResults, read_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, run_tool, short_names
+from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
 from ovis_jax.tools.viewer_links import (
     DrawnVideos,
     draw_videos,
@@ -111,9 +111,7 @@ def _note(label: str, read: ReadResults) -> str:
 
 def _labels(options: argparse.Namespace) -> list[str]:
     paths = options.results
-    labels = options.names or (
-        short_names(paths) if len(paths) > 1 else [pathlib.PurePath(paths[0]).name]
-    )
+    labels = options.names or file_labels(paths)
     if len(labels) != len(paths):
         raise InputError(f"--names: {len(labels)}, expected {len(paths)}, one for each file")
     if len({*labels, COMPARISON}) <= len(labels):

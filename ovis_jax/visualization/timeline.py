@@ -95,7 +95,8 @@ def _section(video: TimelineVideo) -> str:
         for heading, tracks in video.rows
     )
     movie, sheet = html.escape(video.movie, quote=True), html.escape(video.sheet, quote=True)
-    return f"""<section id="video-{video.id}" data-length="{video.length}" data-rate="{video.frames_per_second:g}">
+    rate = f"{video.frames_per_second:g}"
+    return f"""<section id="video-{video.id}" data-length="{video.length}" data-rate="{rate}">
 <h2>{html.escape(video.title)}</h2>
 <video src="{movie}" controls loop muted></video>
 <p><a href="{sheet}">contact sheet</a></p>
