@@ -10,14 +10,6 @@ from ovis_jax.analysis.sections import Column, Interval, Table
 from ovis_jax.evaluation.comparison import CONFIDENCE, Comparison
 
 
-def video_draws(num_videos: int, num_samples: int, seed: int = 0) -> np.ndarray:
-    """[num_samples, num_videos] int, how often each video is in each draw with replacement."""
-    random = np.random.default_rng(seed)
-    if not num_videos:
-        return np.zeros((num_samples, 0), np.int64)
-    return random.multinomial(num_videos, np.full(num_videos, 1 / num_videos), num_samples)
-
-
 def ratios(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Shares on draws of the videos, NaN without anything to count among.
 

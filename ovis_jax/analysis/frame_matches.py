@@ -33,7 +33,8 @@ def closest_masks(iou: np.ndarray) -> FrameMatches:
     best = iou.max(axis=2, initial=0)
     shown = np.zeros(iou.shape, bool)
     frames, objects = np.nonzero(best)
-    shown[frames, objects, iou[frames, objects].argmax(axis=1)] = True
+    if frames.size:
+        shown[frames, objects, iou[frames, objects].argmax(axis=1)] = True
     return FrameMatches(shown, best)
 
 

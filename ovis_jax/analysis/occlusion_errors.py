@@ -35,18 +35,19 @@ CHOICES = (
 _UNLABELLED = "frames without a label left out of all"
 
 TEXT = """\
-One object in one frame is the unit. The closest predicted mask of an object is the one with the \
-highest IoU in the frame, whatever its class; of equally close ones that of the surest track.
+One object in one frame is the unit. Its closest predicted mask is the one with the highest IoU in
+the frame, whatever its class; of equally close ones that of the surest track.
 
-Classification: of the objects whose closest mask has an IoU above 0.5, the share for which that \
-mask has another class. Segmentation: of the objects whose closest mask has an IoU above 0.1, the \
-share for which it is not above 0.5. Identity switch: an object is tracked in a frame if its \
-closest mask has an IoU above 0.5; of the tracked objects that were tracked before, the share \
-whose latest tracked predecessor (the same object in the latest such frame) belongs to another \
-track.
+- classification: of the objects whose closest mask has an IoU above 0.5, the share for which that
+  mask has another class
+- segmentation: of the objects whose closest mask has an IoU above 0.1, the share for which it is
+  not above 0.5
+- identity switch: an object is tracked in a frame if its closest mask has an IoU above 0.5; of the
+  tracked objects that were tracked before, the share whose latest tracked predecessor (the same
+  object in the latest such frame) belongs to another track
 
-Levels are the labels of the frame. Objects without a label in the frame count in "all" only; \
-crowds do not count. The tables of choices show the same rates where one point is read differently.\
+Levels are the labels of the frame. Objects without a label in the frame count in "all" only;
+crowds do not count. The tables of choices show the same rates where one point is read differently.
 """
 
 

@@ -36,7 +36,8 @@ class Scene:
       levels: [T, G] int8, index in `OCCLUSION_LEVELS`, -1 where the object has no label in the
         frame; also says something where there is no mask.
       crowds: C annotated crowds.
-      crowd_iou: [C, P] float64, overlap of the tubes.
+      crowd_areas: [T, C] int64.
+      crowd_shared: [T, C, P] int32, as `shared`.
     """
 
     video: Video
@@ -49,7 +50,8 @@ class Scene:
     shared: np.ndarray
     levels: np.ndarray
     crowds: tuple[Instance, ...]
-    crowd_iou: np.ndarray
+    crowd_areas: np.ndarray
+    crowd_shared: np.ndarray
 
     @functools.cached_property
     def scores(self) -> np.ndarray:
@@ -85,9 +87,12 @@ class Scene:
     @functools.cached_property
     def tube_iou(self) -> np.ndarray:
         """[G, P] float64, overlap over all frames, as the evaluator defines it."""
-        shared = self.shared.sum(axis=0, dtype=np.int64)
-        areas = self.object_areas.sum(axis=0)[:, None] + self.track_areas.sum(axis=0)
-        return shared / np.maximum(areas - shared, 1)
+        return tube_iou(self.shared, self.object_areas, self.track_areas)
+
+    @functools.cached_property
+    def crowd_iou(self) -> np.ndarray:
+        """[C, P] float64, as `tube_iou`."""
+        return tube_iou(self.crowd_shared, self.crowd_areas, self.track_areas)
 
     @functools.cached_property
     def occlusion(self) -> np.ndarray:
@@ -143,8 +148,6 @@ def make_scene(
     track_areas, object_areas, crowd_areas = (
         _areas(own, video.length) for own in (masks, truth, groups)
     )
-    shared_crowds = shared_pixels(groups, crowd_areas, masks, track_areas).sum(0, dtype=np.int64)
-    union = crowd_areas.sum(axis=0)[:, None] + track_areas.sum(axis=0) - shared_crowds
     return Scene(
         video=video,
         instances=tuple(instances),
@@ -156,8 +159,16 @@ def make_scene(
         shared=shared_pixels(truth, object_areas, masks, track_areas),
         levels=_levels(objects, video.length),
         crowds=crowds,
-        crowd_iou=shared_crowds / np.maximum(union, 1),
+        crowd_areas=crowd_areas,
+        crowd_shared=shared_pixels(groups, crowd_areas, masks, track_areas),
     )
+
+
+def tube_iou(shared: np.ndarray, row_areas: np.ndarray, column_areas: np.ndarray) -> np.ndarray:
+    """[R, C] float64, IoU over all frames from `shared` [T, R, C] and areas [T, R] and [T, C]."""
+    both = shared.sum(axis=0, dtype=np.int64)
+    areas = row_areas.sum(axis=0)[:, None] + column_areas.sum(axis=0)
+    return both / np.maximum(areas - both, 1)
 
 
 def shared_pixels(

@@ -155,7 +155,8 @@ class Section:
     Attributes:
       name: key of its numbers in the JSON file, in lower case with underscores.
       title: heading.
-      text: what is measured, in paragraphs that are parted by an empty line; plain text.
+      text: what is measured: plain paragraphs, parted by an empty line and filled anew by the
+        report. A paragraph whose lines begin with "- " is a list; indented lines go on.
       tables: in order.
       plots: in order.
       values: for the JSON file: what `json.dumps` takes, without NaN; shares in [0, 1].

@@ -49,12 +49,15 @@ class Metrics:
 
     def as_dict(self) -> dict:
         """The contents of metrics.json: the numbers, and AP by category name."""
-        names = [category.name for category in self.categories]
-        labels = [
-            c.name if names.count(c.name) == 1 else f"{c.name} (id {c.id})" for c in self.categories
-        ]
+        labels = category_labels(self.categories)
         values = [self.category_values[category.id]["AP"] for category in self.categories]
         return self.values | {"per_category": dict(zip(labels, values, strict=True))}
+
+
+def category_labels(categories: Sequence[Category]) -> list[str]:
+    """Names that are all different: where two are the same, with the id behind."""
+    names = [category.name for category in categories]
+    return [c.name if names.count(c.name) == 1 else f"{c.name} (id {c.id})" for c in categories]
 
 
 def summarize(

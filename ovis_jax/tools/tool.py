@@ -50,3 +50,10 @@ def short_names(paths: Sequence[str]) -> list[str]:
     while len(paths) > 1 and len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 1:
         parts = [own[:-1] for own in parts]
     return ["/".join(own) for own in parts]
+
+
+def file_labels(paths: Sequence[str]) -> list[str]:
+    """Different, short names of files: without what says that they are JSON, if they differ so."""
+    names = short_names(paths) if len(paths) > 1 else [pathlib.PurePath(paths[0]).name]
+    bare = [name.removesuffix(".gz").removesuffix(".zip").removesuffix(".json") for name in names]
+    return bare if len(set(bare)) == len(bare) and all(bare) else names
