@@ -6,13 +6,18 @@ import dataclasses
 from collections.abc import Sequence
 
 from ovis_jax.analysis.analysis import Analysis
+from ovis_jax.analysis.association import Association
 from ovis_jax.analysis.class_precision import ClassPrecision
 from ovis_jax.analysis.confusion import Confusion
 from ovis_jax.analysis.error_costs import ErrorCosts
 from ovis_jax.analysis.identity_oracle import IdentityOracle
+from ovis_jax.analysis.identity_switches import IdentitySwitches
+from ovis_jax.analysis.missed_objects import MissedObjects
 from ovis_jax.analysis.occlusion_errors import OcclusionErrors
+from ovis_jax.analysis.occlusion_survival import OcclusionSurvival
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.analysis.sections import Section
+from ovis_jax.analysis.trait_groups import TraitGroups
 from ovis_jax.evaluation.comparison import video_draws
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.results import TrackResult
@@ -23,6 +28,11 @@ ANALYSES: tuple[type[Analysis], ...] = (
     ErrorCosts,
     IdentityOracle,
     Confusion,
+    Association,
+    IdentitySwitches,
+    OcclusionSurvival,
+    TraitGroups,
+    MissedObjects,
 )
 """In the order of the report."""
 

@@ -12,6 +12,7 @@ from ovis_jax.analysis.association_sums import AssociationSums, measure_associat
 from ovis_jax.analysis.scenes import Scene
 from ovis_jax.analysis.sections import Section
 from ovis_jax.analysis.sums import add_up
+from ovis_jax.evaluation.summary import category_labels
 from ovis_jax.formats.annotations import Annotations
 
 MIN_SCORES = tuple(number / 10 for number in range(10))
@@ -46,13 +47,14 @@ class Association:
         """What came out."""
         if not self._within:
             return []
+        labels = category_labels(self._categories)
         return [
             association_section(
                 within=add_up(self._within),
                 across=add_up(self._across),
                 of_category={
-                    own.name: add_up(self._of_category[own.id])
-                    for own in self._categories
+                    label: add_up(self._of_category[own.id])
+                    for label, own in zip(labels, self._categories, strict=True)
                     if own.id in self._of_category
                 },
                 of_score=dict(zip(MIN_SCORES, map(add_up, self._of_score), strict=True)),

@@ -12,6 +12,7 @@ from ovis_jax.analysis.scenes import Scene
 from ovis_jax.analysis.sections import Cell, Column, Place, Section, Table, percent
 from ovis_jax.analysis.sightings import FOUND_FROM, Sighting, sight_objects
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
+from ovis_jax.evaluation.summary import category_labels
 from ovis_jax.formats.annotations import Annotations, Video
 
 MOST_ROWS = 50
@@ -38,7 +39,10 @@ class MissedObjects:
     def __init__(self, annotations: Annotations):
         """Has seen no video yet."""
         self._videos = {video.id: video for video in annotations.videos}
-        self._categories = {category.id: category.name for category in annotations.categories}
+        labels = category_labels(annotations.categories)
+        self._categories = dict(
+            zip((own.id for own in annotations.categories), labels, strict=True)
+        )
         self._sightings: list[Sighting] = []
 
     def add(self, scene: Scene) -> None:

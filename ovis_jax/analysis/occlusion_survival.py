@@ -73,8 +73,8 @@ class OcclusionSurvival:
         note = ""
         if self._unlabelled:
             note = (
-                f"{self._unlabelled} objects have no occlusion label. Theirs counts as slight "
-                f"below {SLIGHT_SHARE:.0%} of their median visible area, as severe below "
+                f"Objects without occlusion labels: {self._unlabelled}. Their occlusion counts as "
+                f"slight below {SLIGHT_SHARE:.0%} of their median visible area, as severe below "
                 f"{SEVERE_SHARE:.0%}."
             )
         heads = [

@@ -51,9 +51,8 @@ class TraitGroups:
 
     def add(self, scene: Scene) -> None:
         """Looks at the next video."""
-        instances = self._annotations.instances_of(scene.video.id)
-        for category, own in scene_overlaps(scene, instances).items():
-            self._overlaps[category].append((scene.video.id, own))
+        for (category, video), own in scene_overlaps(scene).items():
+            self._overlaps[category].append((video, own))
 
     def sections(self) -> list[Section]:
         """A table, and bars for each trait."""

@@ -5,10 +5,10 @@ import pytest
 from analysis import moving_boxes
 
 from ovis_jax.analysis.association import Association
-from ovis_jax.analysis.bootstrap import video_draws
 from ovis_jax.analysis.identity_switches import IdentitySwitches
 from ovis_jax.analysis.occlusion_survival import OcclusionSurvival
 from ovis_jax.analysis.scenes import scenes
+from ovis_jax.evaluation.comparison import video_draws
 
 ANALYSES = (Association, IdentitySwitches, OcclusionSurvival)
 
@@ -137,7 +137,7 @@ def test_objects_without_labels_are_judged_by_their_areas_with_a_note():
     scene["videos"][0]["objects"][0]["occlusion"] = None
     (section,) = analysed(OcclusionSurvival, scene).sections()
     assert section.values["hidden"]["1"]["survived"] == 1
-    assert section.tables[0].note.startswith("1 objects have no occlusion label")
+    assert section.tables[0].note.startswith("Objects without occlusion labels: 1.")
 
 
 @pytest.mark.parametrize("kind", ANALYSES)
