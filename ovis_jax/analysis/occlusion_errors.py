@@ -64,13 +64,13 @@ class OcclusionErrors:
 
     def by_video(self) -> np.ndarray:
         """[V, rates, columns, 2] int, errors as defined and what they are counted among."""
-        return _columns(np.stack(self._counts)[:, 0])
+        counts = [own[0] for own in self._counts]
+        return _columns(np.array(counts, np.int64).reshape(-1, len(RATES), NUM_LEVELS, 2))
 
     def sections(self) -> list[Section]:
         """Rates, counts, and rates with other choices."""
-        empty = np.zeros((len(CHOICES), len(RATES), NUM_LEVELS, 2), np.int64)
-        counts = _columns(sum(self._counts, empty))
-        levels = sum(self._counts, empty)
+        levels = sum(self._counts, np.zeros((len(CHOICES), len(RATES), NUM_LEVELS, 2), np.int64))
+        counts = _columns(levels)
         rates = _rates(counts)
         labelled = _rates(levels[0, :, : len(OCCLUSION_LEVELS)].sum(axis=1))
         names = [_WORDS[rate] for rate in RATES]
@@ -106,7 +106,7 @@ class OcclusionErrors:
     def comparison(cls, systems: Mapping[str, OcclusionErrors], draws: np.ndarray) -> list[Section]:
         """The rates of all systems, with intervals."""
         counts = [system.by_video() for system in systems.values()]
-        flat = np.stack([own.reshape(len(own), -1, 2) for own in counts])
+        flat = np.stack([own.reshape(len(own), len(RATES) * len(COLUMNS), 2) for own in counts])
         names = [f"{_WORDS[rate]}, {level}" for rate in RATES for level in COLUMNS]
         return [
             Section(
