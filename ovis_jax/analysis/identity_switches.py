@@ -54,13 +54,13 @@ class IdentitySwitches:
         if not self._videos:
             return []
         values = _row_values(add_up(self._videos))
+        counts = ("objects", "matched objects", "objects' frames", "matched frames", "switches")
         heads = [
-            *(Column(name) for name in ("", "objects", "matched", "objects' frames", "matched")),
-            *(Column(name) for name in ("switches",)),
-            Column("per object", digits=2),
-            Column("per 100 matched frames", digits=2),
+            *map(Column, ("", *counts)),
+            Column("switches per object", digits=2),
+            Column("switches per 100 matched frames", digits=2),
             Column("breaks"),
-            Column("per object", digits=2),
+            Column("breaks per object", digits=2),
             percent("matched objects without a switch"),
         ]
         rows = [[ROW_LABELS[row], *values[row].values()] for row in ROWS]

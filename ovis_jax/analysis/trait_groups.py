@@ -58,14 +58,12 @@ class TraitGroups:
         """A table, and bars for each trait."""
         groups, found = self._scores()
         heads = [
-            *(Column(name) for name in ("trait", "unit", "group")),
-            *(Column(name, digits=2) for name in ("from", "to")),
-            Column("objects"),
+            *(Column(name) for name in ("group", "values", "objects")),
             percent("AP"),
             percent("AR"),
         ]
         rows = [
-            [own.trait, _UNITS[own.trait], own.label, own.lowest, own.highest, *numbers.values()]
+            [own.label, own.values, *numbers.values()]
             for own, numbers in zip(groups, found, strict=True)
         ]
         values = [
@@ -90,16 +88,16 @@ class TraitGroups:
         groups = next(iter(scored.values()))[0]
         ap = {name: [own["AP"] for own in found] for name, (_, found) in scored.items()}
         heads = [
-            *(Column(name) for name in ("trait", "unit", "group")),
-            *(Column(name, digits=2) for name in ("from", "to")),
+            *(Column(name) for name in ("group", "values")),
             *map(percent, systems),
         ]
         rows = [
-            [own.trait, _UNITS[own.trait], own.label, own.lowest, own.highest, *numbers]
+            [own.label, own.values, *numbers]
             for own, *numbers in zip(groups, *ap.values(), strict=True)
         ]
         tables = [Table("trait_groups", "AP of groups of objects", heads, rows)]
-        return [Section("trait_groups", _TITLE, "", tables, _bars(groups, ap), {"AP": ap})]
+        values = {"groups": [[own.label, own.values] for own in groups], "AP": ap}
+        return [Section("trait_groups", _TITLE, "", tables, _bars(groups, ap), values)]
 
     def _scores(self) -> tuple[list[_Group], list[dict[str, float | int | None]]]:
         """The groups and their numbers."""
@@ -123,7 +121,7 @@ class _Group:
 
     Attributes:
       trait: one of TRAITS.
-      label: which of the groups of the trait.
+      label: what it is called.
       lowest: value in the group; likewise `highest`.
       highest: see `lowest`.
       members: ids of the objects.
@@ -134,6 +132,11 @@ class _Group:
     lowest: float
     highest: float
     members: tuple[int | str, ...]
+
+    @property
+    def values(self) -> str:
+        """The smallest and the largest value, as text."""
+        return " to ".join(_short(value) for value in (self.lowest, self.highest))
 
 
 def _groups(annotations: Annotations) -> list[_Group]:
@@ -147,7 +150,8 @@ def _groups(annotations: Annotations) -> list[_Group]:
         for k in range(number):
             members = tuple(identities[place] for place in np.flatnonzero(quarters.members[:, k]))
             ends = float(quarters.lowest[k]), float(quarters.highest[k])
-            groups.append(_Group(trait, f"{k + 1} of {number}", *ends, members))
+            label = f"{trait} ({_UNITS[trait]}), {k + 1} of {number}"
+            groups.append(_Group(trait, label, *ends, members))
     return groups
 
 
@@ -157,10 +161,15 @@ def _bars(groups: Sequence[_Group], series: Mapping[str, Sequence[float | None]]
     for trait in TRAITS:
         places = [place for place, own in enumerate(groups) if own.trait == trait]
         if places:
-            names = [f"{groups[p].lowest:.3g} to {groups[p].highest:.3g}" for p in places]
+            names = [groups[place].values for place in places]
             own = {name: [values[p] for p in places] for name, values in series.items()}
             plots.append(Bars(f"AP by {trait}, {_UNITS[trait]}", Axis("AP", "%"), names, own))
     return plots
+
+
+def _short(value: float) -> str:
+    """Three digits, or all of a whole number above."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _known(value: float) -> float | None:
