@@ -9,7 +9,7 @@ import numpy as np
 from ovis_jax.analysis.frame_errors import FOUND
 from ovis_jax.analysis.frame_matches import closest_masks
 from ovis_jax.analysis.scenes import Scene
-from ovis_jax.analysis.sections import Column, Matrix, Section, Table
+from ovis_jax.analysis.sections import Column, Matrix, Section, Table, percent
 from ovis_jax.evaluation.summary import category_labels
 from ovis_jax.formats.annotations import Annotations
 
@@ -68,7 +68,7 @@ class Confusion:
         kinds = {"frames": self._frames, "objects": self._objects}
         titles = {"frames": "Confusion in frames", "objects": "Confusion of objects"}
         columns = [*self._names, NOT_FOUND]
-        tables, plots, numbers = [], [], {"classes": self._names}
+        tables, plots, numbers = [self._summary()], [], {"classes": self._names}
         for kind, counts in kinds.items():
             rows = np.flatnonzero(counts.any(axis=1)).tolist()
             tables.append(
@@ -87,6 +87,20 @@ class Confusion:
                 )
             numbers[kind] = counts.tolist()
         return [Section("confusion", "Confusion of classes", TEXT, tables, plots, numbers)]
+
+    def _summary(self) -> Table:
+        """For each class how often it is recognised, and what it is taken for."""
+        rows = []
+        for k in np.flatnonzero(self._frames.any(axis=1)).tolist():
+            counts, total = self._frames[k], self._frames[k].sum().item()
+            others = np.append(counts[:k], [0, *counts[k + 1 : -1]])
+            most = int(others.argmax())
+            found = [counts[k].item(), others.sum().item(), counts[-1].item()]
+            taken = self._names[most] if others[most] else None
+            rows.append([self._names[k], *(own / total for own in found), taken, total])
+        heads = [Column("true class"), *map(percent, ("recognised", "another class", NOT_FOUND))]
+        heads += [Column("most often taken for"), Column("objects in frames")]
+        return Table("confusion_summary", "Classes in frames", heads, rows)
 
     @classmethod
     def comparison(cls, systems: Mapping[str, Confusion], draws: np.ndarray) -> list[Section]:

@@ -33,6 +33,7 @@ class Choice:
 
     Attributes:
       text: says what is different.
+      concerns: of RATES, those that it can change; none stands for all.
       one_to_one: a mask stands for one object at most.
       keep_ties: of masks with equal IoU all count, so the most favourable one decides.
       min_score: tracks with lower scores do not count.
@@ -43,6 +44,7 @@ class Choice:
     """
 
     text: str
+    concerns: tuple[str, ...] = ()
     one_to_one: bool = False
     keep_ties: bool = False
     min_score: float = -np.inf

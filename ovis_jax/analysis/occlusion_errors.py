@@ -27,10 +27,14 @@ CHOICES = (
     Choice("of equally close masks, the most favourable counts", keep_ties=True),
     Choice("tracks with scores below 0.1 left out", min_score=0.1),
     Choice("tracks with scores below 0.5 left out", min_score=0.5),
-    Choice("class judged from an IoU above 0.1", classified_from=0.1),
-    Choice("objects that no mask sees count as wrongly segmented", unseen=True),
-    Choice("tracked from an IoU above 0.1", tracked_from=0.1),
-    Choice("a switch belongs to the highest level since the predecessor", worst_since=True),
+    Choice("class judged from an IoU above 0.1", ("classification",), classified_from=0.1),
+    Choice("objects that no mask sees count as wrongly segmented", ("segmentation",), unseen=True),
+    Choice("tracked from an IoU above 0.1", ("id_switch",), tracked_from=0.1),
+    Choice(
+        "a switch belongs to the highest level since the predecessor",
+        ("id_switch",),
+        worst_since=True,
+    ),
 )
 _UNLABELLED = "frames without a label left out of all"
 
@@ -145,11 +149,16 @@ def _count_table(names: list[str], counts: np.ndarray, levels: np.ndarray) -> Ta
 
 
 def _choice_table(k: int, rates: list, labelled: float | None) -> Table:
-    """One rate under all choices that change it or could have."""
-    rows = [[choice.text, *own[k]] for choice, own in zip(CHOICES, rates, strict=True)]
+    """One rate under all choices that have to do with it."""
+    rate = RATES[k]
+    rows = [
+        [choice.text, *own[k]]
+        for choice, own in zip(CHOICES, rates, strict=True)
+        if not choice.concerns or rate in choice.concerns
+    ]
     rows.append([_UNLABELLED, *rates[0][k][:-1], labelled])
     heads = [Column("choice"), *map(percent, COLUMNS)]
-    return Table(f"{RATES[k]}_choices", f"{_WORDS[RATES[k]]}: other choices", heads, rows)
+    return Table(f"{rate}_choices", f"{_WORDS[rate]}: other choices", heads, rows)
 
 
 def _values(rates: list, counts: np.ndarray) -> dict:

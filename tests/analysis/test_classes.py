@@ -54,7 +54,11 @@ def test_confusion_of_a_known_scene():
     assert own.frames.tolist() == [[0, 3, 0], [0, 1, 2]]
     assert own.objects.tolist() == [[0, 1, 0], [0, 0, 1]]
     section = own.sections()[0]
-    assert section.tables[0].rows == [["kind 1", 0, 3, 0], ["kind 2", 0, 1, 2]]
+    assert section.tables[0].rows == [
+        ["kind 1", 0, 1, 0, "kind 2", 3],
+        ["kind 2", 1 / 3, 0, 2 / 3, None, 3],
+    ]
+    assert section.tables[1].rows == [["kind 1", 0, 3, 0], ["kind 2", 0, 1, 2]]
     np.testing.assert_allclose(section.plots[0].values, [[0, 1, 0], [0, 1 / 3, 2 / 3]])
 
 

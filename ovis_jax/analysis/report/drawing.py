@@ -82,7 +82,9 @@ def scaled(value: float, axis: Axis) -> float:
 
 def axis_title(axis: Axis) -> str:
     """Label and unit."""
-    return f"{axis.label} ({axis.unit})".strip() if axis.unit else axis.label
+    if not axis.label or not axis.unit:
+        return axis.label or axis.unit
+    return f"{axis.label} ({axis.unit})"
 
 
 def ends(values: Sequence[float], axis: Axis) -> tuple[float, float]:

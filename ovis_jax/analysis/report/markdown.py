@@ -35,12 +35,11 @@ def markdown(
             lines.append(f"## {report.label}")
         for section in report.sections:
             lines += [f"{level} {section.title}", *_text(section.text)]
-            for table in section.tables:
-                lines.append(f"**{table.title}**")
-                lines.append(_table(table, functools.partial(link, report.label)))
-                lines += [table.note] if table.note else []
-            for plot in section.plots:
-                lines.append(f"![{plot.title}]({picture(report.label, section, plot)})")
+            tables = [_table(own, functools.partial(link, report.label)) for own in section.tables]
+            plots = [
+                f"![{plot.title}]({picture(report.label, section, plot)})" for plot in section.plots
+            ]
+            lines += [*tables[:1], *plots, *tables[1:]]
     return "\n\n".join(lines) + "\n"
 
 
@@ -58,7 +57,9 @@ def _table(table: Table, link: Callable[[Place], str | None]) -> str:
         [_cell(cell, column, link) for cell, column in zip(row, table.columns, strict=True)]
         for row in table.rows
     ]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, rules, *rows])
+    lines = ["| " + " | ".join(row) + " |" for row in [heads, rules, *rows]]
+    note = ["", table.note] if table.note else []
+    return "\n".join([f"**{table.title}**", "", *lines, *note])
 
 
 def _cell(cell: Cell, column: Column, link: Callable[[Place], str | None]) -> str:

@@ -62,15 +62,17 @@ def _report(report: SystemReport, several: bool, link: Link) -> str:
 
 
 def _section(name: str, section: Section, link: Callable[[Place], str | None]) -> str:
-    plots = "".join(
+    """A heading, the text, the first table, the plots, and the other tables."""
+    plots = [
         f"<figure><figcaption>{html.escape(plot.title)}</figcaption>"
         f'<div class="wide">{svg(plot)}</div></figure>'
         for plot in section.plots
-    )
-    tables = "\n".join(_table(own, link) for own in section.tables)
+    ]
+    tables = [_table(own, link) for own in section.tables]
+    body = "\n".join([*tables[:1], *plots, *tables[1:]])
     return (
         f'<section id="{name}"><h2>{html.escape(section.title)}</h2>\n'
-        f"{_text(section.text)}\n{tables}\n{plots}</section>"
+        f"{_text(section.text)}\n{body}</section>"
     )
 
 
