@@ -131,6 +131,15 @@ def test_survival_of_an_occlusion_is_known_by_hand(tracks, want):
     assert found["hidden"]["any"]["survival"] is None
 
 
+def test_the_track_before_comes_first_though_another_one_overlaps_more_afterwards():
+    scene = one_object(LABELS, (1, 0.9, {0, 1, 4, 5}), (1, 0.8, {4, 5, 6, 7}), (1, 0.7, {2, 3}))
+    first, _, elsewhere = scene["videos"][0]["tracks"]
+    first["boxes"] = [box and [box[0] + 1, *box[1:]] for box in first["boxes"]]
+    elsewhere["boxes"] = [box and [30, 20, 8, 8] for box in elsewhere["boxes"]]
+    found = values(OcclusionSurvival, scene)
+    assert found["severe"]["2"]["survived"] == 1
+
+
 def test_objects_without_labels_are_judged_by_their_areas_with_a_note():
     boxes = [[4, 4, 8, 8]] * 3 + [None] + [[4, 4, 8, 8]] * 4
     scene = one_object(LABELS, (1, 0.9, set(range(8))), boxes=boxes)
