@@ -4,12 +4,12 @@ import json
 import random
 
 import pytest
-from evaluation.scenes import random_scene
-from tools.test_evaluate_results_fuzz import as_json, containers, damage, with_common_kinds
 
 from ovis_jax.evaluation import evaluate
 from ovis_jax.formats import atomic
 from ovis_jax.tools.analyze_results import main
+from tests.evaluation.scenes import random_scene
+from tests.tools.test_evaluate_results_fuzz import as_json, containers, damage, with_common_kinds
 
 
 def run(folder, capsys, contents: dict[str, bytes], *options: str) -> int:
