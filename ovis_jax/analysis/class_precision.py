@@ -18,7 +18,6 @@ from ovis_jax.evaluation.summary import Metrics, category_labels
 from ovis_jax.formats.annotations import Annotations
 
 COLUMNS = ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO", "AR100")
-MAX_DRAWS = 1000
 
 TEXT = """\
 The numbers of the evaluator (rules and words: docs/evaluation.md), in all and for each class.
@@ -96,7 +95,7 @@ class ClassPrecision:
     def comparison(cls, systems: Mapping[str, ClassPrecision], draws: np.ndarray) -> list[Section]:
         """AP of all systems with intervals, and AP of each class side by side."""
         matchings = [own.matching() for own in systems.values()]
-        comparison = compare(matchings, num_samples=min(len(draws), MAX_DRAWS))
+        comparison = compare(matchings, num_samples=len(draws))
         parts = comparison_parts("average_precision", "AP", list(systems), comparison)
         metrics = [score(own) for own in matchings]
         labels = next(iter(systems.values()))._labels

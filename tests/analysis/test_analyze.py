@@ -2,9 +2,6 @@ import weakref
 
 import numpy as np
 import pytest
-from analysis.pixels import masks
-from evaluation import tracks
-from evaluation.scenes import random_scene
 
 from ovis_jax.analysis import analyze as story
 from ovis_jax.analysis.analyze import ANALYSES, analyze, compare_systems, report_system
@@ -12,6 +9,9 @@ from ovis_jax.analysis.bootstrap import ratios
 from ovis_jax.evaluation.comparison import video_draws
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.formats.errors import InputError
+from tests.analysis.pixels import masks
+from tests.evaluation import tracks
+from tests.evaluation.scenes import random_scene
 
 
 def test_perfect_results_have_no_error_at_all():

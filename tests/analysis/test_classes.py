@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from analysis.pixels import iou, masks
-from evaluation import tracks
-from evaluation.scenes import random_scene
 
 from ovis_jax.analysis.class_precision import ClassPrecision
 from ovis_jax.analysis.confusion import Confusion
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.evaluation import evaluate
+from tests.analysis.pixels import iou, masks
+from tests.evaluation import tracks
+from tests.evaluation.scenes import random_scene
 
 
 def after_all(analysis, truth, results):

@@ -2,9 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from analysis.pixels import iou, masks
-from evaluation import tracks
-from evaluation.scenes import random_scene
 
 from ovis_jax.analysis.average_precision import PrecisionLog, mean_known
 from ovis_jax.analysis.error_costs import COLUMNS, REPAIRS, ErrorCosts
@@ -13,6 +10,9 @@ from ovis_jax.analysis.repairs import repaired
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.analysis.verdicts import judge
 from ovis_jax.evaluation import evaluate
+from tests.analysis.pixels import iou, masks
+from tests.evaluation import tracks
+from tests.evaluation.scenes import random_scene
 
 LENGTH = 4
 BOX = tracks.rectangle(1, 1, 6, 4, frames=LENGTH)

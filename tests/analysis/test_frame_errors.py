@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from analysis.pixels import iou, masks
-from evaluation import tracks
-from evaluation.scenes import LEVELS, random_scene
 
 from ovis_jax.analysis.frame_errors import Choice, count_errors
 from ovis_jax.analysis.scenes import scenes
+from tests.analysis.pixels import iou, masks
+from tests.evaluation import tracks
+from tests.evaluation.scenes import LEVELS, random_scene
 
 AS_DEFINED = Choice("as defined")
 NO, SLIGHT, SEVERE, UNLABELLED = range(4)

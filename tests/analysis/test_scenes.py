@@ -2,12 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from analysis.pixels import masks
-from evaluation import tracks
-from evaluation.scenes import random_scene
 
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.evaluation import match_results
+from tests.analysis.pixels import masks
+from tests.evaluation import tracks
+from tests.evaluation.scenes import random_scene
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,13 +3,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from evaluation.scenes import random_scene
-from tools.test_evaluate_results_fuzz import as_json
 
 from ovis_jax.analysis import analyze as story
 from ovis_jax.analysis.sections import Column, Place, Section, Table
 from ovis_jax.evaluation import evaluate
 from ovis_jax.tools.analyze_results import main
+from tests.evaluation.scenes import random_scene
+from tests.tools.test_evaluate_results_fuzz import as_json
 
 
 @pytest.fixture
