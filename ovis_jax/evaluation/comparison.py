@@ -76,11 +76,18 @@ def compare(
     ]
     once = np.ones(len(videos), np.int64)
     values = np.array([_average_precision(curves, once) for curves in prepared])
-    random = np.random.default_rng(seed)
-    draws = random.multinomial(len(videos), np.full(len(videos), 1 / len(videos)), num_samples)
+    draws = video_draws(len(videos), num_samples, seed)
     shown = tqdm(draws, "bootstrap", disable=None if progress else True, leave=False)
     samples = [[_average_precision(curves, draw) for curves in prepared] for draw in shown]
     return Comparison(names, values, np.array(samples).reshape(num_samples, *values.shape))
+
+
+def video_draws(num_videos: int, num_samples: int, seed: int = 0) -> np.ndarray:
+    """[num_samples, num_videos] int, how often each video is in each draw with replacement."""
+    if not num_videos:
+        return np.zeros((num_samples, 0), np.int64)
+    random = np.random.default_rng(seed)
+    return random.multinomial(num_videos, np.full(num_videos, 1 / num_videos), num_samples)
 
 
 @dataclasses.dataclass(frozen=True)

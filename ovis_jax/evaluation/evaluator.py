@@ -110,6 +110,19 @@ def match_results(
         raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, is {dataset!r}")
     options = ResultsOptions(_checked_unknown(ignore_unknown), class_agnostic)
     measured = measure(annotations, results, options, workers=workers, progress=progress)
+    return match_measured(measured, dataset, class_agnostic=class_agnostic)
+
+
+def match_measured(
+    measured: Measured, dataset: str = "ovis", *, class_agnostic: bool = False
+) -> Matching:
+    """Matches tracks whose overlaps are known.
+
+    Args:
+      measured: ground truth and overlaps.
+      dataset: one of DATASETS.
+      class_agnostic: the overlaps are of `ALL_CATEGORIES`.
+    """
     annotations, overlaps = measured.annotations, measured.overlaps
     scored = pooled_categories(annotations) if class_agnostic else annotations
     objects = objects_by_category(scored, _num_levels(dataset))

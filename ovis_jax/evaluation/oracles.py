@@ -76,7 +76,7 @@ def _link_video(
         shown = [k for k, t in enumerate(tracks) if t.segmentations[frame] is not None]
         truth = [objects[k].segmentations[frame] for k in seen]
         masks = [tracks[k].segmentations[frame] for k in shown]
-        for mask, owner in _owners(rle.iou(masks, truth)):
+        for mask, owner in mask_owners(rle.iou(masks, truth)):
             own = taken[seen[owner]]
             own.masks[frame] = masks[mask]
             own.sources.append(tracks[shown[mask]])
@@ -84,7 +84,7 @@ def _link_video(
     return [_linked(own) for own in taken if own.sources], [tracks[k] for k in sorted(unused)]
 
 
-def _owners(iou: np.ndarray) -> list[tuple[int, int]]:
+def mask_owners(iou: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of mask and object from overlaps [masks, objects] of a frame."""
     if not iou.size:
         return []
@@ -95,14 +95,20 @@ def _owners(iou: np.ndarray) -> list[tuple[int, int]]:
     ]
 
 
-def _linked(own: _Taken) -> TrackResult:
+def vote(sources: Sequence[TrackResult]) -> tuple[int, float]:
+    """Category and score of an object whose masks come from these tracks, one for each frame."""
     votes = collections.Counter()
-    for source in own.sources:
+    for source in sources:
         votes[source.category_id] += source.score
+    return votes.most_common(1)[0][0], statistics.fmean(source.score for source in sources)
+
+
+def _linked(own: _Taken) -> TrackResult:
+    category, score = vote(own.sources)
     return dataclasses.replace(
         own.sources[0],
-        category_id=votes.most_common(1)[0][0],
-        score=statistics.fmean(source.score for source in own.sources),
+        category_id=category,
+        score=score,
         segmentations=_segmentations(own.sources[0], own.masks),
     )
 

@@ -108,13 +108,16 @@ class Metrics:
         Args:
           groups: category ids by the name that their numbers are to have.
         """
-        times = collections.Counter(category.name for category in self.categories)
-        labels = [
-            c.name if times[c.name] == 1 else f"{c.name} (id {c.id})" for c in self.categories
-        ]
+        labels = category_labels(self.categories)
         values = [self.category_values[category.id]["AP"] for category in self.categories]
         written = self.values | {"per_category": dict(zip(labels, values, strict=True))}
         return written | {name: self.over(ids) for name, ids in (groups or {}).items()}
+
+
+def category_labels(categories: Sequence[Category]) -> list[str]:
+    """Names that are all different: where two are the same, with the id behind."""
+    times = collections.Counter(category.name for category in categories)
+    return [c.name if times[c.name] == 1 else f"{c.name} (id {c.id})" for c in categories]
 
 
 def summarize(

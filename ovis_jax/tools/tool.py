@@ -86,3 +86,10 @@ def _with_hyphens(argument: str) -> str:
     if not name.startswith("--") or "." in name:
         return argument
     return name.replace("_", "-") + equals + value
+
+
+def file_labels(paths: Sequence[str]) -> list[str]:
+    """Different, short names of files: without what says that they are JSON, if they differ so."""
+    names = short_names(paths) if len(paths) > 1 else [pathlib.PurePath(paths[0]).name]
+    bare = [name.removesuffix(".gz").removesuffix(".zip").removesuffix(".json") for name in names]
+    return bare if len(set(bare)) == len(bare) and all(bare) else names

@@ -90,6 +90,7 @@ def _section(
 ) -> TimelineVideo:
     name = pathlib.PurePath(video.file_names[0]).parent
     return TimelineVideo(
+        id=video.id,
         title=f"video {video.id} ({name}): {video.length} frames, {video.width}x{video.height}",
         movie=movie,
         sheet=sheet,

@@ -43,6 +43,8 @@ class TimelineVideo:
     """A video and its tracks.
 
     Attributes:
+      id: of the video; an address that ends "#video-<id>" shows it, and "#video-<id>-frame-<t>"
+        moves its movie to a frame.
       title: heading.
       movie: file name relative to the page; likewise `sheet`.
       sheet: see `movie`.
@@ -51,6 +53,7 @@ class TimelineVideo:
       rows: a heading and its tracks, one after the other.
     """
 
+    id: int
     title: str
     movie: str
     sheet: str
@@ -92,7 +95,8 @@ def _section(video: TimelineVideo) -> str:
         for heading, tracks in video.rows
     )
     movie, sheet = html.escape(video.movie, quote=True), html.escape(video.sheet, quote=True)
-    return f"""<section data-length="{video.length}" data-rate="{video.frames_per_second:g}">
+    rate = f"{video.frames_per_second:g}"
+    return f"""<section id="video-{video.id}" data-length="{video.length}" data-rate="{rate}">
 <h2>{html.escape(video.title)}</h2>
 <video src="{movie}" controls loop muted></video>
 <p><a href="{sheet}">contact sheet</a></p>
@@ -172,6 +176,15 @@ for (const section of document.querySelectorAll("section")) {{
     }});
   }}
 }}
+const visit = () => {{
+  const place = location.hash.match(/^#(video--?\\d+)-frame-(\\d+)$/);
+  const section = place && document.getElementById(place[1]);
+  if (!section) return;
+  section.scrollIntoView();
+  section.querySelector("video").currentTime = (Number(place[2]) + 0.5) / section.dataset.rate;
+}};
+addEventListener("hashchange", visit);
+visit();
 </script>
 </body>
 </html>

@@ -95,3 +95,9 @@ def test_systems_of_different_ground_truth_are_not_compared():
     systems = [match_results(annotations([], 1, videos=v), []) for v in ((1, 2), (1, 3))]
     with pytest.raises(InputError, match="other videos"):
         compare(systems)
+
+
+def test_without_videos_nothing_is_known():
+    matching = match_results(annotations([], 1, videos=()), [])
+    comparison = compare([matching, matching], num_samples=3)
+    assert np.isnan(comparison.values).all() and np.isnan(comparison.samples).all()

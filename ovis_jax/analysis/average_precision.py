@@ -1,0 +1,137 @@
+"""Verdicts of all videos → average precision, also on draws of the videos."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ovis_jax.analysis.verdicts import LEFT_OUT, RIGHT, WRONG, Verdicts
+from ovis_jax.evaluation.accumulate import precision_curves
+
+_BATCH = 1 << 22  # numbers in one intermediate array
+
+
+class PrecisionLog:
+    """Collects what counts of every video."""
+
+    def __init__(self):
+        """Nothing so far."""
+        self._videos: list[int] = []
+        self._verdicts: list[Verdicts] = []
+
+    def add(self, video_id: int, verdicts: Verdicts) -> None:
+        """Takes the next video."""
+        self._videos.append(video_id)
+        self._verdicts.append(verdicts)
+
+    def average_precision(self) -> np.ndarray:
+        """[L, H, K] over the categories with objects, ascending; NaN where nothing is wanted."""
+        found = [_average_precision(own) for own in self._categories()]
+        return np.stack(found, axis=-1) if found else np.full((1, 1, 0), np.nan)
+
+    def sampled(self, draws: np.ndarray) -> np.ndarray:
+        """[B] AP of all objects on draws [B, V] of the videos, in the order of `add`."""
+        found = [_drawn(own, draws) for own in self._categories()]
+        if not found:
+            return np.full(len(draws), np.nan)
+        return mean_known(np.concatenate(found, axis=1), axis=1)
+
+    def _categories(self) -> Iterator[_Category]:
+        ids = np.unique(_joined([own.object_categories for own in self._verdicts]))
+        order = np.argsort(self._videos, kind="stable").tolist()
+        for category in ids.tolist():
+            yield _of_category(category, order, self._verdicts)
+
+
+def mean_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Mean of what is not NaN; NaN if nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Category:
+    """N tracks, by descending score and then by video id, and G objects of one category.
+
+    Attributes:
+      scores: [N].
+      videos: [N] int, numbers of videos in the order they came in.
+      states: [L, H, N] int8.
+      object_videos: [G] int, numbers of videos.
+      wanted: [L, H, G] bool.
+    """
+
+    scores: np.ndarray
+    videos: np.ndarray
+    states: np.ndarray
+    object_videos: np.ndarray
+    wanted: np.ndarray
+
+
+def _of_category(category: int, order: Sequence[int], verdicts: Sequence[Verdicts]) -> _Category:
+    """Joins videos; `order` are their numbers by id."""
+    scores, videos, states, object_videos, wanted = [], [], [], [], []
+    for number in order:
+        own = verdicts[number]
+        members = own.categories == category
+        kept = np.flatnonzero(members.any(axis=tuple(range(members.ndim - 1))))
+        scores.append(own.scores[kept])
+        states.append(np.where(members[..., kept], own.states[..., kept], LEFT_OUT))
+        videos.append(np.full(len(kept), number))
+        objects = own.object_categories == category
+        wanted.append(own.wanted[..., objects])
+        object_videos.append(np.full(objects.sum(), number))
+    by_score = np.argsort(-np.concatenate(scores), kind="stable")
+    return _Category(
+        scores=np.concatenate(scores)[by_score],
+        videos=np.concatenate(videos)[by_score],
+        states=np.concatenate(states, axis=-1)[..., by_score],
+        object_videos=np.concatenate(object_videos),
+        wanted=np.concatenate(wanted, axis=-1),
+    )
+
+
+def _average_precision(own: _Category) -> np.ndarray:
+    """[L, H] on the videos as they are."""
+    shape = own.states.shape[:2]
+    sums = [np.cumsum(own.states == state, axis=-1, dtype=np.int32) for state in (RIGHT, WRONG)]
+    flat = (total.reshape(shape[0] * shape[1], -1) for total in sums)
+    return _read(own.scores, *flat, own.wanted.sum(axis=-1).ravel()).reshape(shape)
+
+
+def _drawn(own: _Category, draws: np.ndarray) -> np.ndarray:
+    """[B, H], all objects."""
+    right, wrong = own.states[0] == RIGHT, own.states[0] == WRONG
+    num_thresholds = len(right)
+    step = max(1, _BATCH // max(1, num_thresholds * len(own.scores)))
+    parts = [np.zeros((0, num_thresholds))]
+    for start in range(0, len(draws), step):
+        times = draws[start : start + step]
+        weights = times[:, None, own.videos]
+        positives = (times[:, None, own.object_videos] * own.wanted[0]).sum(axis=-1)
+        sums = [np.cumsum(hits * weights, axis=-1) for hits in (right, wrong)]
+        flat = (total.reshape(len(times) * num_thresholds, -1) for total in sums)
+        parts.append(_read(own.scores, *flat, positives.ravel()).reshape(len(times), -1))
+    return np.concatenate(parts)
+
+
+def _read(
+    scores: np.ndarray, right: np.ndarray, wrong: np.ndarray, positives: np.ndarray
+) -> np.ndarray:
+    """[cells] from running numbers [cells, N]; NaN without positives."""
+    values = np.full(len(positives), np.nan)
+    cells = np.flatnonzero(positives)
+    if cells.size:
+        precision, _, _ = precision_curves(
+            scores, right[cells, None], wrong[cells, None], positives[cells]
+        )
+        values[cells] = precision.mean(axis=(1, 2))
+    return values
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.int64), *arrays])
