@@ -120,7 +120,7 @@ class IoUTracker:
             return slots, valid & (slots < 0)
         scores = jnp.where(valid, detections.scores, 1)
         total = link_scores(iou, detections.labels[:, None] == memory.labels, scores, self.min_iou)
-        slots, is_new = detections_choose(total, valid)
+        slots, is_new = detections_choose(total, valid, memory.ids)
         return slots, valid & ((slots < 0) if self.losers_start else is_new)
 
     def _remember(
@@ -171,18 +171,24 @@ def link_scores(iou: jax.Array, same: jax.Array, scores: jax.Array, new_iou: flo
     return total + jnp.log(jnp.maximum(scores, jnp.finfo(scores.dtype).tiny))[:, None]
 
 
-def detections_choose(total: jax.Array, valid: jax.Array) -> tuple[jax.Array, jax.Array]:
+def detections_choose(
+    total: jax.Array, valid: jax.Array, ids: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Each detection chooses its best column; of those that choose one track the best keeps it.
 
     Args:
-      total: [D, 1 + M] of `link_scores`; of equal columns the first, of equal detections the first.
+      total: [D, 1 + M] of `link_scores`; of equals "new" comes before tracks, the older track before
+        the younger (slots are used again, so theirs is another order), the first detection first.
       valid: [D] bool.
+      ids: [M] int32, of the tracks, counted from 0 in the order of their starts.
 
     Returns:
       The slot [D] of each detection, -1 for none, and which [D] chose "new".
     """
-    column = jnp.where(valid, jnp.argmax(total, axis=1), 0)
     best, order = total.max(axis=1), jnp.arange(len(total))
+    ranks = jnp.pad(ids, (1, 0), constant_values=-1)
+    ranks = jnp.where(total == best[:, None], ranks, jnp.iinfo(ids.dtype).max)
+    column = jnp.where(valid, jnp.argmin(ranks, axis=1), 0)
     better = (best > best[:, None]) | ((best == best[:, None]) & (order < order[:, None]))
     beaten = jnp.any((column == column[:, None]) & better & valid, axis=1)
     keeps = valid & (column > 0) & ~beaten

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tracking.padded import make_detections
 
@@ -124,6 +124,7 @@ def random_clip(rng):
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**31))
+@example(seed=573363483)  # two tracks fit equally well, the younger in an earlier slot
 def test_identities_are_those_of_the_loop(options, seed):
     frames, naive = random_clip(np.random.default_rng(seed)), NaiveTracker(*options)
     memory, ids, overflow = run(IoUTracker(*options), frames)

@@ -12,8 +12,8 @@ from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
+from ovis_jax.models.sipmask_decoding import best_points, suppress
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.models.systems.sipmask_decoding import best_points, suppress
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean

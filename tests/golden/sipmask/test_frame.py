@@ -22,7 +22,7 @@ from golden.sipmask.sipmask_model import (
 
 from ovis_jax.models.heads.subregion_mask import BASIS_STRIDE
 from ovis_jax.models.heads.track_map import embeddings_at
-from ovis_jax.models.systems.sipmask_decoding import best_points, suppress
+from ovis_jax.models.sipmask_decoding import best_points, suppress
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.points import boxes_from_distances
 

@@ -58,8 +58,8 @@ def test_without_an_alignment_classes_are_read_from_the_tower_and_no_parameter_i
 
 @pytest.mark.parametrize("radius", [0.5, 1.5, 2.5])
 def test_positive_points_lie_in_the_range_of_their_level_and_near_the_centre(radius):
-    ranges = ((0, 20), (20, 30), (30, 40), (40, 50), (50, 60))
-    box = np.array([10.0, 6, 52, 60])
+    ranges = ((0, 20), (20, 40), (40, 60), (60, 80), (80, 100))
+    box = np.array([10.0, 6, 54, 58])  # its centre lies between the points of the second level
     targets = fcos_targets(points(), instances([box]), radius=radius, regress_ranges=ranges)
     want = []
     for level, stride, (low, high) in zip(points(), STRIDES, ranges, strict=True):

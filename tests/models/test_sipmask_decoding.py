@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.models.systems.sipmask_decoding import best_points, suppress
+from ovis_jax.models.sipmask_decoding import best_points, suppress
 from ovis_jax.ops.points import grid_points
 
 POINTS = [grid_points(4, 5, 8), grid_points(2, 3, 16)]
