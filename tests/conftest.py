@@ -1,10 +1,13 @@
 """Settings of all tests: what a run of them compiles, it compiles once and not for speed."""
 
+import gc
 import importlib.util
 import mmap
 import os
 import pathlib
+import resource
 import shutil
+import sys
 import tempfile
 
 import pytest
@@ -33,6 +36,7 @@ def known_flags(flags):
 if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = " ".join(f"--{flag}" for flag in known_flags(QUICK_COMPILATION))
 
+MOST_MEMORY = 2 * 2**30  # bytes that a worker may hold when it goes on to the next module
 _SHARED = "OVIS_JAX_TESTS_COMPILED"  # set by the process that made the folder
 
 
@@ -59,3 +63,18 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_are_dropped():
+    """Compiled programs of the modules before would fill the memory of small machines."""
+    yield
+    if resident_memory() > MOST_MEMORY and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def resident_memory():
+    """Bytes of this process; 0 where the system has no /proc."""
+    pages = pathlib.Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * resource.getpagesize() if pages.exists() else 0

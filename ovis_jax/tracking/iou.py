@@ -177,8 +177,9 @@ def detections_choose(
     """Each detection chooses its best column; of those that choose one track the best keeps it.
 
     Args:
-      total: [D, 1 + M] of `link_scores`; of equals "new" comes before tracks, the older track before
-        the younger (slots are used again, so theirs is another order), the first detection first.
+      total: [D, 1 + M] of `link_scores`; of equals "new" comes before tracks, the older track
+        before the younger (slots are used again, so theirs is another order), the first detection
+        first.
       valid: [D] bool.
       ids: [M] int32, of the tracks, counted from 0 in the order of their starts.
 
