@@ -36,11 +36,13 @@ class Command:
 
 
 COMMANDS = {
+    "demo": Command("ovis_jax.tools.demo", "track a clip with the package's model", options.demo),
     "train": Command("ovis_jax.main", "train a model, evaluate it, resume", options.train),
     "predict": Command(
         "ovis_jax.tools.predict_video", "track the objects of a video", options.predict_video
     ),
     "evaluate": Command("ovis_jax.tools.evaluate_results", "score results of any model"),
+    "analyze": Command("ovis_jax.tools.analyze_results", "why results score as they do"),
     "statistics": Command("ovis_jax.tools.dataset_statistics", "what data sets hold"),
     "browse": Command("ovis_jax.tools.browse", "draw ground truth or results over videos"),
     "convert": Command("ovis_jax.tools.convert_annotations", "annotations to other formats"),
@@ -56,6 +58,9 @@ COMMANDS = {
     ),
     "import-weights": Command(
         "ovis_jax.tools.import_weights", "a checkpoint of published weights", options.import_weights
+    ),
+    "pack": Command(
+        "ovis_jax.tools.pack_checkpoint", "a trained model in one small file", options.pack
     ),
 }
 

@@ -90,7 +90,7 @@ def test_the_overview_has_every_command_and_that_of_a_group_its_own(capsys):
     [
         ("trian --config x", "trian: no such command; did you mean train?"),
         ("generate shape --output x", "generate shape: no such command; did you mean gen"),
-        ("xyz", "xyz: no such command; expected train, predict, evaluate, "),
+        ("xyz", "xyz: no such command; expected demo, train, predict, evaluate, "),
         ("--output x", "--output: no such command"),
     ],
 )
@@ -110,7 +110,7 @@ def test_the_version_is_that_of_the_package_and_importing_it_imports_nothing(cap
 
 @pytest.mark.parametrize(
     ("name", "missing"),
-    [("train", "jax"), ("predict", "cv2"), ("generate records", "tensorflow_datasets")],
+    [("train", "jax"), ("predict", "cv2"), ("demo", "jax")],
 )
 def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(name, missing):
     done = python(WITHOUT, missing, *name.split(), "--config=quickstart", "--workdir=none")

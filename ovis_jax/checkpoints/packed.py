@@ -100,7 +100,8 @@ def read_packed(path: pathlib.Path | str) -> PackedModel:
 def _halved(path: pathlib.Path | str, name: str, values: np.ndarray) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.floating):
         return values
-    half = values.astype(np.float16)
+    with np.errstate(over="ignore"):  # reported below
+        half = values.astype(np.float16)
     if not np.isfinite(half).all():
         raise InputError(f"{path}: {name}: a value does not fit half precision")
     return half

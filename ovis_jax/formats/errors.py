@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+FAILURE = 1  # exit code of a program that failed in another way
 BAD_INPUT = 2  # exit code of a program that got it
 MAX_PROBLEMS = 20
 

@@ -13,8 +13,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from ovis_jax.formats.errors import BAD_INPUT, InputError
-from ovis_jax.program.command_line import FAILURE
+from ovis_jax.formats.errors import BAD_INPUT, FAILURE, InputError
 
 T = TypeVar("T")
 

@@ -10,9 +10,8 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
+from ovis_jax.formats.errors import BAD_INPUT, FAILURE, InputError, problem_lines
 
-FAILURE = 1
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 

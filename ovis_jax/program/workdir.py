@@ -140,11 +140,12 @@ def describe_start() -> dict[str, Any]:
 
 def _revision() -> str | None:
     """Commit of the checkout that holds this code, with "-dirty" if it was edited; or None."""
+    checkout = pathlib.Path(__file__).parents[2]
+    if not (checkout / ".git").exists():  # installed, perhaps inside a repository of other code
+        return None
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        found = subprocess.run(
-            command, cwd=pathlib.Path(__file__).parent, capture_output=True, text=True, check=True
-        )
+        found = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()

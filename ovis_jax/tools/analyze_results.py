@@ -1,6 +1,6 @@
 """Command line that says why results of any model score as they do.
 
-    python -m ovis_jax.tools.analyze_results --annotations GT.json --results RESULTS.json [...]
+    ovis-jax analyze --annotations GT.json --results RESULTS.json [...]
         --output DIR [--names A B ...] [--images DIR] [--samples N] [--crowds-are-objects]
         [--ignore-unknown-categories] [--ignore-unknown-videos]
 
@@ -129,7 +129,7 @@ def _check_output(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
-        prog="analyze_results", description="Explains the score of results of any model."
+        prog="ovis-jax analyze", description="Explains the score of results of any model."
     )
     parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
     parser.add_argument(

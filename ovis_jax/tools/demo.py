@@ -1,6 +1,6 @@
 """Command line that tracks a video with the small model of the package, without training.
 
-    python -m ovis_jax.tools.demo [--output DIR] [--input VIDEO.mp4] [--seed 7]
+    ovis-jax demo [--output DIR] [--input VIDEO.mp4] [--seed 7]
 
 Without `--input` an occluded clip is generated, tracked and scored. Writes `results.json`, a movie
 and a contact sheet of the tracks, and `index.html`, a page with their timelines. Exit codes: 0
@@ -23,8 +23,9 @@ from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.models.build import build_system
 from ovis_jax.predict import predict
 from ovis_jax.program.start import start
+from ovis_jax.tools.options import demo as parser
 from ovis_jax.tools.predict_video import check_output, predict_video
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.tool import run_tool
 from ovis_jax.visualization.browsing import write_browser
 from ovis_jax.visualization.results_page import write_results_page
 
@@ -33,7 +34,7 @@ _MIN_SCORE = 0.3  # of tracks that are drawn
 
 def main(arguments: list[str] | None = None) -> int:
     """Tracks, prints what to look at, returns the exit code."""
-    return run_tool(_parser(), run, arguments)
+    return run_tool(parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -92,20 +93,6 @@ def track_video(
     write_results_page(
         output / "index.html", path.name, records, names, images.seconds, min_score=_MIN_SCORE
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(
-        prog="ovis-jax demo",
-        description="Tracks a generated clip, or a video, with the package's model.",
-    )
-    path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument(
-        "--output", **path, default=pathlib.Path("ovis_jax_demo"), help="folder to write to"
-    )
-    parser.add_argument("--input", **path, help="video, image or folder of frames to track instead")
-    parser.add_argument("--seed", type=int, default=7, help="of the generated clip (default 7)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -166,6 +166,41 @@ def build_records() -> ToolParser:
     return parser
 
 
+def demo() -> ToolParser:
+    """Of `ovis_jax.tools.demo`."""
+    parser = ToolParser(
+        prog="ovis-jax demo",
+        description="Tracks a generated clip, or a video, with the package's small model.",
+    )
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=pathlib.Path("ovis_jax_demo"),
+        help="folder to write to (default ovis_jax_demo)",
+    )
+    parser.add_argument(
+        "--input", type=pathlib.Path, help="video, image or folder of frames to track instead"
+    )
+    parser.add_argument("--seed", type=int, default=7, help="of the generated clip (default 7)")
+    return parser
+
+
+def pack() -> ToolParser:
+    """Of `ovis_jax.tools.pack_checkpoint`."""
+    parser = ToolParser(
+        prog="ovis-jax pack",
+        description="Packs a trained model into one file, weights in half precision.",
+    )
+    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="of the training run")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="file to write, .npz")
+    parser.add_argument(
+        "--annotations",
+        type=pathlib.Path,
+        help="names the categories; default: the run's validation set",
+    )
+    return parser
+
+
 def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text}, expected true or false")

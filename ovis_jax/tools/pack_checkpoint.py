@@ -1,6 +1,6 @@
 """Command line that packs a trained model into one small file, weights in half precision.
 
-    python -m ovis_jax.tools.pack_checkpoint --workdir DIR --output MODEL.npz
+    ovis-jax pack --workdir DIR --output MODEL.npz
 
 Every command that takes a checkpoint takes the file: `--checkpoint MODEL.npz`,
 `--config.train.init_checkpoint=MODEL.npz`. Exit codes: 0 done, 2 bad input.
@@ -18,12 +18,13 @@ from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.predict import load_model
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.options import pack as parser
+from ovis_jax.tools.tool import run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Packs, prints what was written, returns the exit code."""
-    return run_tool(_parser(), run, arguments)
+    return run_tool(parser(), run, arguments)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -59,17 +60,6 @@ def read_config(workdir: pathlib.Path) -> dict:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected the configuration of a work directory") from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="ovis-jax pack", description="Packs a trained model into one file.")
-    path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument("--workdir", required=True, **path, help="of the training run")
-    parser.add_argument("--output", required=True, **path, help="file to write, .npz")
-    parser.add_argument(
-        "--annotations", **path, help="names the categories; default: the run's validation set"
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """How a tool with argparse options begins and ends; needs the base install only."""
 
 import argparse
+import os
 import pathlib
 import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from ovis_jax.formats.errors import BAD_INPUT, InputError, problem_lines
+from ovis_jax.formats.errors import BAD_INPUT, FAILURE, InputError, problem_lines
 
 _SETTING = re.compile(r"--?(no)?config\.|-[.\d]")  # or a negative number, the value of one
 
@@ -58,11 +59,16 @@ def run_tool(
       arguments: None for those of the command line.
 
     Returns:
-      Exit code: 0, or 2 after bad input, with a line on stderr for each problem.
+      Exit code: 0; 1 where nobody reads the output to its end; or 2 after bad input, with a line on
+      stderr for each problem.
     """
     options = parser.parse_args(arguments)
     try:
         run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing is quiet
+        return FAILURE
     except (InputError, OSError) as error:
         for line in problem_lines(error):
             print(f"{parser.prog}: {line}", file=sys.stderr)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from ovis_jax.tools.tool import ToolParser
@@ -38,3 +41,15 @@ def test_an_unknown_option_is_one_line_and_exit_code_2(given, capsys):
     line = capsys.readouterr().err
     assert stopped.value.code == 2
     assert line.startswith("tool: unrecognized arguments: ") and line.count("\n") == 1
+
+
+def test_output_that_nobody_reads_on_is_no_bad_input():
+    program = (
+        "import sys; from ovis_jax.tools.tool import ToolParser, run_tool;"
+        "sys.exit(run_tool(ToolParser(), lambda options: print('x' * 10**6), []))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait() == 1
