@@ -1,30 +1,46 @@
 """The folder that a user names: checkpoints, a work directory that has them, or one of them."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator, Sequence
 
 from ovis_jax.checkpoints.store import CheckpointStore, is_checkpoint
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.errors import InputError
 
 _INSIDE = "checkpoints"  # of a work directory
 
 
-def restore_from(folder: pathlib.Path | str, variables: dict) -> dict:
+def restore_from(
+    folder: pathlib.Path | str, variables: dict, passed_over: Sequence[str] = ()
+) -> dict:
     """Reads the variables of a checkpoint into a tree like the arrays or shapes given.
 
     Args:
       folder: of checkpoints, or a work directory, of which the newest is read; or the folder of
         one checkpoint, such as `checkpoints/1500`.
       variables: arrays or shapes.
+      passed_over: see `CheckpointStore.restore_variables`.
 
     Raises:
       InputError: there is no checkpoint, it is of another model, or damaged.
     """
-    folder = pathlib.Path(folder).absolute()
-    if is_checkpoint(folder):
-        return _restore_step(folder, variables)
-    inside = folder / _INSIDE
-    with CheckpointStore(inside if inside.is_dir() else folder) as store:
-        return store.restore_variables(variables)
+    with _chosen(folder) as (store, step):
+        return store.restore_variables(variables, step, passed_over)
+
+
+def checkpoint_categories(folder: pathlib.Path | str) -> tuple[Category, ...] | None:
+    """What the labels of a checkpoint mean, in their order; None if it does not say so.
+
+    Args:
+      folder: as for `restore_from`.
+
+    Raises:
+      InputError: there is no checkpoint, or it is damaged.
+    """
+    with _chosen(folder) as (store, step):
+        records = store.restore_meta(step).get("categories")
+    return records and tuple(Category(record["id"], record["name"]) for record in records)
 
 
 def has_checkpoint(folder: pathlib.Path | str) -> bool:
@@ -35,9 +51,17 @@ def has_checkpoint(folder: pathlib.Path | str) -> bool:
     return is_checkpoint(folder) or (held.is_dir() and any(map(is_checkpoint, held.iterdir())))
 
 
-def _restore_step(folder: pathlib.Path, variables: dict) -> dict:
-    name = folder.name
-    if not (name.isascii() and name.isdigit() and str(int(name)) == name):
-        raise InputError(f"{folder}: a checkpoint, expected the number of its step as the name")
-    with CheckpointStore(folder.parent) as store:
-        return store.restore_variables(variables, int(name))
+@contextlib.contextmanager
+def _chosen(folder: pathlib.Path | str) -> Iterator[tuple[CheckpointStore, int | None]]:
+    """The checkpoints of a folder and the number of the one that is meant; None: the newest."""
+    folder = pathlib.Path(folder).absolute()
+    if is_checkpoint(folder):
+        name = folder.name
+        if not (name.isascii() and name.isdigit() and str(int(name)) == name):
+            raise InputError(f"{folder}: a checkpoint, expected the number of its step as the name")
+        with CheckpointStore(folder.parent) as store:
+            yield store, int(name)
+        return
+    inside = folder / _INSIDE
+    with CheckpointStore(inside if inside.is_dir() else folder) as store:
+        yield store, None

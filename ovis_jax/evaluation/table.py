@@ -24,11 +24,12 @@ _LABEL, _CELL = 28, 8
 
 
 def format_table(metrics: Metrics) -> str:
-    """The numbers in percent, "-" where there is no such ground truth; notes below."""
+    """The numbers in percent, "-" where there is no such ground truth; notes below.
+
+    Occlusion groups are left out where no object has an occlusion label.
+    """
     values = metrics.values
-    groups = [name for name in AREA_RANGES if name != "all"]
-    if metrics.dataset == "ovis":
-        groups += [name for name in OCCLUSION_RANGES if name != "all"]
+    groups = [name for name in AREA_RANGES if name != "all"] + _occlusion_groups(metrics)
     words = _AREA_WORDS | _OCCLUSION_WORDS
     head = ("AP", "AP50", "AP75", "AR1", "AR10", "AR100")
     lines = [
@@ -46,8 +47,7 @@ def format_table(metrics: Metrics) -> str:
 def format_categories(metrics: Metrics) -> str:
     """One row for each category, in percent."""
     names = ["AP", "AP50", "AP75", "AR100"]
-    if metrics.dataset == "ovis":
-        names[3:3] = ["AP_SO", "AP_MO", "AP_HO"]
+    names[3:3] = [f"AP_{name}" for name in _occlusion_groups(metrics)]
     lines = [_row("category", names)]
     for category in metrics.categories:
         values = metrics.category_values[category.id]
@@ -71,6 +71,12 @@ def format_comparison(comparison: Comparison, labels: Sequence[str]) -> str:
         cells = "".join(f"{_with_interval(*c, sign=True):<24}" for c in own)
         lines.append(label.ljust(width) + cells)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _occlusion_groups(metrics: Metrics) -> list[str]:
+    """The groups, if an object is in one of them."""
+    names = [name for name in OCCLUSION_RANGES if name != "all"]
+    return names if any(metrics.values.get(f"AP_{name}", -1) >= 0 for name in names) else []
 
 
 def _with_interval(value: float, ends: Sequence[float], *, sign: bool = False) -> str:

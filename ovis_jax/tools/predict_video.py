@@ -1,6 +1,7 @@
 """Tracks the objects of a video file, a folder of frames or an image.
 
-Writes `results.json`, `overlay.mp4` and the contact sheet `overlay.png` to the output folder.
+Writes to the output folder `results.json`, `annotations.json`, which names the frames and the
+categories that the results are of, `overlay.mp4` and the contact sheet `overlay.png`.
 """
 
 import pathlib
@@ -9,11 +10,13 @@ from absl import flags
 from flax import linen as nn
 from ml_collections import ConfigDict, config_flags
 
+from ovis_jax.classes import ModelClasses, classes_of_checkpoint
 from ovis_jax.data.image_sources import ImageSource, open_images
-from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.annotations import load_header
+from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
-from ovis_jax.predict import check_categories, load_model, predict_images, report
+from ovis_jax.predict import load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.start import start
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
@@ -32,17 +35,26 @@ def check_output(folder: pathlib.Path) -> None:
         raise InputError(f"{folder}: {there} is a file, expected a folder")
 
 
-def category_names(annotations: str | None, config: ConfigDict) -> dict[int, str]:
-    """Names by category id, in the order of the model's labels; without a file, numbers.
+def category_names(
+    annotations: str | None, classes: ModelClasses, num_classes: int
+) -> dict[int, str]:
+    """Names by category id, in the order of the model's labels; numbers if nobody knows them.
+
+    Args:
+      annotations: file that names the categories, whose ids are used; or None.
+      classes: what the checkpoint says of the labels.
+      num_classes: of the model.
 
     Raises:
-      InputError: the file does not have as many categories as the model.
+      InputError: the file has other categories than the model.
     """
-    if annotations is None:
-        return {number: f"category {number}" for number in range(1, config.model.num_classes + 1)}
-    loaded = load_annotations(annotations)
-    check_categories(loaded, config)
-    return {category.id: category.name for category in loaded.categories}
+    if annotations is not None:
+        file = load_header(annotations)
+        names = {category.id: category.name for category in file.categories}
+        return {k: names[k] for k in classes.ids_in(file, annotations, num_classes)}
+    if classes.categories is None:
+        return {number: f"category {number}" for number in range(1, num_classes + 1)}
+    return {category.id: category.name for category in classes.categories}
 
 
 def predict_video(
@@ -73,6 +85,7 @@ def predict_video(
     records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names), system.track_rule)
     output.mkdir(parents=True, exist_ok=True)
     write_results(output / "results.json", records)
+    write_json(output / "annotations.json", described(images, tracks.length, names))
     drawn = predicted_tracks(records, names, min_score)
     pictures = overlay_frames(images.read(), None, drawn)
     movie, sheet = output / "overlay.mp4", output / "overlay.png"
@@ -81,13 +94,38 @@ def predict_video(
     return records
 
 
+def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
+    """The annotation file without ground truth of the video that was tracked.
+
+    Its frames are those of the folder, or those that `extract_frames` writes of a video file.
+
+    Args:
+      images: that were tracked.
+      length: how many there were.
+      names: category names by id.
+    """
+    video = {
+        "id": _VIDEO_ID,
+        "width": images.width,
+        "height": images.height,
+        "length": length,
+        "file_names": images.file_names(length),
+    }
+    categories = [{"id": number, "name": name} for number, name in names.items()]
+    return {"videos": [video], "categories": categories, "annotations": None}
+
+
 def define_flags() -> None:
     """Defines the flags that `main` reads."""
     config_flags.DEFINE_config_file("config", None, "Configuration of the model.")
     flags.DEFINE_string("checkpoint", None, "Folder of checkpoints or of one, or work directory.")
     flags.DEFINE_string("input", None, "Video file, image, or folder of JPEG or PNG frames.")
     flags.DEFINE_string("output", None, "Folder for results.json and the overlay.")
-    flags.DEFINE_string("annotations", None, "Annotation file that names the model's categories.")
+    flags.DEFINE_string(
+        "annotations",
+        None,
+        "Annotation file whose ids of categories are used; by default those of training.",
+    )
     flags.DEFINE_float("min_score", 0.3, "Tracks below it are not drawn.")
     flags.mark_flags_as_required(["config", "checkpoint", "input", "output"])
 
@@ -98,12 +136,14 @@ def main() -> None:
     start(values.config.matmul_precision)
     check_output(pathlib.Path(values.output))
     images = open_images(pathlib.Path(values.input))
-    names = category_names(values.annotations, values.config)
-    system, variables = load_model(values.config, values.checkpoint)
+    classes = classes_of_checkpoint(values.checkpoint)
+    config = classes.sized(values.config)
+    names = category_names(values.annotations, classes, config.model.num_classes)
+    system, variables = load_model(config, values.checkpoint)
     predict_video(
         system,
         variables,
-        values.config,
+        config,
         images,
         names,
         pathlib.Path(values.output),
