@@ -23,7 +23,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from ovis_jax.checkpoints.store import save_variables
-from ovis_jax.classes import ModelClasses, as_records
+from ovis_jax.classes import AS_ANNOTATED, ModelClasses, as_records
 from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.categories import CATEGORY_SETS
@@ -81,10 +81,14 @@ def import_weights(
     if pathlib.Path(output).exists() and not pathlib.Path(output).is_dir():
         raise InputError(f"{output}: expected a new folder, is a file")
     chosen = chosen_categories(categories) if categories else None
-    classes = ModelClasses(chosen, "--categories, which is missing,")
-    config = classes.sized(config)
     if chosen:
+        config = ModelClasses(chosen, "--categories").sized(config)
         check_categories(chosen, config.model.num_classes)
+    elif config.model.num_classes == AS_ANNOTATED:
+        raise InputError(
+            f"--categories: missing; config.model.num_classes is {AS_ANNOTATED}, for as many "
+            "classes as there are categories"
+        )
     system, shapes = build_model(config)
     name_map = NAME_MAPS[model].name_map(config.model)
     source = source if isinstance(source, Source) else Source(source)
