@@ -3,6 +3,8 @@
 import argparse
 import functools
 import json
+import os
+import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -11,12 +13,13 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.folders import has_checkpoint
+from ovis_jax.classes import ModelClasses, classes_of_checkpoint, classes_of_training
 from ovis_jax.data.from_config import annotation_options
 from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
-from ovis_jax.predict import check_categories, load_model, predict
+from ovis_jax.predict import load_model, predict
 from ovis_jax.program import cluster, command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.configurations import read_configuration
@@ -57,16 +60,18 @@ def run(config: ConfigDict, workdir: str, mode: str) -> None:
       mode: one of MODES.
     """
     warn_of_unused_accelerators()
+    config, classes = known_classes(config, workdir, mode)
     workdir = Workdir(workdir, json.loads(config.to_json()))
-    annotations = None if mode == "train" else eval_annotations(config, mode)
+    annotations = None if mode == "train" else eval_annotations(config, mode, classes)
     if mode in ("train", "train_and_evaluate"):
-        if not train(config, workdir, functools.partial(metrics_during_training, annotations)):
+        evaluate_model = functools.partial(metrics_during_training, annotations, classes)
+        if not train(config, workdir, evaluate_model):
             return
     if mode != "train":
-        trained = has_checkpoint(workdir.checkpoints) or not config.train.init_checkpoint
-        model = load_model(config, workdir.checkpoints if trained else config.train.init_checkpoint)
+        model = load_model(config, checkpoint_to_predict(config, workdir.path))
         workdir.claim(trains=False)
-        records = predict(*model, annotations, config, workdir.path / "results.json").records
+        output = workdir.path / "results.json"
+        records = predict(*model, annotations, config, output, classes).records
         if cluster.is_first():
             draw(annotations, records, config, workdir)
             if mode != "predict":
@@ -74,7 +79,26 @@ def run(config: ConfigDict, workdir: str, mode: str) -> None:
         cluster.wait_for_all("predicted")
 
 
-def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
+def known_classes(config: ConfigDict, workdir: str, mode: str) -> tuple[ConfigDict, ModelClasses]:
+    """What the model's classes are, and the configuration with their number.
+
+    They are those of the training annotations, or, if nothing is trained, of the checkpoint.
+    """
+    if mode in ("train", "train_and_evaluate"):
+        classes = classes_of_training(config)
+    else:
+        classes = classes_of_checkpoint(checkpoint_to_predict(config, workdir))
+    return classes.sized(config), classes
+
+
+def checkpoint_to_predict(config: ConfigDict, workdir: pathlib.Path | str) -> str:
+    """The folder of the run's checkpoints, or, if it has none, what the run would start from."""
+    own = os.path.join(workdir, "checkpoints")
+    trained = has_checkpoint(own) or not config.train.init_checkpoint
+    return own if trained else config.train.init_checkpoint
+
+
+def eval_annotations(config: ConfigDict, mode: str, classes: ModelClasses) -> Annotations:
     """The videos to predict; read before training, so that an error is not found hours later.
 
     Raises:
@@ -83,23 +107,29 @@ def eval_annotations(config: ConfigDict, mode: str) -> Annotations:
     annotations = load_annotations(config.data.eval_annotations)
     annotations = with_chosen_crowds(annotations, annotation_options(config.data), logging.warning)
     annotations.check_frames(config.data.eval_images)
-    check_categories(annotations, config)
+    classes.ids_in(annotations, annotations.path, config.model.num_classes)
     if mode != "predict":
         annotations.check_ground_truth("to evaluate with; use --mode=train or --mode=predict")
     return annotations
 
 
 def metrics_during_training(
-    annotations: Annotations | None, config: ConfigDict, model: tuple[nn.Module, dict]
+    annotations: Annotations | None,
+    classes: ModelClasses,
+    config: ConfigDict,
+    model: tuple[nn.Module, dict],
 ) -> dict[str, float]:
     """Scores a model that is still being trained; nothing without annotations.
 
-    "lost_objects" are candidates that did not fit a capacity.
+    Numbers that the ground truth says nothing of, as of occlusion groups without labels, are left
+    out. "lost_objects" are candidates that did not fit a capacity.
     """
     if annotations is None:
         return {}
-    found = predict(*model, annotations, config, None)
-    return evaluate(annotations, found.records).values | {"lost_objects": found.lost_objects}
+    found = predict(*model, annotations, config, None, classes)
+    values = evaluate(annotations, found.records).values
+    known = {name: value for name, value in values.items() if value >= 0}
+    return known | {"lost_objects": found.lost_objects}
 
 
 def draw(

@@ -15,12 +15,12 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from ovis_jax.checkpoints.folders import restore_from
+from ovis_jax.classes import UNKNOWN_CLASSES, ModelClasses
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
 from ovis_jax.formats.annotations import Annotations
-from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
@@ -47,6 +47,7 @@ def predict(
     annotations: Annotations,
     config: ConfigDict,
     output: pathlib.Path | str | None,
+    classes: ModelClasses = UNKNOWN_CLASSES,
 ) -> Prediction:
     """Tracks the objects of every video and writes them.
 
@@ -60,6 +61,7 @@ def predict(
       config: `data.eval_images`, frame sizes, `capacity.tracks` and `predict.chunk` are used.
       output: path of results.json; written as a whole at the end, by the first process. None: no
         file.
+      classes: what the model's labels mean.
 
     Returns:
       The records and what was lost, of all processes in every process.
@@ -67,10 +69,9 @@ def predict(
     Raises:
       InputError: frames are missing or damaged, or the categories are not those of the model.
     """
-    check_categories(annotations, config)
+    category_ids = classes.ids_in(annotations, annotations.path, config.model.num_classes)
     annotations.check_frames(config.data.eval_images)
     videos = cluster.own_share(annotations.videos)
-    category_ids = [category.id for category in annotations.categories]
     tracks = track_videos(system, variables, videos, config)
     shares = [
         {
@@ -202,16 +203,6 @@ def counted(frames: Iterable[np.ndarray], progress: tqdm) -> Iterator[np.ndarray
     for frame in frames:
         yield frame
         progress.update()
-
-
-def check_categories(annotations: Annotations, config: ConfigDict) -> None:
-    """Raises InputError unless the file has as many categories as the model."""
-    found, wanted = len(annotations.categories), config.model.num_classes
-    if found != wanted:
-        raise InputError(
-            f"{annotations.path}: categories: {found} entries, but the model has {wanted} classes"
-            " (config.model.num_classes)"
-        )
 
 
 def report(num_frames: int, num_tracks: int, overflow: int) -> None:

@@ -14,6 +14,13 @@ from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.starts import start_variables
 from ovis_jax.checkpoints.store import CheckpointStore
+from ovis_jax.classes import (
+    as_records,
+    check_classes,
+    check_same_classes,
+    check_start,
+    fresh_parts,
+)
 from ovis_jax.data.loaders import find_loader
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
@@ -95,15 +102,6 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
         return int(state.step) >= run.num_steps
 
 
-def check_classes(data: Samples, config: ConfigDict) -> None:
-    """Raises InputError unless the annotations have as many categories as the model classes."""
-    if data.num_categories != config.model.num_classes:
-        raise InputError(
-            f"{data.path}: categories: {data.num_categories} entries, but the "
-            f"model has {config.model.num_classes} classes"
-        )
-
-
 def check_clip(clip: ConfigDict, system: nn.Module) -> None:
     """Raises InputError unless clips hold the frames and the masks that the losses read."""
     for name, least in (("num_frames", system.CLIP_FRAMES), ("mask_frames", system.MASK_FRAMES)):
@@ -151,8 +149,10 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     state_shapes = replicated_shapes(jax.eval_shape(first_state, shapes), mesh)
     step = store.newest_sound_step(state_shapes.variables, state_shapes.progress)
     if step is None:
+        check_start(config, data)
         return run, replicate(first_state(first_variables(config, system, shapes)), mesh)
-    variables, progress, _ = store.restore(step, state_shapes.variables, state_shapes.progress)
+    variables, progress, meta = store.restore(step, state_shapes.variables, state_shapes.progress)
+    check_same_classes(meta.get("categories"), data, f"{store.folder}: checkpoint {step}")
     return run, state_shapes.restored(variables, progress)
 
 
@@ -164,15 +164,10 @@ def check_average_decay(decay: float) -> None:
 
 def first_variables(config: ConfigDict, system: nn.Module, shapes: dict) -> dict:
     """What the run begins with, in host memory; see `start_variables`."""
-    key = jax.random.key(config.seed)
-    return local_copy(
-        start_variables(
-            lambda: init_variables(system, key),
-            shapes,
-            config.train.init_checkpoint,
-            config.train.fresh,
-        )
-    )
+    key, fresh = jax.random.key(config.seed), fresh_parts(config)
+    folder = config.train.init_checkpoint
+    start = start_variables(lambda: init_variables(system, key), shapes, folder, fresh)
+    return local_copy(start)
 
 
 def run_key(config: ConfigDict, mesh: jax.sharding.Mesh) -> jax.Array:
@@ -249,4 +244,5 @@ def save_state(run: Run, state: TrainState, store: CheckpointStore) -> None:
     """Writes the state, and what the next batch and the random numbers depend on."""
     step = int(state.step)
     meta = {"step": step, "next_batch": step, "seed": run.config.seed}
+    meta["categories"] = as_records(run.data.categories)
     store.save(step, state.variables, state.progress, meta)

@@ -11,6 +11,7 @@ from toy_system import ToySystem, toy_variables
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax import predict
+from ovis_jax.classes import UNKNOWN_CLASSES
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
@@ -132,7 +133,7 @@ def test_lost_objects_are_reported_in_one_line(tmp_path, monkeypatch):
     found = predict.predict(system, variables, annotations, config, tmp_path / "results.json")
     num_frames = sum(video.length for video in annotations.videos)
     assert found.lost_objects == num_frames
-    metrics = metrics_during_training(annotations, config, (system, variables))
+    metrics = metrics_during_training(annotations, UNKNOWN_CLASSES, config, (system, variables))
     assert metrics["lost_objects"] == num_frames and "AP" in metrics
     assert len(set(lines)) == 1 and lines[0].startswith(f"{num_frames} candidate objects were lost")
     assert "config.capacity" in lines[0]

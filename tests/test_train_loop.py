@@ -9,6 +9,7 @@ from event_files import scalars
 from training import toy
 
 from ovis_jax import train
+from ovis_jax.checkpoints.folders import checkpoint_categories
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models import build
@@ -138,3 +139,11 @@ def test_clips_that_hold_less_than_the_losses_read_are_bad_input(tmp_path, monke
     config.data.clip[field] = 1
     with pytest.raises(InputError, match=f"config.data.clip.{field}: expected at least 2 for this"):
         train.train(config.lock(), Workdir(tmp_path, json.loads(config.to_json())))
+
+
+def test_checkpoints_say_what_the_labels_mean_and_other_labels_are_refused(tmp_path, monkeypatch):
+    run(tmp_path)
+    assert checkpoint_categories(tmp_path) == toy.ToyData.categories
+    monkeypatch.setattr(toy.ToyData, "categories", toy.ToyData.categories[::-1])
+    with pytest.raises(InputError, match="checkpoint 6 was trained on category 1, category 2"):
+        run(tmp_path)

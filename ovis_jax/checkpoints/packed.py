@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.atomic import open_atomic
 from ovis_jax.formats.errors import InputError
 
@@ -30,13 +31,13 @@ class PackedModel:
     Attributes:
       variables: what the model is applied to; nested, float32.
       config: nested values of the whole configuration, lists as tuples.
-      categories: names, in the order of the model's labels.
+      categories: in the order of the model's labels.
       source: JSON that tells where the weights come from.
     """
 
     variables: dict
     config: dict[str, Any]
-    categories: tuple[str, ...]
+    categories: tuple[Category, ...]
     source: dict[str, Any]
 
 
@@ -44,7 +45,7 @@ def write_packed(
     path: pathlib.Path | str,
     variables: dict,
     config: dict[str, Any],
-    categories: Sequence[str],
+    categories: Sequence[Category],
     source: dict[str, Any],
 ) -> None:
     """Writes a model; floating-point weights in half precision.
@@ -63,7 +64,8 @@ def write_packed(
         raise InputError(f"{path}: expected a name that ends in {ENDING}")
     flat = traverse_util.flatten_dict(variables, sep="/")
     arrays = {_PREFIX + name: _halved(path, name, np.asarray(x)) for name, x in flat.items()}
-    about = {"format": _FORMAT, "config": config, "categories": categories, "source": source}
+    records = [dataclasses.asdict(category) for category in categories]
+    about = {"format": _FORMAT, "config": config, "categories": records, "source": source}
     arrays[_DESCRIPTION] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     with open_atomic(path, "wb") as file:
         np.savez_compressed(file, **arrays)
@@ -92,7 +94,7 @@ def read_packed(path: pathlib.Path | str) -> PackedModel:
     return PackedModel(
         variables=traverse_util.unflatten_dict(weights),
         config=_with_tuples(about["config"]),
-        categories=tuple(about["categories"]),
+        categories=tuple(Category(x["id"], x["name"]) for x in about["categories"]),
         source=about["source"],
     )
 

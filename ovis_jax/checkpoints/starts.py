@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ovis_jax.checkpoints.folders import restore_from
+from ovis_jax.checkpoints.trees import flattened, is_within, nested
 from ovis_jax.formats.errors import InputError
 
 
@@ -17,24 +18,29 @@ def start_variables(
       initialise: makes new variables; called if any are wanted.
       shapes: of all variables.
       folder: see `restore_from`; empty: everything is new.
-      fresh: parts of the model that are not in the checkpoint and start anew.
+      fresh: parts of the model, such as "calibration" or "box/logits", that start anew, whether the
+        checkpoint holds them or not.
 
     Raises:
       InputError: the checkpoint is not of this model, or the model has no such part.
     """
     if not folder:
         return initialise()
-    _, known = _split_parts(shapes["params"], fresh)
-    restored = restore_from(folder, shapes | {"params": known})
+    _check_parts(shapes["params"], fresh)
+    parts = [f"params/{part}" for part in fresh]
+    flat = flattened(shapes)
+    known = {path: shape for path, shape in flat.items() if not is_within(path, parts)}
+    restored = restore_from(folder, nested(known), parts)
     if not fresh:
         return restored
-    new, _ = _split_parts(initialise()["params"], fresh)
-    return restored | {"params": restored["params"] | new}
+    new = flattened(initialise())
+    held = flattened(restored)
+    return nested(new | held)
 
 
-def _split_parts(params: dict, parts: Sequence[str]) -> tuple[dict, dict]:
-    """Some parts of the model, and all others."""
+def _check_parts(params: dict, parts: Sequence[str]) -> None:
+    """Raises InputError for a part that the model lacks."""
+    paths = flattened(params)
     for part in parts:
-        if part not in params:
+        if not any(is_within(path, (part,)) for path in paths):
             raise InputError(f"config.train.fresh: {part!r} is no part of the model")
-    return {p: params[p] for p in parts}, {p: v for p, v in params.items() if p not in parts}

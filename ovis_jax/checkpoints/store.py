@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
-from jax.sharding import SingleDeviceSharding
 
 from ovis_jax.checkpoints.fingerprints import fingerprints
-from ovis_jax.checkpoints.shapes import check_shapes, flat_shapes
+from ovis_jax.checkpoints.trees import (
+    check_shapes,
+    flat_shapes,
+    flattened,
+    is_within,
+    nested,
+    shapes_of,
+    targets,
+)
 from ovis_jax.formats.errors import InputError
 from ovis_jax.program import cluster
 
@@ -68,7 +76,7 @@ class CheckpointStore:
             # Keeps all: what a killed run left half-written is removed by one manager only, as two
             # would trip over each other.
             with CheckpointStore(self.folder, alone=True) as own:
-                own._set_damaged_aside(*map(_shapes, (variables, progress)))
+                own._set_damaged_aside(*map(shapes_of, (variables, progress)))
         cluster.wait_for_all("checkpoints looked at")
         if self._opened is not None:
             self._opened.reload()
@@ -107,8 +115,8 @@ class CheckpointStore:
         self._check_shapes(step, variables)
         items = ocp.args.Composite(
             **{
-                _VARIABLES: ocp.args.StandardRestore(_targets(variables)),
-                _PROGRESS: ocp.args.StandardRestore(_targets(progress)),
+                _VARIABLES: ocp.args.StandardRestore(targets(variables)),
+                _PROGRESS: ocp.args.StandardRestore(targets(progress)),
                 _META: ocp.args.JsonRestore(),
             }
         )
@@ -117,27 +125,53 @@ class CheckpointStore:
         meta.pop(_FINGERPRINTS, None)
         return found[_VARIABLES], found[_PROGRESS], meta
 
-    def restore_variables(self, variables: dict, step: int | None = None) -> dict:
+    def restore_variables(
+        self, variables: dict, step: int | None = None, passed_over: Sequence[str] = ()
+    ) -> dict:
         """Reads the variables of a checkpoint into a tree like the arrays or shapes given.
 
         Args:
           variables: arrays or shapes.
           step: number of the checkpoint; None: the newest.
+          passed_over: paths of parts, such as "params/box/logits", that the checkpoint may hold in
+            any shape and that are not wanted.
 
         Raises:
           InputError: there is no checkpoint, it is of another model, or damaged.
         """
-        step = self.latest_step() if step is None else step
-        if step is None:
-            raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
-        self._check_shapes(step, variables)
+        step = self._existing(step)
+        wanted = variables
+        if passed_over:
+            own = flattened(variables)
+            own |= {p: x for p, x in self._held(step).items() if is_within(p, passed_over)}
+            wanted = nested(own)
+        self._check_shapes(step, wanted)
         items = ocp.args.Composite(
             **{
-                _VARIABLES: ocp.args.StandardRestore(_targets(variables)),
+                _VARIABLES: ocp.args.StandardRestore(targets(wanted)),
                 _META: ocp.args.JsonRestore(),
             }
         )
-        return self._read(step, items)[_VARIABLES]
+        found = self._read(step, items)[_VARIABLES]
+        if not passed_over:
+            return found
+        flat = flattened(found)
+        kept = {path: x for path, x in flat.items() if not is_within(path, passed_over)}
+        return nested(kept)
+
+    def restore_meta(self, step: int | None = None) -> dict:
+        """What was written beside the arrays of a checkpoint.
+
+        Args:
+          step: number of the checkpoint; None: the newest.
+
+        Raises:
+          InputError: there is no checkpoint, or it is damaged.
+        """
+        step = self._existing(step)
+        items = ocp.args.Composite(**{_META: ocp.args.JsonRestore()})
+        meta = self._read(step, items)[_META]
+        return {name: value for name, value in meta.items() if name != _FINGERPRINTS}
 
     def close(self) -> None:
         """Waits until everything is written."""
@@ -153,6 +187,19 @@ class CheckpointStore:
         """Closes it, unless the processes to wait for are gone."""
         if error_type is None or not issubclass(error_type, jax.errors.JaxRuntimeError):
             self.close()
+
+    def _existing(self, step: int | None) -> int:
+        """The number of a checkpoint; None: of the newest."""
+        step = self.latest_step() if step is None else step
+        if step is None:
+            raise InputError(f"{self.folder}: expected a folder of checkpoints, found none")
+        return step
+
+    def _held(self, step: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes and types of all variables of a checkpoint, by path."""
+        with self._damage_is_bad_input(step):
+            held = flattened(self._manager().item_metadata(step)[_VARIABLES])
+            return {path: jax.ShapeDtypeStruct(tuple(x.shape), x.dtype) for path, x in held.items()}
 
     def _manager(self) -> ocp.CheckpointManager:
         if self._opened is None:
@@ -218,8 +265,7 @@ class CheckpointStore:
 
     def _check_shapes(self, step: int, variables: dict) -> None:
         """Raises InputError naming a variable that the checkpoint and the model do not share."""
-        with self._damage_is_bad_input(step):
-            found = flat_shapes(self._manager().item_metadata(step)[_VARIABLES])
+        found = flat_shapes(self._held(step))
         check_shapes(f"{self.folder}: checkpoint {step}", found, flat_shapes(variables))
 
 
@@ -243,19 +289,3 @@ def save_variables(folder: pathlib.Path | str, variables: dict, meta: dict) -> N
         if store.latest_step() is not None:
             raise InputError(f"{folder}: expected a new folder, holds a checkpoint already")
         store.save(0, variables, {"step": np.zeros((), np.int32)}, meta)
-
-
-def _targets(tree):
-    """Shapes, dtypes and places to restore to: those of the leaves, else this process's device."""
-    here = SingleDeviceSharding(jax.local_devices()[0])
-
-    def target(leaf):
-        place = getattr(leaf, "sharding", None) or here
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
-
-    return jax.tree.map(target, tree)
-
-
-def _shapes(tree):
-    """Shapes and dtypes without places."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)

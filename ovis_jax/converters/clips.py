@@ -10,7 +10,14 @@ from ovis_jax.formats.documents import from_document
 
 
 class Clip:
-    """The objects of one video, added mask by mask."""
+    """The objects of one video, added mask by mask.
+
+    Attributes:
+      file_names: of the frames.
+      width: of every frame; likewise `height`.
+      height: see `width`.
+      annotated: numbers of the frames in which objects were looked for; None: all.
+    """
 
     def __init__(self, file_names: Sequence[str], width: int, height: int):
         """Starts without objects.
@@ -21,6 +28,7 @@ class Clip:
           height: see `width`.
         """
         self.file_names, self.width, self.height = list(file_names), width, height
+        self.annotated: list[int] | None = None  # frames; None: all
         self._objects: dict[Hashable, dict] = {}
 
     def add(
@@ -81,7 +89,8 @@ def annotations_of(
     for video_id, clip in enumerate(clips, start=1):
         size = {"width": clip.width, "height": clip.height}
         names = {"length": len(clip.file_names), "file_names": clip.file_names}
-        videos.append({"id": video_id, **size, **names})
+        annotated = {} if clip.annotated is None else {"annotated_frames": clip.annotated}
+        videos.append({"id": video_id, **size, **names, **annotated})
         records += clip.records(video_id)
     document = {
         "videos": videos,

@@ -124,6 +124,9 @@ def _clip(
     images = images_of(task, file, sources)
     frames = frames_of(task, numbering, deleted, images, sources.note)
     clip = Clip(frames.names, *frame_size(task, frames, images, where))
+    if set(deleted) & set(frames.indices):
+        kept = enumerate(frames.indices)
+        clip.annotated = [place for place, index in kept if index not in set(deleted)]
     objects = objects_of(placed)
     for parts in objects:
         add_object(clip, ids[parts[0].label], parts, frames.indices)
@@ -147,7 +150,7 @@ def _note_missing(numbers: Sequence[int], sources: Sources, where: str) -> None:
         shown = ", ".join(map(str, numbers[:_SHOWN])) + ", …" * (len(numbers) > _SHOWN)
         sources.note(
             f"{where}: no track has an entry for {len(numbers)} frames ({shown}) that tracks pass "
-            f"over; they are taken as deleted in CVAT, without objects"
+            f"over; they are taken as deleted in CVAT, and as not annotated"
         )
 
 

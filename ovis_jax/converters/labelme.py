@@ -32,8 +32,8 @@ Frames = Mapping[str, LabelmeFrame]  # by the stems of their files
 def read(path: pathlib.Path, sources: Sources) -> Annotations:
     """Reads a folder of files, or a folder of such folders.
 
-    With a folder of images, frames without a file are frames without objects. Shapes that are no
-    areas are left out, with a note.
+    With a folder of images, frames without a file are frames that were not annotated. Shapes that
+    are no areas are left out, with a note.
 
     Raises:
       InputError: something is missing or makes no sense; names file, shape and field.
@@ -56,7 +56,7 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
 
 
 def write(path: pathlib.Path, annotations: Annotations) -> list[str]:
-    """Writes `path`/video/frame.json, with a mask shape for each object.
+    """Writes `path`/video/frame.json of each annotated frame, with a mask shape for each object.
 
     Returns:
       What was lost or is otherwise than one may expect.
@@ -66,7 +66,10 @@ def write(path: pathlib.Path, annotations: Annotations) -> list[str]:
     for place in tqdm(written, unit="video", disable=None, leave=False):
         objects = [i for i in annotations.instances_of(place.video.id) if not i.iscrowd]
         image_fields = _image_fields(place)
+        annotated = place.video.is_annotated()
         for frame, stem in enumerate(place.stems):
+            if not annotated[frame]:
+                continue
             shapes = [
                 shape
                 for group, instance in enumerate(objects, start=1)
@@ -75,7 +78,9 @@ def write(path: pathlib.Path, annotations: Annotations) -> list[str]:
             document = _document(place.video, shapes) | image_fields[frame]
             write_json(path / place.folder / f"{stem}.json", document)
     crowds = any(instance.iscrowd for instance in annotations.instances)
-    return ["crowds are not kept"] * crowds + numbering_note(written, ".json")
+    partial = any(video.annotated_frames is not None for video in annotations.videos)
+    note = "frames that are not annotated have no file; --images gives them back when it is read"
+    return ["crowds are not kept"] * crowds + [note] * partial + numbering_note(written, ".json")
 
 
 def _document(video: Video, shapes: list[dict]) -> dict:
@@ -123,6 +128,13 @@ def _clip(
     names, stems = _names_and_stems(name, frames, sources)
     first = next(iter(frames.values()))
     clip = Clip(names, first.width, first.height)
+    annotated = [number for number, stem in enumerate(stems) if stem in frames]
+    if len(annotated) < len(stems):
+        clip.annotated = annotated
+        sources.note(
+            f"{path}: {name}: {len(stems) - len(annotated)} of {len(stems)} frames have no file "
+            "and are taken as not annotated; a file without shapes says that there is no object"
+        )
     for number, stem in enumerate(stems):
         frame = frames.get(stem)
         if frame is None:

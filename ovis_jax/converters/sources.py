@@ -22,6 +22,8 @@ class Sources:
       annotations: file that names the videos and categories of results; or None.
       first_frame: number of the first frame, where formats differ; or None to find out.
       skip_shapes: pass over shapes that are no masks.
+      min_score: of results; those with a lower one are left out. None: all are read.
+      most_tracks: of results, the surest ones of each video that are read; None: all.
       notes: what readers met that the user should know; filled by `note`.
     """
 
@@ -31,6 +33,8 @@ class Sources:
     annotations: pathlib.Path | None = None
     first_frame: int | None = None
     skip_shapes: bool = False
+    min_score: float | None = None
+    most_tracks: int | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def note(self, text: str) -> None:

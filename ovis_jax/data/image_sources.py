@@ -26,12 +26,29 @@ class ImageSource:
       height: of every image.
       seconds: how long each image is shown.
       read: starts from the first image; [height, width, 3] uint8 RGB each.
+      name: of the video: that of its folder, or of its file without ending.
+      stills: names of the image files in their folder; empty for a video file.
     """
 
     width: int
     height: int
     seconds: Sequence[float]
     read: Callable[[], Iterator[np.ndarray]]
+    name: str
+    stills: Sequence[str] = ()
+
+    def file_names(self, length: int) -> list[str]:
+        """Names of the first `length` frames, relative to the folder of all videos.
+
+        Those of a video file are what `extracted_name` says.
+        """
+        stills = self.stills or [extracted_name(number) for number in range(length)]
+        return [f"{self.name}/{still}" for still in stills[:length]]
+
+
+def extracted_name(number: int, suffix: str = ".jpg") -> str:
+    """Name of the file that a frame of a video becomes, as CVAT names it; frames count from 0."""
+    return f"frame_{number:06d}{suffix}"
 
 
 def open_images(path: pathlib.Path) -> ImageSource:
@@ -55,7 +72,9 @@ def open_images(path: pathlib.Path) -> ImageSource:
         _check_single(path)
         return images
     facts = survey_movie(path)
-    return ImageSource(facts.width, facts.height, facts.seconds, lambda: read_movie(path))
+    return ImageSource(
+        facts.width, facts.height, facts.seconds, lambda: read_movie(path), path.stem
+    )
 
 
 def _check_single(path: pathlib.Path) -> None:
@@ -78,5 +97,10 @@ def _open_stills(paths: Sequence[pathlib.Path]) -> ImageSource:
             )
     seconds = [1 / _FOLDER_RATE] * len(paths)
     return ImageSource(
-        width, height, seconds, lambda: (read_frame(p, width, height) for p in paths)
+        width,
+        height,
+        seconds,
+        lambda: (read_frame(p, width, height) for p in paths),
+        paths[0].absolute().parent.name,
+        [path.name for path in paths],
     )

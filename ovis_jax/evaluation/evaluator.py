@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from ovis_jax.evaluation.annotated_frames import UNANNOTATED
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES
 from ovis_jax.evaluation.matching import Matches, match_category
 from ovis_jax.evaluation.measuring import Measured, Results, measure
@@ -150,6 +151,10 @@ def describe_dropped(dropped: Mapping[str, collections.Counter[int]], num_tracks
     if categories := dropped["categories"]:
         unknown = ", ".join(map(str, sorted(categories)))
         found.append(f"dropped {categories.total()} tracks of the unknown categories {unknown}")
+    if frames := dropped.get(UNANNOTATED):
+        found.append(
+            f"dropped {frames.total()} tracks that are in no annotated frame of their videos"
+        )
     return found
 
 
@@ -192,6 +197,12 @@ def _notes(matching: Matching) -> list[str]:
         notes.append(
             "Categories are not looked at; AR1, AR10 and AR100 are with 1, 10 and 100 tracks of "
             "each video."
+        )
+    if partial := [v for v in matching.annotations.videos if v.annotated_frames is not None]:
+        annotated = sum(len(video.annotated_frames) for video in partial)
+        notes.append(
+            f"In {len(partial)} videos {annotated} of {sum(v.length for v in partial)} frames are "
+            "annotated; the others are not looked at."
         )
     if any(instance.id == 0 for instance in objects):
         notes.append("An object has the id 0, whose matches the official evaluator does not count.")

@@ -8,6 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping
 
+from ovis_jax.evaluation.annotated_frames import in_annotated_frames
 from ovis_jax.evaluation.overlaps import (
     Key,
     Overlaps,
@@ -36,7 +37,8 @@ class Measured:
       num_tracks: in the results.
       num_repeated: of these, the same as an earlier one.
       overlaps: by category and video id.
-      dropped: how many tracks there were of each unknown id, for "videos" and "categories".
+      dropped: how many tracks there were of each unknown id, for "videos" and "categories"; and of
+        each video, for "frames", those that are in no annotated frame.
     """
 
     annotations: Annotations
@@ -66,7 +68,7 @@ def measure(
             check_dropped(own.dropped, own.num_tracks, f"{results}: results")
             return Measured(truth, own.num_tracks, own.num_repeated, own.overlaps, own.dropped)
     truth = _ground_truth(annotations)
-    read = _read(results, truth, options, progress)
+    read = in_annotated_frames(_read(results, truth, options, progress), truth.videos)
     overlaps = measure_overlaps(
         truth_masks(pooled_categories(truth) if options.class_agnostic else truth),
         read.tracks,

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
+from ovis_jax.evaluation.annotated_frames import in_annotated_frames
 from ovis_jax.evaluation.overlaps import (
     Key,
     Overlaps,
@@ -135,7 +136,8 @@ def _join(parts: Sequence[MeasuredPart]) -> MeasuredPart:
 def _work(link: Connection, path: str, part: FilePart, options: ResultsOptions) -> None:
     """The work of another process."""
     try:
-        read = load_part(part, load_header(path), options)
+        header = load_header(path)
+        read = in_annotated_frames(load_part(part, header, options), header.videos)
     except (InputError, OSError):
         link.send(None)
         return
@@ -152,6 +154,7 @@ def _measure_part(
 ) -> MeasuredPart | None:
     try:
         read = load_part(part, annotations, options, progress=progress)
+        read = in_annotated_frames(read, annotations.videos)
     except (InputError, OSError):
         return None
     return _measured(read, truth, options.class_agnostic, progress)

@@ -29,11 +29,12 @@ _LONGEST = 60  # characters of a category's name that are shown
 
 
 def format_table(metrics: Metrics) -> str:
-    """The numbers in percent, "-" where there is no such ground truth; notes below."""
+    """The numbers in percent, "-" where there is no such ground truth; notes below.
+
+    Occlusion groups are left out where no object has an occlusion label.
+    """
     values = metrics.values
-    groups = [name for name in AREA_RANGES if name != "all"]
-    if metrics.dataset == "ovis":
-        groups += [name for name in OCCLUSION_RANGES if name != "all"]
+    groups = [name for name in AREA_RANGES if name != "all"] + _occlusion_groups(metrics)
     words = _AREA_WORDS | _OCCLUSION_WORDS
     lines = [
         _row("", _HEAD),
@@ -50,8 +51,7 @@ def format_table(metrics: Metrics) -> str:
 def format_categories(metrics: Metrics) -> str:
     """One row for each category, in percent; of more than 100, those with objects."""
     names = ["AP", "AP50", "AP75", "AR100"]
-    if metrics.dataset == "ovis":
-        names[3:3] = ["AP_SO", "AP_MO", "AP_HO"]
+    names[3:3] = [f"AP_{name}" for name in _occlusion_groups(metrics)]
     return _category_rows(metrics.categories, metrics.category_values, names)
 
 
@@ -125,6 +125,12 @@ def _category_rows(
     if len(shown) < len(categories):
         lines.append(f"({len(categories) - len(shown)} categories without objects are left out)")
     return "\n".join(lines)
+
+
+def _occlusion_groups(metrics: Metrics) -> list[str]:
+    """The groups, if an object is in one of them."""
+    names = [name for name in OCCLUSION_RANGES if name != "all"]
+    return names if any(metrics.values.get(f"AP_{name}", -1) >= 0 for name in names) else []
 
 
 def _with_interval(value: float, ends: Sequence[float], *, sign: bool = False) -> str:

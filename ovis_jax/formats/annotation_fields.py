@@ -134,8 +134,9 @@ def _video(record: dict, video_id: int, where: str) -> Video:
         for side in ("width", "height")
     )
     length = _length(record, where)
+    annotated = _annotated_frames(record, length, where)
     if record.get("file_names") is None:
-        return Video(video_id, width, height, length, ())
+        return Video(video_id, width, height, length, (), annotated)
     names = list_of(record, "file_names", where, length)
     for frame, name in enumerate(names):
         if not isinstance(name, str):
@@ -143,7 +144,22 @@ def _video(record: dict, video_id: int, where: str) -> Video:
                 f"{where}: file_names, frame {frame}: expected a string, is {kind(name)}"
             )
     # Files written on Windows part folders with backslashes.
-    return Video(video_id, width, height, length, tuple(name.replace("\\", "/") for name in names))
+    names = tuple(name.replace("\\", "/") for name in names)
+    return Video(video_id, width, height, length, names, annotated)
+
+
+def _annotated_frames(record: dict, length: int, where: str) -> tuple[int, ...] | None:
+    """Numbers of the frames that were annotated, ascending; None if the file does not say it."""
+    if record.get("annotated_frames") is None:
+        return None
+    frames = list_of(record, "annotated_frames", where)
+    for place, frame in enumerate(frames):
+        entry = {f"annotated_frames[{place}]": frame}
+        whole_number(entry, f"annotated_frames[{place}]", where, minimum=0, maximum=length - 1)
+    if len(set(frames)) < len(frames):
+        twice = next(frame for frame in frames if frames.count(frame) > 1)
+        raise InputError(f"{where}: annotated_frames: {twice} is there twice")
+    return tuple(sorted(int(frame) for frame in frames))
 
 
 def _length(record: dict, where: str) -> int:

@@ -23,6 +23,8 @@ class Video:
       length: number of frames.
       file_names: one for each frame, relative to the folder of the frames, folders parted by "/";
         empty if the file has none.
+      annotated_frames: numbers of the frames in which all objects were annotated, ascending; of
+        others nothing is known. None if that is all frames, as in files that do not say it.
     """
 
     id: int
@@ -30,6 +32,15 @@ class Video:
     height: int
     length: int
     file_names: tuple[str, ...]
+    annotated_frames: tuple[int, ...] | None = None
+
+    def is_annotated(self) -> np.ndarray:
+        """[length] bool, the frames in which objects were annotated."""
+        if self.annotated_frames is None:
+            return np.ones(self.length, bool)
+        known = np.zeros(self.length, bool)
+        known[list(self.annotated_frames)] = True
+        return known
 
 
 @dataclasses.dataclass(frozen=True)

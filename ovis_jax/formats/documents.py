@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovis_jax.formats.annotation_records import Instance
+from ovis_jax.formats.annotation_records import Instance, Video
 from ovis_jax.formats.annotations import Annotations, checked_annotations
 from ovis_jax.formats.instance_fields import compact_annotation
 
@@ -32,12 +32,18 @@ def to_document(annotations: Annotations) -> dict:
                 "height": video.height,
                 "length": video.length,
                 "file_names": list(video.file_names) or None,
+                **_annotated_frames(video),
             }
             for video in annotations.videos
         ],
         "categories": [{"id": c.id, "name": c.name} for c in annotations.categories],
         "annotations": [_record(i) for i in annotations.instances] if annotated else None,
     }
+
+
+def _annotated_frames(video: Video) -> dict:
+    frames = video.annotated_frames
+    return {} if frames is None else {"annotated_frames": list(frames)}
 
 
 def _record(instance: Instance) -> dict:

@@ -126,6 +126,8 @@ def _instance(
     for name, read in _READERS.items():
         with problems.caught():
             fields[name] = read(record, masks, where)
+    with problems.caught():
+        _check_annotated(masks, video, where)
     if len(fields) < len(_READERS):
         return None
     return Instance(
@@ -135,6 +137,19 @@ def _instance(
         segmentations=masks,
         **fields,
     )
+
+
+def _check_annotated(masks: Segmentations, video: Video, where: str) -> None:
+    """Raises InputError if there is a mask in a frame that was not annotated."""
+    if video.annotated_frames is None:
+        return
+    known = set(video.annotated_frames)
+    for frame, entry in enumerate(masks.entries):
+        if entry is not None and frame not in known:
+            raise InputError(
+                f"{where}: segmentations, frame {frame}: a mask, but annotated_frames of video "
+                f"{video.id} lacks this frame"
+            )
 
 
 def _iscrowd(record: dict, masks: Segmentations, where: str) -> bool:

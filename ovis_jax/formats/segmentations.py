@@ -65,6 +65,13 @@ class Segmentations:
             boxes[frames] = rle.bounding_boxes([self[frame] for frame in frames])
         return boxes
 
+    def in_frames(self, wanted: np.ndarray) -> Segmentations:
+        """The same masks in some frames, [T] bool, and none in the others."""
+        entries = [
+            entry if keep else None for entry, keep in zip(self.entries, wanted, strict=True)
+        ]
+        return Segmentations(self.size, entries, np.where(wanted, self._areas, 0))
+
     def set_counts(self, frame: int, counts: str, area: int) -> None:
         """Puts in the checked counts of a compressed mask, and its number of pixels."""
         self.entries[frame], self._areas[frame] = counts, area

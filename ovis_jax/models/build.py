@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.errors import InputError
@@ -31,6 +32,11 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
     Raises:
       InputError: a part of the model does not take a value.
     """
+    if config.model.num_classes < 1:
+        raise InputError(
+            f"config.model.num_classes: {config.model.num_classes}, expected at least 1; 0 stands "
+            "for those of the training annotations where there are any"
+        )
     try:
         system = build_system(config)
         shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
@@ -38,6 +44,22 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
     return system, shapes
+
+
+def class_layers(config: ConfigDict) -> list[str]:
+    """Paths of the layers whose parameters depend on the number of classes, such as "box/logits".
+
+    Raises:
+      InputError: as `build_model`.
+    """
+    more = config.copy_and_resolve_references()
+    more.model.num_classes += 1
+    own, other = (
+        traverse_util.flatten_dict(build_model(each)[1]["params"], sep="/")
+        for each in (config, more)
+    )
+    changed = [path for path in own if own[path].shape != other[path].shape]
+    return list(dict.fromkeys(path.rpartition("/")[0] for path in changed))
 
 
 def init_variables(system: nn.Module, key: jax.Array) -> dict:

@@ -26,7 +26,7 @@ _NONE = OCCLUSION_LEVELS.index("no_occlusion")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DatasetStatistics:
-    """Counts from which all numbers follow, for V videos with F frames and I instances in all.
+    """Counts from which all numbers follow: V videos, F annotated frames and I instances in all.
 
     Without ground truth there are no instances, and what is about them is NaN in `means` and
     None in `as_dict`.
@@ -39,8 +39,9 @@ class DatasetStatistics:
       videos: see `Annotations`.
       video_instances: [V] int, instances of each video.
       video_occlusion_rates: [V] mean of the box occlusion rates of each video; may be NaN.
-      frame_objects: [F] int, instances with a visible mask in each frame, video after video.
-      box_occlusion_rates: [F] BOR of each frame, NaN without a box; see `box_occlusion_rates`.
+      frame_objects: [F] int, instances with a visible mask in each annotated frame, video after
+        video.
+      box_occlusion_rates: [F] BOR of each of these, NaN without a box; see `box_occlusion_rates`.
       crossings: [P] bool, of all pairs of instances of a video; see `crossing_pairs`.
       labels: [I] int, positions of their categories in `categories`.
       instance_videos: [I] int, positions of their videos in `videos`.
@@ -132,6 +133,7 @@ class DatasetStatistics:
             "frame_rate": self.frame_rate,
             "videos": len(self.videos),
             "frames": int(self.video_lengths.sum()),
+            "annotated_frames": len(self.frame_objects) if known else None,
             "categories": len(self.categories),
             "categories_with_instances": len(np.unique(self.labels)) if known else None,
             "instances": len(self.labels) if known else None,
@@ -192,7 +194,7 @@ def measure_dataset(
     for place, video in enumerate(annotations.videos):
         own = [i for i in annotations.instances_of(video.id) if not i.iscrowd]
         objects += [(label_of[i.category_id], place, i) for i in own]
-        per_video.append(_measure_video(own, video.length))
+        per_video.append(_measure_video(own, video.is_annotated()))
         on_video()
     visible, rates, crossings = ([video[k] for video in per_video] for k in range(3))
     levels = [_level_counts(instance.occlusion) for _, _, instance in objects]
@@ -217,12 +219,17 @@ def measure_dataset(
     )
 
 
-def _measure_video(objects: Sequence[Instance], length: int) -> tuple[np.ndarray, ...]:
-    """Where each object has a visible mask, [N, T] bool; rates [T]; crossings [N (N - 1) / 2]."""
+def _measure_video(objects: Sequence[Instance], annotated: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of the T frames that are annotated.
+
+    Returns:
+      Where each object has a visible mask, [N, T] bool; rates [T]; crossings [N (N - 1) / 2].
+    """
     if not objects:
+        length = int(annotated.sum())
         return np.zeros((0, length), bool), np.full(length, np.nan), np.zeros(0, bool)
-    visible = np.array([instance.segmentations.areas() > 0 for instance in objects])
-    boxes = np.array([instance.boxes for instance in objects])
+    visible = np.array([instance.segmentations.areas() > 0 for instance in objects])[:, annotated]
+    boxes = np.array([instance.boxes for instance in objects])[:, annotated]
     return visible, box_occlusion_rates(boxes), crossing_pairs(boxes)
 
 

@@ -11,9 +11,15 @@ _LABEL, _CELL = 40, 12
 
 
 def format_statistics(datasets: Sequence[DatasetStatistics]) -> str:
-    """One column for each data set, "-" where it has nothing to count."""
+    """One column for each data set, "-" where it has nothing to count.
+
+    Rows of occlusion labels are left out where no data set has any.
+    """
     rows = [_row("", [dataset.name for dataset in datasets], datasets)]
-    columns = [_cells(dataset) for dataset in datasets]
+    labelled = any(dataset.has_occlusion for dataset in datasets)
+    columns = [
+        _cells(dataset) | (_occlusion_cells(dataset) if labelled else {}) for dataset in datasets
+    ]
     rows += [_row(label, [column[label] for column in columns], datasets) for label in columns[0]]
     return "\n".join(rows)
 
@@ -31,17 +37,27 @@ def format_category_counts(dataset: DatasetStatistics) -> str:
 
 
 def _cells(dataset: DatasetStatistics) -> dict[str, str]:
-    """The rows of Table 1 and of crossings, then those of the occlusion labels."""
+    """The rows of Table 1 and of crossings."""
     values = dataset.as_dict()
-    whole = ("masks", "instances", "categories", "categories_with_instances", "videos", "frames")
+    whole = (
+        *("masks", "instances", "categories", "categories_with_instances"),
+        *("videos", "frames", "annotated_frames"),
+    )
     cells = {field.replace("_", " "): _whole(values[field]) for field in whole}
-    cells |= {
+    return cells | {
         "video duration, s": _decimals(values["video_duration"], 2),
         "instance duration, s": _decimals(values["instance_duration"], 2),
         "mBOR": _decimals(values["mBOR"], 3),
         "objects per frame": _decimals(values["objects_per_frame"], 2),
         "instances per video": _decimals(values["instances_per_video"], 2),
         "pairs of instances that cross": _percent(values["crossing_rate"]),
+    }
+
+
+def _occlusion_cells(dataset: DatasetStatistics) -> dict[str, str]:
+    """The rows of the occlusion labels."""
+    values = dataset.as_dict()
+    cells = {
         "labels: no occlusion": _percent(values["no_occlusion"]),
         "labels: slight occlusion": _percent(values["slight_occlusion"]),
         "labels: severe occlusion": _percent(values["severe_occlusion"]),

@@ -3,12 +3,14 @@
     ovis-jax convert --from KIND --to KIND --input PATH --output PATH
         [--images DIR] [--categories A.json] [--annotations A.json] [--first-frame N]
         [--crowds-are-objects] [--boxes-from-masks] [--skip-shapes]
+        [--min-score S] [--most-tracks N]
 
 KIND is ovis, coco, davis, mots, mots-txt, labelme or cvat; the first two are files, the others
 folders (as input, cvat may be a file or an archive, mots-txt a file). `--from results` reads a
-results.json, with the annotation file of its videos; coco and coco-results keep the scores. What
-was left out or guessed while reading is printed, and what the other format has no place for. Exit
-codes: 0 done, 2 bad input (a line on stderr for each problem).
+results.json, with the annotation file of its videos, and of it only what is sure enough
+(`--min-score`, `--most-tracks`); coco and coco-results keep the scores. What was left out or
+guessed while reading is printed, and what the other format has no place for. Exit codes: 0 done,
+2 bad input (a line on stderr for each problem).
 """
 
 import argparse
@@ -58,6 +60,7 @@ WRITERS: dict[str, Callable[[pathlib.Path, Annotations], list[str]]] = {
 }
 _FILES = ("ovis", "coco", "coco-results")
 _WITH_SCORES = ("coco", "coco-results")
+_WITH_ANNOTATED_FRAMES = ("ovis", "labelme")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,6 +76,7 @@ def run(options: argparse.Namespace) -> list[str]:
     """
     output = options.output
     _check_output(output, options.target)
+    _check_scores(options)
     categories = options.categories and load_header(options.categories).categories
     sources = Sources(
         images=options.images,
@@ -81,6 +85,8 @@ def run(options: argparse.Namespace) -> list[str]:
         annotations=options.annotations,
         first_frame=options.first_frame,
         skip_shapes=options.skip_shapes,
+        min_score=options.min_score,
+        most_tracks=options.most_tracks,
     )
     annotations = READERS[options.source](options.input, sources)
     if options.crowds_are_objects:
@@ -97,6 +103,9 @@ def run(options: argparse.Namespace) -> list[str]:
     scored = any(instance.score is not None for instance in annotations.instances)
     if scored and options.target not in _WITH_SCORES:
         notes.append("scores are not kept")
+    sparse = any(video.annotated_frames is not None for video in annotations.videos)
+    if sparse and options.target not in _WITH_ANNOTATED_FRAMES:
+        notes.append("which frames are annotated is not kept")
     videos, objects = len(annotations.videos), len(annotations.instances)
     return [f"{output}: {videos} videos, {objects} objects", *(f"note: {line}" for line in notes)]
 
@@ -109,6 +118,13 @@ def _check_output(output: pathlib.Path, kind: str) -> None:
         raise InputError(f"{output}: is a file, expected a new or an empty folder for {kind}")
     if kind not in _FILES and output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: expected a new or an empty folder")
+
+
+def _check_scores(options: argparse.Namespace) -> None:
+    """Raises InputError if a choice among results is made where there are none."""
+    for name in ("min_score", "most_tracks"):
+        if getattr(options, name) is not None and options.source != "results":
+            raise InputError(f"--{name.replace('_', '-')}: is for --from results alone")
 
 
 def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[str]:
@@ -150,9 +166,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat, coco)"
     )
+    parser.add_argument("--min-score", type=float, help="least score of tracks (results)")
+    parser.add_argument(
+        "--most-tracks", type=_positive, metavar="N", help="surest tracks of each video (results)"
+    )
     add_crowd_flag(parser)
     add_box_flag(parser)
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
+    return value
 
 
 if __name__ == "__main__":

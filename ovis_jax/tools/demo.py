@@ -14,6 +14,7 @@ import sys
 from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.packed import PackedModel, read_packed
+from ovis_jax.classes import ModelClasses
 from ovis_jax.data.image_sources import open_images
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
@@ -64,7 +65,12 @@ def track_generated(
     start(config.matmul_precision)
     system = build_system(config)
     records = predict(
-        system, packed.variables, annotations, config, output / "results.json"
+        system,
+        packed.variables,
+        annotations,
+        config,
+        output / "results.json",
+        ModelClasses(packed.categories, str(MODEL)),
     ).records
     values = evaluate(annotations, records).values
     print(
@@ -86,7 +92,7 @@ def track_video(
     """Tracks a video of the user's, in which the model looks for the shapes that it knows."""
     images = open_images(path)
     start(config.matmul_precision)
-    names = dict(enumerate(packed.categories, start=1))
+    names = {category.id: category.name for category in packed.categories}
     records = predict_video(
         build_system(config), packed.variables, config, images, names, output, _MIN_SCORE
     )

@@ -3,8 +3,9 @@
 `--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn,
 sipmask), a COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x
 and 3.x, torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
-timm_resnet). What such a file cannot give is newly initialised; with `--categories` the class
-layers of a COCO detector start a model of that data set, category by category. The checkpoint fits
+timm_resnet). What such a file cannot give is newly initialised. With `--categories`, a data set or
+an annotation file, the class layers of a COCO detector start a model of those categories, one by
+one; a whole model keeps its class layers only if they are of these categories. The checkpoint fits
 the model of `--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as
 `--checkpoint` of predict_video.
 
@@ -24,13 +25,17 @@ import jax
 from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.store import save_variables
+from ovis_jax.classes import AS_ANNOTATED, ModelClasses, as_records
+from ovis_jax.formats.annotation_records import Category
+from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.build import build_model, init_variables
+from ovis_jax.models.build import build_model, class_layers, init_variables
 from ovis_jax.program import command_line
 from ovis_jax.program.configurations import read_configuration
 from ovis_jax.tools.options import import_weights as parser
 from ovis_jax.weights.class_rows import check_categories, copy_class_rows, new_categories
+from ovis_jax.weights.known_classes import with_known_classes
 from ovis_jax.weights.likely_model import check_foreign, check_named
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.prefixes import remove_prefix
@@ -68,34 +73,41 @@ def import_weights(
       model: what it is, a key of `NAME_MAPS`.
       config: whole configuration of the model that is filled.
       output: new folder.
-      categories: a key of `CATEGORY_SETS`: the model's classes, which begin with the rows of shared
-        categories of a COCO detector. None: class layers are newly initialised.
+      categories: the model's classes, a key of `CATEGORY_SETS` or the path of an annotation file.
+        They begin with the rows of shared categories of a COCO detector; those of a whole model
+        that was trained on other categories are newly initialised. None: class layers of a detector
+        are newly initialised, and the checkpoint does not name its classes.
 
     Raises:
       InputError: the file cannot be read or does not fit the model, or the folder cannot be used.
     """
     if pathlib.Path(output).exists() and not pathlib.Path(output).is_dir():
         raise InputError(f"{output}: expected a new folder, is a file")
+    chosen = chosen_categories(categories) if categories else None
+    if chosen:
+        config = ModelClasses(chosen, "--categories").sized(config)
+        check_categories(chosen, config.model.num_classes)
+    elif config.model.num_classes == AS_ANNOTATED:
+        raise InputError(
+            f"--categories: missing; config.model.num_classes is {AS_ANNOTATED}, for as many "
+            "classes as there are categories"
+        )
     system, shapes = build_model(config)
     name_map = NAME_MAPS[model].name_map(config.model)
-    if categories:
-        if name_map.classes is None:
-            raise InputError(f"--categories: {model} has no class layers of COCO to start from")
-        check_categories(CATEGORY_SETS[categories], config.model.num_classes)
     source = source if isinstance(source, Source) else Source(source)
     weights = _read(source, model, config.model)
     state, path = weights.arrays, str(source.path)
+    if chosen and name_map.classes is None:
+        name_map = with_known_classes(name_map, state, chosen, class_layers(config))
     conversion = convert_state(state, name_map, shapes, path)
     conversion = dataclasses.replace(conversion, notes=weights.notes)
     initial = shapes
     if conversion.fresh:
         initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
-    if categories:
-        conversion = copy_class_rows(
-            conversion, state, name_map.classes, CATEGORY_SETS[categories], initial, path
-        )
+    if chosen and name_map.classes is not None:
+        conversion = copy_class_rows(conversion, state, name_map.classes, chosen, initial, path)
     meta = {"source": path, "model": model, "seed": config.seed}
-    meta |= {"categories": categories} if categories else {}
+    meta |= {"categories": as_records(chosen)} if chosen else {}
     try:
         save_variables(output, conversion.complete(initial), meta)
     except OSError as error:
@@ -118,9 +130,26 @@ def summary(conversion: Conversion) -> str:
     )
 
 
+def chosen_categories(name: str) -> tuple[Category, ...]:
+    """The categories of a data set, or of an annotation file.
+
+    Args:
+      name: a key of `CATEGORY_SETS`, or a path.
+
+    Raises:
+      InputError: it is neither.
+    """
+    if name in CATEGORY_SETS:
+        return CATEGORY_SETS[name]
+    if not pathlib.Path(name).is_file():
+        expected = ", ".join(CATEGORY_SETS)
+        raise InputError(f"--categories: {name}: expected an annotation file or one of {expected}")
+    return load_header(name).categories
+
+
 def category_summary(categories: str) -> str:
     """One line: how many classes begin with COCO's, and which do not."""
-    everything = CATEGORY_SETS[categories]
+    everything = chosen_categories(categories)
     new = new_categories(everything)
     begun = f"classes: {len(everything) - len(new)} of {len(everything)} begin with those of COCO"
     return f"{begun}; newly initialised: {', '.join(new)}" if new else begun
@@ -142,8 +171,15 @@ def run(options: argparse.Namespace, config: ConfigDict) -> None:
     source = Source(options.source, options.entry, options.prefix)
     conversion = import_weights(source, options.model, config, options.output, options.categories)
     print(summary(conversion))
-    if options.categories:
+    if options.categories and is_of_coco(options.model):
         print(category_summary(options.categories))
+
+
+def is_of_coco(model: str) -> bool:
+    """Whether a key of `NAME_MAPS` is a detector of COCO's categories."""
+    published = NAME_MAPS[model]
+    size = next(iter(published.VARIANTS.values()))
+    return published.name_map(size).classes is not None
 
 
 def _read(source: Source, model: str, settings: ConfigDict) -> Unwrapped:

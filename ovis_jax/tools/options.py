@@ -87,7 +87,9 @@ def predict_video() -> ToolParser:
         "--output", required=True, metavar="DIR", help="folder for results.json and the overlay"
     )
     parser.add_argument(
-        "--annotations", metavar="FILE", help="annotation file that names the model's categories"
+        "--annotations",
+        metavar="FILE",
+        help="annotation file whose ids of categories are used; default: those of training",
     )
     parser.add_argument(
         "--min-score", type=float, default=0.3, help="tracks below it are not drawn (default 0.3)"
@@ -116,8 +118,9 @@ def import_weights() -> ToolParser:
     )
     parser.add_argument(
         "--categories",
-        choices=CATEGORY_SETS,
-        help="the model's data set; its classes begin with those of COCO that they share",
+        metavar="NAME",
+        help=f"the model's classes: an annotation file, or one of {', '.join(CATEGORY_SETS)}; they "
+        "begin with those of a COCO detector that they share",
     )
     parser.add_argument(
         "--entry", default="", help="entry that holds the state dict, such as model_ema"

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.packed import write_packed
 from ovis_jax.checkpoints.store import CheckpointStore
-from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.predict import load_model
 from ovis_jax.tools.options import pack as parser
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     """
     saved = read_config(options.workdir)
     annotations = options.annotations or saved["data"]["eval_annotations"]
-    categories = [category.name for category in load_annotations(annotations).categories]
+    categories = load_header(annotations).categories
     config = ConfigDict(saved)
     if len(categories) != config.model.num_classes:
         raise InputError(

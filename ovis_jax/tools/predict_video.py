@@ -1,6 +1,7 @@
 """Tracks the objects of a video file, a folder of frames or an image.
 
-Writes `results.json`, `overlay.mp4` and the contact sheet `overlay.png` to the output folder.
+Writes to the output folder `results.json`, `annotations.json`, which names the frames and the
+categories that the results are of, `overlay.mp4` and the contact sheet `overlay.png`.
 """
 
 import argparse
@@ -11,11 +12,13 @@ from collections.abc import Sequence
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from ovis_jax.classes import ModelClasses, classes_of_checkpoint
 from ovis_jax.data.image_sources import ImageSource, open_images
-from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.annotations import load_header
+from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
-from ovis_jax.predict import check_categories, load_model, predict_images, report
+from ovis_jax.predict import load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.configurations import read_configuration
@@ -37,17 +40,26 @@ def check_output(folder: pathlib.Path) -> None:
         raise InputError(f"{folder}: {there} is a file, expected a folder")
 
 
-def category_names(annotations: str | None, config: ConfigDict) -> dict[int, str]:
-    """Names by category id, in the order of the model's labels; without a file, numbers.
+def category_names(
+    annotations: str | None, classes: ModelClasses, num_classes: int
+) -> dict[int, str]:
+    """Names by category id, in the order of the model's labels; numbers if nobody knows them.
+
+    Args:
+      annotations: file that names the categories, whose ids are used; or None.
+      classes: what the checkpoint says of the labels.
+      num_classes: of the model.
 
     Raises:
-      InputError: the file does not have as many categories as the model.
+      InputError: the file has other categories than the model.
     """
-    if annotations is None:
-        return {number: f"category {number}" for number in range(1, config.model.num_classes + 1)}
-    loaded = load_annotations(annotations)
-    check_categories(loaded, config)
-    return {category.id: category.name for category in loaded.categories}
+    if annotations is not None:
+        file = load_header(annotations)
+        names = {category.id: category.name for category in file.categories}
+        return {k: names[k] for k in classes.ids_in(file, annotations, num_classes)}
+    if classes.categories is None:
+        return {number: f"category {number}" for number in range(1, num_classes + 1)}
+    return {category.id: category.name for category in classes.categories}
 
 
 def predict_video(
@@ -78,12 +90,34 @@ def predict_video(
     records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names), system.track_rule)
     output.mkdir(parents=True, exist_ok=True)
     write_results(output / "results.json", records)
+    write_json(output / "annotations.json", described(images, tracks.length, names))
     drawn = predicted_tracks(records, names, min_score)
     pictures = overlay_frames(images.read(), None, drawn)
     movie, sheet = output / "overlay.mp4", output / "overlay.png"
     write_pictures(movie, sheet, pictures, tracks.length, images.seconds)
     report(tracks.length, len(records), tracks.overflow)
     return records
+
+
+def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
+    """The annotation file without ground truth of the video that was tracked.
+
+    Its frames are those of the folder, or those that `extract_frames` writes of a video file.
+
+    Args:
+      images: that were tracked.
+      length: how many there were.
+      names: category names by id.
+    """
+    video = {
+        "id": _VIDEO_ID,
+        "width": images.width,
+        "height": images.height,
+        "length": length,
+        "file_names": images.file_names(length),
+    }
+    categories = [{"id": number, "name": name} for number, name in names.items()]
+    return {"videos": [video], "categories": categories, "annotations": None}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +137,9 @@ def run(options: argparse.Namespace, config: ConfigDict) -> None:
     output = pathlib.Path(options.output)
     check_output(output)
     images = open_images(pathlib.Path(options.input))
-    names = category_names(options.annotations, config)
+    classes = classes_of_checkpoint(options.checkpoint)
+    config = classes.sized(config)
+    names = category_names(options.annotations, classes, config.model.num_classes)
     model = load_model(config, options.checkpoint)
     predict_video(*model, config, images, names, output, options.min_score)
 

@@ -4,8 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.checkpoints.folders import has_checkpoint, restore_from
+from ovis_jax.checkpoints.folders import checkpoint_categories, has_checkpoint, restore_from
 from ovis_jax.checkpoints.store import CheckpointStore, save_variables
+from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 
 
@@ -56,3 +57,27 @@ def test_whether_a_folder_holds_a_checkpoint_is_known_without_reading_it(tmp_pat
     save_variables(tmp_path / "run" / "checkpoints", {"params": {"x": jnp.ones(2)}}, {})
     for folder in ("run", "run/checkpoints", "run/checkpoints/0"):
         assert has_checkpoint(tmp_path / folder)
+
+
+def test_a_checkpoint_says_what_its_labels_mean_if_it_knows(workdir):
+    assert checkpoint_categories(workdir) is None
+    named = {"categories": [{"id": 8, "name": "dog"}, {"id": 3, "name": "cat"}]}
+    save_variables(workdir / "named", variables(), named)
+    assert checkpoint_categories(workdir / "named") == (Category(8, "dog"), Category(3, "cat"))
+    with pytest.raises(InputError, match="expected a folder of checkpoints, found none"):
+        checkpoint_categories(workdir / "none" / "there")
+
+
+def test_parts_that_are_passed_over_may_have_any_shape(workdir):
+    def tree(**params):
+        return {"params": {name: {"kernel": jnp.zeros(size)} for name, size in params.items()}}
+
+    held = tree(body=3, head=5)
+    save_variables(workdir / "other", held, {})
+    with pytest.raises(InputError, match="params/head/kernel: shape"):
+        restore_from(workdir / "other", tree(body=3, head=4))
+    for wanted in (tree(body=3), tree(body=3, head=4)):
+        got = restore_from(workdir / "other", wanted, ["params/head"])
+        assert list(got["params"]) == ["body"]
+    with pytest.raises(InputError, match="params/head/kernel: .* no variable of the model"):
+        restore_from(workdir / "other", tree(body=3), ["params/hea"])

@@ -12,8 +12,10 @@ from hypothesis.extra import numpy as arrays
 
 from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.checkpoints.packed import read_packed, write_packed
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.errors import InputError
 
+CATEGORIES = (Category(3, "cat"), Category(7, "Vogel ü"))
 CONFIG = {"model": {"system": "x", "ratios": [[1, 2], [3, 4]], "calibration": None}, "seed": 0}
 
 
@@ -27,7 +29,7 @@ def variables():
 @pytest.fixture
 def packed(tmp_path):
     path = tmp_path / "model.npz"
-    write_packed(path, variables(), CONFIG, ["cat", "Vogel ü"], {"steps": 5})
+    write_packed(path, variables(), CONFIG, CATEGORIES, {"steps": 5})
     return path
 
 
@@ -38,7 +40,7 @@ def test_a_model_comes_back_with_weights_of_half_precision(packed):
     want = np.asarray(variables()["params"]["head"]["kernel"]).astype(np.float16)
     np.testing.assert_array_equal(kernel, want)
     np.testing.assert_array_equal(got.variables["counters"]["seen"], [3, 70000])
-    assert got.categories == ("cat", "Vogel ü") and got.source == {"steps": 5}
+    assert got.categories == CATEGORIES and got.source == {"steps": 5}
     assert got.config["model"]["ratios"] == ((1, 2), (3, 4))
     assert got.config["model"]["calibration"] is None
 

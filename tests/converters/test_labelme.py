@@ -41,14 +41,23 @@ def test_labelme_shapes_of_one_group_are_parts_of_one_object(tmp_path):
     assert first.occlusion == (None, "severe_occlusion") and second.occlusion is None
 
 
-def test_images_without_a_labelme_file_are_frames_without_objects(tmp_path):
+def test_images_without_a_labelme_file_are_frames_that_were_not_annotated(tmp_path):
     for name in ("6.jpg", "7.jpg", "8.jpg"):
         (tmp_path / "images/clip").mkdir(parents=True, exist_ok=True)
         (tmp_path / "images/clip" / name).touch()
     (tmp_path / "labels/clip").mkdir(parents=True)
     (tmp_path / "labels/clip/7.json").write_text(labelme_file([{}]))
-    read = labelme.read(tmp_path / "labels", Sources(images=tmp_path / "images"))
+    sources = Sources(images=tmp_path / "images")
+    read = labelme.read(tmp_path / "labels", sources)
     assert read.videos[0].length == 3 and read.instances[0].areas.tolist() == [0, 12, 0]
+    assert read.videos[0].annotated_frames == (1,) and "2 of 3 frames" in sources.notes[0]
+    labelme.write(tmp_path / "again", read)
+    assert [path.name for path in (tmp_path / "again/clip").iterdir()] == ["7.json"]
+    again = labelme.read(tmp_path / "again", Sources(images=tmp_path / "images"))
+    assert again.videos == read.videos
+    (tmp_path / "labels/clip/8.json").write_text(labelme_file([]))  # looked at, nothing there
+    read = labelme.read(tmp_path / "labels", Sources(images=tmp_path / "images"))
+    assert read.videos[0].annotated_frames == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,39 @@ def test_scores_go_where_there_is_a_place_and_the_surest_keeps_shared_pixels(
     assert len(found) == len(predicted[1]) - 1  # nothing is left of the first
 
 
+def test_only_what_is_sure_enough_is_read(predicted, tmp_path, capsys):
+    _, records = predicted
+    options = ("--annotations", tmp_path / "a.json")
+    assert convert(tmp_path, "coco", "c.json", *options, "--min-score", 0.6) == 0
+    assert f"{len(records) - 1} of {len(records)} tracks are left out" in capsys.readouterr().out
+    entries = json.loads((tmp_path / "c.json").read_text())["annotations"]
+    assert {entry["score"] for entry in entries} == {0.75}
+    assert convert(tmp_path, "ovis", "o.json", *options, "--most-tracks", 2) == 0
+    found = load_annotations(tmp_path / "o.json")
+    own = {v.id: [i.category_id for i in found.instances_of(v.id)] for v in found.videos}
+    for video, categories in own.items():
+        mine = [record for record in records if record["video_id"] == video]
+        best = sorted(range(len(mine)), key=lambda place: -mine[place]["score"])[:2]
+        assert categories == [mine[place]["category_id"] for place in sorted(best)]
+
+
+@pytest.mark.parametrize("option", ["--min-score", "--most-tracks"])
+def test_choices_among_results_are_for_results_alone(option, predicted, tmp_path, capsys):
+    options = (option, 1)
+    assert convert(tmp_path, "coco", "c.json", *options, source="ovis", path="a.json") == 2
+    assert f"{option}: is for --from results alone" in capsys.readouterr().err
+
+
+def test_results_speak_of_frames_that_nobody_annotated_too(predicted, tmp_path):
+    document, _ = predicted
+    for video in document["videos"]:
+        video["annotated_frames"] = []
+    (tmp_path / "a.json").write_text(json.dumps(document | {"annotations": None}))
+    assert convert(tmp_path, "ovis", "o.json", "--annotations", tmp_path / "a.json") == 0
+    found = load_annotations(tmp_path / "o.json")
+    assert all(video.annotated_frames is None for video in found.videos)
+
+
 def test_what_is_missing_for_results_is_one_line(predicted, tmp_path, capsys):
     assert convert(tmp_path, "coco", "c.json") == 2
     assert convert(tmp_path, "coco-results", "c.json", source="ovis", path="a.json") == 2

@@ -239,3 +239,14 @@ def test_paths_are_read_and_evaluated(tmp_path):
     for kind in (str, pathlib.Path):
         metrics = evaluate(kind(tmp_path / "gt.json"), kind(tmp_path / "results.json"))
         assert metrics.as_dict()["AP"] == pytest.approx(1)
+
+
+def test_the_tables_leave_out_groups_of_occlusion_where_nothing_is_labelled():
+    masks = rectangle(0, 0, 4, 4)
+    labelled, bare = (
+        evaluate(annotations([instance(1, masks, occlusion=level)], 1), [result(masks)])
+        for level in ("no_occlusion", None)
+    )
+    assert "occluded, SO" in format_table(labelled) and "AP_HO" in format_categories(labelled)
+    assert "occluded, SO" not in format_table(bare) and "AP_HO" not in format_categories(bare)
+    assert "large, from" in format_table(bare)

@@ -7,6 +7,7 @@ import pytest
 
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.documents import to_document
 from ovis_jax.formats.errors import InputError
 
 _CLIPS = pathlib.Path(
@@ -199,3 +200,31 @@ def test_areas_and_boxes_of_real_files_are_those_of_their_masks(name):
         )
         frame = int(np.argmax(instance.areas))
         assert instance.mask(frame).sum() == instance.areas[frame]
+
+
+def test_a_video_may_say_which_of_its_frames_are_annotated(contents, write):
+    assert [v.annotated_frames for v in load_annotations(write(contents)).videos] == [None, None]
+    contents["videos"][0]["annotated_frames"] = [2, 0]
+    annotations = load_annotations(write(contents))
+    first, second = annotations.videos
+    assert first.annotated_frames == (0, 2) and first.is_annotated().tolist() == [True, False, True]
+    assert second.is_annotated().all()
+    document = to_document(annotations)
+    assert document["videos"][0]["annotated_frames"] == [0, 2]
+    assert "annotated_frames" not in document["videos"][1]
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([0], "segmentations, frame 2: a mask, but annotated_frames of video 7 lacks this frame"),
+        ([0, 0, 2], "annotated_frames: 0 is there twice"),
+        ([0, 3], r"annotated_frames\[1\]: expected at most 2, is 3"),
+        ([0, "2"], r"annotated_frames\[1\]: expected a whole number"),
+        (3, "annotated_frames: expected a list, is a number"),
+    ],
+)
+def test_annotated_frames_that_make_no_sense_are_named(frames, message, contents, write):
+    contents["videos"][0]["annotated_frames"] = frames
+    with pytest.raises(InputError, match=message):
+        load_annotations(write(contents))

@@ -11,14 +11,16 @@ from tiny_movies import corner_frames
 
 from ovis_jax.checkpoints.packed import read_packed, write_packed
 from ovis_jax.data.movie_files import read_movie
+from ovis_jax.data.shapes.appearance import CATEGORIES as SHAPES
 from ovis_jax.demo import MODEL
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.results import load_results
 from ovis_jax.models.build import build_model, build_system, init_variables
 from ovis_jax.tools import demo
 from ovis_jax.visualization.movie import write_movie
 
-NAMES = ("disc", "square", "star", "ring", "bar")
+CATEGORIES = [Category(number, name) for number, name in enumerate(SHAPES, start=1)]
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def tiny_model(tmp_path, monkeypatch):
     config = tiny_config(calibrated=False).copy_and_resolve_references()
     variables = init_variables(build_system(config), jax.random.key(0))
     path = tmp_path / "tiny.npz"
-    write_packed(path, variables, json.loads(config.to_json()), NAMES, {})
+    write_packed(path, variables, json.loads(config.to_json()), CATEGORIES, {})
     monkeypatch.setattr(demo, "MODEL", path)
 
 

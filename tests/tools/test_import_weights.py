@@ -1,6 +1,7 @@
 """Published files become checkpoints that training starts from and prediction reads."""
 
 import argparse
+import json
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 from flax import traverse_util
 from weights.small_model import random_variables, small_config, small_shapes
 
+from ovis_jax.checkpoints.folders import checkpoint_categories
+from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import load_model
@@ -171,19 +174,39 @@ def test_classes_begin_with_those_of_coco_when_the_data_set_is_named(tmp_path, m
     )
 
 
-@pytest.mark.parametrize(
-    ("model", "classes", "message"),
-    [
-        ("torchvision_resnet", 25, "--categories: torchvision_resnet has no class layers"),
-        ("mmdet2_mask_rcnn", 3, "num_classes: 3, expected 25"),
-    ],
-)
-def test_classes_of_coco_need_a_detector_of_coco_and_the_classes_of_the_model(
-    model, classes, message, tmp_path
-):
-    config = small_config(num_classes=classes)
-    with pytest.raises(InputError, match=message):
-        import_weights(tmp_path / "never read", model, config, tmp_path / "out", "ovis")
+def test_the_number_of_classes_is_that_of_the_categories(tmp_path):
+    config, output = small_config(num_classes=3), tmp_path / "out"
+    with pytest.raises(InputError, match="num_classes: 3, expected 25"):
+        import_weights(tmp_path / "never read", "mmdet2_mask_rcnn", config, output, "ovis")
+    config = small_config(num_classes=0)
+    with pytest.raises(InputError, match="--categories: missing; config.model.num_classes is 0"):
+        import_weights(tmp_path / "never read", "mmdet2_mask_rcnn", config, output)
+    with pytest.raises(InputError, match="none.json: expected an annotation file or one of ovis"):
+        import_weights(tmp_path / "never read", "timm_resnet", config, output, "none.json")
+
+
+def own_categories(folder, *names):
+    path = folder / "own.json"
+    categories = [{"id": 10 * n, "name": name} for n, name in enumerate(names, start=1)]
+    path.write_text(json.dumps({"videos": [], "categories": categories, "annotations": []}))
+    return str(path)
+
+
+def test_a_whole_model_starts_one_of_other_categories_with_new_class_layers(tmp_path, monkeypatch):
+    config, own = small_config(num_classes=0), own_categories(tmp_path, "ant", "bee", "wasp")
+    drawn = random_variables(build_model(small_config(num_classes=3))[1])
+    monkeypatch.setattr(tool, "init_variables", lambda system, key: drawn)
+    source, held = published_file(tmp_path / "x.npz")  # of three classes, but who knows which
+    conversion = import_weights(source, "cmasktrack_rcnn", config, tmp_path / "out", own)
+    assert set(conversion.fresh) == {"box/logits", "box/deltas", "mask/logits"}
+    assert len(conversion.unused) == 6 and "newly initialised: 6 variables" in summary(conversion)
+    got = flat(load_model(small_config(num_classes=3), tmp_path / "out")[1])
+    for path in ("params/box/logits/bias", "params/mask/logits/kernel"):
+        np.testing.assert_array_equal(got[path], flat(drawn)[path])
+    kept = "params/rpn/hidden/bias"
+    np.testing.assert_array_equal(got[kept], flat(held)[kept])
+    known = checkpoint_categories(tmp_path / "out")
+    assert known == (Category(10, "ant"), Category(20, "bee"), Category(30, "wasp"))
 
 
 def test_nothing_is_written_unless_everything_fits(tmp_path):

@@ -11,16 +11,19 @@ from tiny_movies import corner_frames, write_file
 from toy_system import ToySystem, toy_variables
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.classes import UNKNOWN_CLASSES, ModelClasses
 from ovis_jax.data.image_sources import open_images
 from ovis_jax.data.movie_files import read_movie, survey_movie
+from ovis_jax.formats.annotations import Category, load_annotations
 from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.results import load_results
 from ovis_jax.tools.predict_video import category_names, check_output, predict_video
 from ovis_jax.visualization.movie import write_movie
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
 
 
-def predicted(source, output):
+def predicted(source, output, classes=UNKNOWN_CLASSES):
     """Records of a toy system; windows of 2 + 1 + 2 frames."""
     config = mask_track_rcnn_r50()
     config.data.image_scale = (40, 24)
@@ -29,7 +32,7 @@ def predicted(source, output):
     system = ToySystem(window_before=2, window_after=2)
     variables = toy_variables(system)
     images = open_images(source)
-    names = category_names(None, config)
+    names = category_names(None, classes, 2)
     return predict_video(system, variables, config, images, names, output, 0.0)
 
 
@@ -43,11 +46,41 @@ def test_a_folder_of_frames_becomes_results_and_an_overlay(tmp_path):
     write_folder(tmp_path / "frames")
     records = predicted(tmp_path / "frames", tmp_path / "made" / "here")
     files = sorted(path.name for path in (tmp_path / "made" / "here").iterdir())
-    assert files == ["overlay.mp4", "overlay.png", "results.json"]
+    assert files == ["annotations.json", "overlay.mp4", "overlay.png", "results.json"]
     assert json.loads((tmp_path / "made" / "here" / "results.json").read_text()) == records
     assert records and all(len(record["segmentations"]) == 7 for record in records)
     assert {record["category_id"] for record in records} <= {1, 2}
     assert len(list(read_movie(tmp_path / "made" / "here" / "overlay.mp4"))) == 7
+
+
+def test_the_annotation_file_beside_the_results_names_frames_and_categories(tmp_path):
+    write_folder(tmp_path / "cats")
+    write_movie(tmp_path / "dogs.mp4", FRAMES, 5.0)
+    classes = ModelClasses((Category(40, "dog"), Category(9, "cat")), "a checkpoint")
+    for source, frames in (
+        ("cats", [f"cats/{t:03}.png" for t in range(7)]),
+        ("dogs.mp4", [f"dogs/frame_{t:06}.jpg" for t in range(7)]),
+    ):
+        output = tmp_path / "out" / source
+        records = predicted(tmp_path / source, output, classes)
+        found = load_annotations(output / "annotations.json")
+        assert list(found.videos[0].file_names) == frames and not found.has_ground_truth
+        assert found.categories == (Category(9, "cat"), Category(40, "dog"))
+        assert len(load_results(output / "results.json", found)) == len(records) > 0
+        plain = predicted(tmp_path / source, output)  # label 1 is the dog, whatever its id
+        ids = {1: 40, 2: 9}
+        assert [r["category_id"] for r in records] == [ids[r["category_id"]] for r in plain]
+
+
+def test_the_ids_of_categories_are_those_of_the_file_that_is_named(tmp_path):
+    classes = ModelClasses((Category(1, "dog"), Category(2, "cat")), "a checkpoint")
+    categories = [{"id": 5, "name": "cat"}, {"id": 8, "name": "dog"}]
+    document = {"videos": [], "categories": categories, "annotations": None}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert list(category_names(f"{tmp_path}/a.json", classes, 2).items()) == [
+        (8, "dog"),
+        (5, "cat"),
+    ]
 
 
 def test_a_video_file_gives_as_many_frames_as_it_holds(tmp_path):

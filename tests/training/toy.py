@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax.data.clips import ClipShape, empty_clip
+from ovis_jax.formats.annotations import Category
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 
@@ -44,7 +45,8 @@ class ToyData:
 
     num_samples = 40
     num_dropped = 3
-    num_categories = 25
+    categories = tuple(Category(number, f"category {number}") for number in range(1, 26))
+    num_categories = len(categories)
 
     def describe(self, sample):
         return f"video {sample // 4} (toy), frame {sample % 4}"

@@ -88,7 +88,7 @@ def read_index(path: epath.PathLike) -> RecordIndex:
         with np.load(io.BytesIO(epath.Path(path).read_bytes())) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays["header"].tobytes())
-        videos = [Video(**v | {"file_names": tuple(v["file_names"])}) for v in header["videos"]]
+        videos = [Video(**_tuples(video)) for video in header["videos"]]
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; expected a data set built with the configuration frames or "
@@ -103,6 +103,11 @@ def read_index(path: epath.PathLike) -> RecordIndex:
         prepared=header["prepared"] and tuple(header["prepared"]),
         **{field: header[field] for field in _OPTIONAL if field in header},
     )
+
+
+def _tuples(video: dict) -> dict:
+    """The fields of a video, with tuples in the place of lists."""
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in video.items()}
 
 
 def _joined(videos: Sequence[VideoObjects], field: str, dtype) -> np.ndarray:

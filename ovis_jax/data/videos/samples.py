@@ -114,9 +114,13 @@ class TrainingData:
     def draw(self, seed: int, position: int, sample: int) -> Draw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""
         rng = order.draws(seed, position)
-        annotated = self.index.annotated_frames(self.index.video_index[sample])
-        query, length = int(self.index.frame[sample]), self._objects(sample).video.length
-        frames = self._sampling.frames.draw(rng, annotated, query, length)
+        with_objects = self.index.annotated_frames(self.index.video_index[sample])
+        # A clip goes from one annotated frame to the next; of the frames between nothing is known.
+        annotated = np.flatnonzero(self._objects(sample).video.is_annotated())
+        query = int(np.searchsorted(annotated, self.index.frame[sample]))
+        places = np.searchsorted(annotated, with_objects)
+        chosen = self._sampling.frames.draw(rng, places, query, len(annotated))
+        frames = tuple(annotated[list(chosen)].tolist())
         return Draw(int(sample), frames, bool(rng.random() < self._sampling.flip_probability))
 
     def clip(self, draw: Draw) -> Clips:
