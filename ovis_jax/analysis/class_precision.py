@@ -60,6 +60,7 @@ class ClassPrecision:
             "All classes",
             [Column("classes"), *map(percent, COLUMNS)],
             [["all", *_values(metrics.values)]],
+            " ".join(metrics.notes),
         )
         order = sorted(metrics.categories, key=lambda own: (-self._objects[own.id], own.id))
         heads = [Column("class"), *map(percent, COLUMNS)]
