@@ -60,6 +60,7 @@ class ClassPrecision:
             "All classes",
             [Column("classes"), *map(percent, COLUMNS)],
             [["all", *_values(metrics.values)]],
+            " ".join(metrics.notes),
         )
         order = sorted(metrics.categories, key=lambda own: (-self._objects[own.id], own.id))
         heads = [Column("class"), *map(percent, COLUMNS)]
@@ -108,6 +109,11 @@ class ClassPrecision:
         ]
         heads = [Column("class"), *map(percent, systems)]
         parts[0].append(Table("class_precision_systems", "AP of each class", heads, rows))
+        known = [own for own in rows if own[1] is not None]
+        bars = {name: [own[1 + k] for own in known] for k, name in enumerate(systems)}
+        if known:
+            names = [own[0] for own in known]
+            parts[1].append(Bars("AP of each class", Axis("AP", "%"), names, bars))
         text = "The numbers of the evaluator."
         return [Section("average_precision", "Average precision", text, *parts)]
 

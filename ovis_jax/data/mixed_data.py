@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from ovis_jax.data.order import BatchOrder, ImageVisits
 from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
 from ovis_jax.data.transforms import FrameGeometry
@@ -80,7 +82,8 @@ class MixedData:
         if isinstance(draw, Draw):
             return self._videos.clip(draw)
         clip = self._images.clip(draw)
-        return dataclasses.replace(clip, sample=clip.sample + self._videos.num_samples)
+        sample = np.int32(clip.sample + self._videos.num_samples)
+        return dataclasses.replace(clip, sample=sample)
 
     def blank_clip(self, sample: int) -> Clips:
         """A clip of this sample's shapes, all zero and without valid slots."""

@@ -85,3 +85,11 @@ def test_without_tracks_nothing_is_found_and_without_objects_nothing_is_known():
     none = tracks.annotations([], 2)
     section = after_all(ClassPrecision, none, [tracks.result(box)]).sections()[0]
     assert section.values["all"]["AP"] is None and not section.plots
+    assert "no object" in section.tables[0].note
+
+
+def test_what_is_unusual_is_said():
+    box = tracks.rectangle(2, 2, 6, 4, frames=2)
+    objects = [tracks.instance(1, box, occlusion=None), tracks.instance(2, box)]
+    section = after_all(ClassPrecision, tracks.annotations(objects, 2), []).sections()[0]
+    assert "1 of 2 objects have no occlusion label" in section.tables[0].note

@@ -154,7 +154,7 @@ next(batches)
 def run(source):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", source]
-    return subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True)
+    return subprocess.run(command, env=environment, timeout=240, capture_output=True, text=True)
 
 
 @both_loaders

@@ -14,6 +14,8 @@ from ovis_jax.analysis.sections import Cell, Column, Interval, Place, Section, T
 Link = Callable[[str, Place], str | None]
 """Address of a place in the pictures of a system, by label; None where there is no picture."""
 
+_MANY = 14  # columns from which on headings are turned, so that the table fits on paper
+
 
 def html_page(title: str, intro: Sequence[str], reports: Sequence[SystemReport], link: Link) -> str:
     """The page.
@@ -96,8 +98,9 @@ def _table(table: Table, link: Callable[[Place], str | None]) -> str:
         for row in table.rows
     )
     note = f'<p class="note">{html.escape(table.note)}</p>' if table.note else ""
+    kind = ' class="many"' if len(table.columns) > _MANY else ""
     return (
-        f'<h3>{html.escape(table.title)}</h3><div class="wide"><table><thead><tr>{heads}</tr>'
+        f'<h3>{html.escape(table.title)}</h3><div class="wide"><table{kind}><thead><tr>{heads}</tr>'
         f"</thead><tbody>\n{rows}\n</tbody></table></div>{note}"
     )
 
@@ -139,12 +142,15 @@ th[aria-sort=ascending] button::after { content: " ▲"; }
 th[aria-sort=descending] button::after { content: " ▼"; }
 th:first-child, td:first-child { position: sticky; left: 0; background: #fff; }
 small { font-weight: 400; color: #666; font-size: 12px; }
+.many th, .many td { padding: 3px 5px; }
+.many th:not(:first-child) button { writing-mode: vertical-rl; transform: rotate(180deg); }
 .note { color: #555; font-size: 13px; margin: 4px 0; max-width: 60em; }
 figure { margin: 20px 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
 figure svg { max-width: 100%; min-width: 540px; height: auto; display: block; }
 nav p { margin: 4px 0; }
 @media print { body { font-size: 10pt; max-width: none; padding: 0; } .wide { overflow: visible; }
-  table { font-size: 8pt; } th, td { padding: 1px 5px; white-space: normal; }
+  table { font-size: 8pt; } th, td { padding: 1px 5px; }
+  .many { font-size: 5.5pt; } .many th, .many td { padding: 1px 2px; }
   figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } figure svg { min-width: 0; }
   nav { display: none; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
