@@ -46,6 +46,7 @@ COMMANDS = {
     "statistics": Command("ovis_jax.tools.dataset_statistics", "what data sets hold"),
     "browse": Command("ovis_jax.tools.browse", "draw ground truth or results over videos"),
     "convert": Command("ovis_jax.tools.convert_annotations", "annotations to other formats"),
+    "extract-frames": Command("ovis_jax.tools.extract_frames", "frames of videos as images"),
     "split": Command("ovis_jax.tools.split_annotations", "a part of a training set to tune on"),
     "generate shapes": Command("ovis_jax.tools.generate_shapes", "the data set Occluded Shapes"),
     "generate pseudo-video": Command(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from ovis_jax.analysis.analyze import SystemReport, analyze, compare_systems, report_system
 from ovis_jax.analysis.report.files import write_report
+from ovis_jax.evaluation.annotated_frames import in_annotated_frames
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import InputError
@@ -82,7 +83,8 @@ def _analyze_all(
 
 def _read(path: str, annotations: Annotations, options: argparse.Namespace) -> ReadResults:
     unknown = frozenset(kind for kind in UNKNOWN if vars(options)[f"ignore_unknown_{kind}"])
-    return read_results(path, annotations, ResultsOptions(unknown), progress=True)
+    read = read_results(path, annotations, ResultsOptions(unknown), progress=True)
+    return in_annotated_frames(read, annotations.videos)
 
 
 def _draw(

@@ -1,6 +1,6 @@
 """Command line that writes the frames of video files as images, to be labelled and trained on.
 
-    python -m ovis_jax.tools.extract_frames --input VIDEO [VIDEO ...] --output FRAMES
+    ovis-jax extract-frames --input VIDEO [VIDEO ...] --output FRAMES
         [--every N] [--start FRAME] [--stop FRAME] [--name NAME] [--suffix .jpg]
 
 FRAMES gets a folder for each video, named like its file, or NAME. Frames are upright, as prediction
@@ -100,7 +100,9 @@ def _names(paths: Sequence[pathlib.Path], name: str | None) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="extract_frames", description="Writes the frames of video files.")
+    parser = ToolParser(
+        prog="ovis-jax extract-frames", description="Writes the frames of video files."
+    )
     path = dict(type=pathlib.Path, required=True)
     parser.add_argument("--input", nargs="+", metavar="VIDEO", help="video files", **path)
     parser.add_argument("--output", metavar="DIR", help="gets a folder for each video", **path)
