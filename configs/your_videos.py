@@ -5,8 +5,8 @@ The classes are those of the training annotations. `config.train.init_checkpoint
 (docs/your_own_videos.md); from random weights, small data sets teach little.
 """
 
-from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
-from configs.parts.own_videos import own_videos
+from ovis_jax.configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from ovis_jax.configs.parts.own_videos import own_videos
 
 
 def get_config():

@@ -4,8 +4,8 @@ The classes are those of the training annotations. It starts from nothing, or fr
 `configs/quickstart_masktrack.py` with `--config.train.fresh="('classes',)"`.
 """
 
-from configs.parts.own_videos import own_videos
-from configs.parts.quickstart import mask_track_rcnn
+from ovis_jax.configs.parts.own_videos import own_videos
+from ovis_jax.configs.parts.quickstart import mask_track_rcnn
 
 
 def get_config():

@@ -49,7 +49,7 @@ def config_of(folder, num_classes=0):
 def test_no_number_of_classes_is_that_of_the_training_annotations(tmp_path):
     tiny_ovis.write_tiny_ovis(tmp_path)
     config = config_of(tmp_path)
-    sized, classes = main.known_classes(config, "train")
+    sized, classes = main.known_classes(config, str(tmp_path), "train")
     assert classes.categories == (Category(3, "red"), Category(7, "green"))
     assert sized.model.num_classes == 2 and sized.is_locked and config.model.num_classes == 0
     assert classes_of_training(config).sized(config_of(tmp_path, 9)).model.num_classes == 9

@@ -62,6 +62,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.exhaustive
 def test_raw_folders_and_records_are_trained_on_with_the_same_result(download, tmp_path):
     records = build("ovis", "frames", download).data_dir
     ended = run(BLOCKED + TRAIN, tmp_path, download, records)

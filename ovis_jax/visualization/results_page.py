@@ -37,6 +37,7 @@ def write_results_page(
     rows = [track_row(track) for track in reversed(tracks)]
     length = len(seconds)
     section = TimelineVideo(
+        id=records[0]["video_id"] if records else 1,
         title=f"{title}: {length} frames, {len(rows)} tracks",
         movie=movie,
         sheet=sheet,

@@ -163,9 +163,19 @@ def test_a_program_can_end_in_the_middle_of_loading(config, loader):
     assert ended.returncode == 7 and "Traceback" not in ended.stderr
 
 
+INTERRUPT = """
+def interrupt():
+    for pause in (0.1, *[10] * 9):  # what a callback of the garbage collector gets is lost
+        time.sleep(pause)
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+while True:
+    next(batches)
+"""
+
+
 def test_an_interrupt_ends_a_program_that_waits_for_threads(config):
-    wait = "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()"
-    ended = run(program(config, "threads", f"{wait}\nwhile True: next(batches)"))
+    ended = run(program(config, "threads", INTERRUPT))
     assert ended.returncode == -signal.SIGINT and "KeyboardInterrupt" in ended.stderr
 
 

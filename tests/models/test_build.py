@@ -58,7 +58,7 @@ def test_training_lowers_for_every_kind_of_device(name):
     assert exported.platforms == PLATFORMS
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @every_system
 def test_rematerialisation_gives_the_same_loss_and_gradients(name):
     (loss, gradients), (again, others) = (

@@ -79,7 +79,7 @@ def test_options_that_do_not_fit_are_one_line(files, capsys, options, message):
         code = error.code
     out, err = capsys.readouterr()
     assert code == 2 and not out
-    assert message in err and err.startswith("analyze_results: ") and err.count("\n") == 1
+    assert message in err and err.startswith("ovis-jax analyze: ") and err.count("\n") == 1
     assert not (files / "out").exists()
 
 

@@ -25,7 +25,7 @@ def run(folder, capsys, contents: dict[str, bytes], *options: str) -> int:
     assert code in (0, 2)
     if code:
         lines = err.splitlines()
-        assert not out and lines and all(line.startswith("analyze_results: ") for line in lines)
+        assert not out and lines and all(line.startswith("ovis-jax analyze: ") for line in lines)
         assert not report.exists()
     else:
         assert not err and out == f"wrote {folder}/out/report.html\n"

@@ -22,7 +22,7 @@ print(exchanged_bytes(text) - size_in_bytes(program.state_shapes().params), move
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_devices_exchange_gradients_and_a_few_numbers_only():
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT}/tests", "JAX_NUM_CPU_DEVICES": "2"}
     done = subprocess.run(

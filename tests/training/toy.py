@@ -43,6 +43,7 @@ def init_toy(model, key):
 class ToyData:
     """Random frames; batch `i` is a function of the seed and `i`."""
 
+    path = "toy"
     num_samples = 40
     num_dropped = 3
     categories = tuple(Category(number, f"category {number}") for number in range(1, 26))
