@@ -12,6 +12,7 @@ from ovis_jax import commands as command_table
 from ovis_jax.program.configurations import configuration_names, read_configuration
 
 ADDRESS = re.search(r"^    (https://\S+)$", (FOLDER / "README.md").read_text(), re.MULTILINE)[1]
+JAX = r"^(?:import jax|from (?:jax|flax|ovis_jax\.(?:models|checkpoints|program\.start)))\b"
 every_notebook = pytest.mark.parametrize("name", NAMES)
 
 
@@ -116,6 +117,16 @@ def test_modules_that_are_run_exist(name):
     for module in re.findall(r"python -m (\S+)", "\n".join(commands(name))):
         if module != "pip":
             assert (FOLDER.parent / f"{module.replace('.', '/')}.py").is_file(), module
+
+
+@every_notebook
+def test_the_kernel_leaves_the_accelerator_to_the_commands(name):
+    code = [cell for cell in cells(name) if cell.kind == "code"]
+    with_jax, with_command = (
+        [place for place, cell in enumerate(code) if re.search(pattern, cell.text, re.MULTILINE)]
+        for pattern in (JAX, r"^ *!")
+    )
+    assert not with_jax or min(with_jax) > max(with_command)
 
 
 def test_all_install_in_the_same_way():

@@ -51,6 +51,8 @@ def run(tmp_path, monkeypatch):
         )
         kernel.execute()
         assert not failed.exists(), failed.read_text()
+        # A kernel that has jax when a command begins holds the GPU or TPU that the command needs.
+        assert "os.fork() was called" not in printed(notebook)
         return folder, notebook
 
     return run
