@@ -13,6 +13,10 @@ import tempfile
 import pytest
 from hypothesis import settings
 
+# Traced programs are many objects that live long: looking for garbage among them takes a seventh of
+# the tracing.
+gc.set_threshold(50_000, 20, 50)
+
 # How long an example takes depends on the machine and on what must be compiled first.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

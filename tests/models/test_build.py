@@ -76,7 +76,7 @@ def test_rematerialisation_keeps_less_for_the_backward_pass(name):
     assert kept_bytes(name, rematerialise=True) < 0.6 * kept_bytes(name)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @every_system
 def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_way(name):
     (loss, gradients), (rough, others) = (

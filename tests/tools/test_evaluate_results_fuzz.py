@@ -157,7 +157,7 @@ def check_numbers(folder):
     np.testing.assert_allclose(metrics.recall, recall, rtol=0, atol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_damaged_values(tmp_path, capsys):
     rng, codes = random.Random(0), {0: 0, 2: 0}
     scenes = [as_json(*random_scene(seed)) for seed in range(5)]
@@ -174,7 +174,7 @@ def test_damaged_values(tmp_path, capsys):
     assert min(codes.values()) > 50
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_damaged_bytes(tmp_path, capsys):
     rng, codes = random.Random(1), {0: 0, 2: 0}
     values = with_common_kinds(as_json(*random_scene(0)))

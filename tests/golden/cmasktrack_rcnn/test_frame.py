@@ -18,6 +18,8 @@ from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.correlation import correlation
 from ovis_jax.ops.roi_align import assign_levels, roi_align
 
+pytestmark = pytest.mark.exhaustive
+
 LEVELS = ("p2", "p3", "p4", "p5", "p6")
 QUERY, REFERENCE = 5, 6
 INPUTS = ("rois",)

@@ -13,6 +13,7 @@ from ovis_jax.models.build import build_system
 from ovis_jax.models.heads.track_map import embeddings_at
 
 
+@pytest.mark.exhaustive
 def test_positive_points_beyond_the_capacity_are_counted():
     system, variables = tiny_system()
     _, (_, metrics) = total_loss(system, variables, frame_pairs())[0]
