@@ -2,15 +2,16 @@
 
 import json
 import os
-import pathlib
 import re
 import sys
 
 import jax
+import numpy as np
 import pytest
 from colab.notebook_cells import FOLDER
 
 from ovis_jax.checkpoints.packed import write_packed
+from ovis_jax.formats.rle import encode
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.configurations import read_configuration
 
@@ -74,10 +75,6 @@ def printed(notebook):
     return "\n".join(out.get("text", "") for out in outputs)
 
 
-def metrics(path):
-    return json.loads(pathlib.Path(path).read_text())
-
-
 def test_results_are_scored_compared_and_analysed(run):
     folder, notebook = run("score_my_results", VIDEOS=6, SAMPLES=20)
     assert pictures(notebook) > 3
@@ -88,17 +85,18 @@ def test_results_are_scored_compared_and_analysed(run):
 
 def test_results_of_the_user_are_scored(run, tmp_path):
     video = dict(id=1, width=8, height=8, length=1)
-    mask = dict(size=[8, 8], counts=[0, 32, 32])
+    mask = encode(np.arange(64).reshape(8, 8) < 32)
     own = dict(video_id=1, category_id=1, segmentations=[mask])
     truth = dict(
         videos=[video], annotations=[own | dict(id=1)], categories=[dict(id=1, name="cat")]
     )
     (tmp_path / "truth.json").write_text(json.dumps(truth))
-    (tmp_path / "a.json").write_text(json.dumps([own | dict(score=0.5)]))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([own | dict(score=0.5)]))
     _, notebook = run(
         "score_my_results",
         ANNOTATIONS=tmp_path / "truth.json",
-        RESULTS=f"{tmp_path}/a.json {tmp_path}/a.json",
+        RESULTS=f"{tmp_path}/a.json {tmp_path}/b.json",
         SAMPLES=5,
     )
     assert "{'AP': 100.0, 'AP50': 100.0, 'AP75': 100.0}" in printed(notebook)
