@@ -9,6 +9,8 @@ from ovis_jax.visualization.browsing import track_row
 from ovis_jax.visualization.overlays import predicted_tracks
 from ovis_jax.visualization.timeline import TimelineVideo, write_page
 
+MOVIE, SHEET = "overlay.mp4", "overlay.png"  # beside the page
+
 
 def write_results_page(
     path: pathlib.Path,
@@ -18,8 +20,6 @@ def write_results_page(
     seconds: Sequence[float],
     *,
     min_score: float,
-    movie: str = "overlay.mp4",
-    sheet: str = "overlay.png",
 ) -> None:
     """Writes the page beside an overlay and its contact sheet.
 
@@ -30,8 +30,6 @@ def write_results_page(
       names: of the categories, by id.
       seconds: how long the movie shows each frame.
       min_score: tracks below it are left out.
-      movie: file name of the overlay.
-      sheet: file name of its contact sheet.
     """
     tracks = predicted_tracks(records, names, min_score)
     rows = [track_row(track) for track in reversed(tracks)]
@@ -39,8 +37,8 @@ def write_results_page(
     section = TimelineVideo(
         id=records[0]["video_id"] if records else 1,
         title=f"{title}: {length} frames, {len(rows)} tracks",
-        movie=movie,
-        sheet=sheet,
+        movie=MOVIE,
+        sheet=SHEET,
         length=length,
         frames_per_second=length / sum(seconds),
         rows=[("results", rows)],
