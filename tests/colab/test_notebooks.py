@@ -11,6 +11,7 @@ import pytest
 from colab.notebook_cells import FOLDER
 
 from ovis_jax.checkpoints.packed import write_packed
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.rle import encode
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.configurations import read_configuration
@@ -122,8 +123,9 @@ def write_untrained(path):
     """A packed model of the quickstart, and the names of its classes."""
     config = read_configuration("quickstart", [])
     variables = init_variables(build_system(config), jax.random.key(0))
-    names = [f"shape {number}" for number in range(config.model.num_classes)]
-    write_packed(path, variables, config.to_dict(), names, {"steps": 0})
+    numbers = range(1, config.model.num_classes + 1)
+    categories = [Category(number, f"shape {number}") for number in numbers]
+    write_packed(path, variables, config.to_dict(), categories, {"steps": 0})
 
 
 def test_calibration_is_drawn(run, tmp_path):
