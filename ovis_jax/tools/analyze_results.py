@@ -24,7 +24,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
 from ovis_jax.formats.results import ReadResults, read_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
+from ovis_jax.tools.tool import ToolParser, file_labels, positive, run_tool
 from ovis_jax.tools.viewer_links import (
     DrawnVideos,
     draw_videos,
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--samples",
-        type=_positive,
+        type=positive,
         default=1000,
         help="draws of the videos for confidence intervals when comparing (default 1000)",
     )
@@ -165,13 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_crowd_flag(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
-    return value
 
 
 if __name__ == "__main__":

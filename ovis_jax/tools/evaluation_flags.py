@@ -5,7 +5,7 @@ import argparse
 from ovis_jax.evaluation.summary import DATASETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.annotation_flags import add_crowd_flag
-from ovis_jax.tools.tool import ToolParser
+from ovis_jax.tools.tool import ToolParser, positive
 
 
 def evaluation_parser() -> argparse.ArgumentParser:
@@ -33,11 +33,11 @@ def evaluation_parser() -> argparse.ArgumentParser:
         "--per-category", action="store_true", help="also print the numbers of each category"
     )
     parser.add_argument(
-        "--workers", type=_positive, default=1, help="processes for one results file (default 1)"
+        "--workers", type=positive, default=1, help="processes for one results file (default 1)"
     )
     parser.add_argument(
         "--samples",
-        type=_positive,
+        type=positive,
         default=1000,
         help="draws of the videos for confidence intervals when comparing (default 1000)",
     )
@@ -99,10 +99,3 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="tracks of the long videos, if they are not in --results with the others",
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
-    return value

@@ -76,6 +76,14 @@ def run_tool(
     return 0
 
 
+def positive(text: str) -> int:
+    """The type of an option that is a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
+    return value
+
+
 def short_names(paths: Sequence[str]) -> list[str]:
     """The paths without the folders that all of them begin with, and without what all end with."""
     parts = [pathlib.PurePath(path).parts for path in paths]

@@ -37,9 +37,11 @@ def test_every_analysis_knows_what_to_say_of_nothing(seed):
         own = results if annotations.videos else []
         for chosen in (own, []):
             found = analyze(annotations, chosen)
-            report_system("", found)
+            report = report_system("", found)
             number = len(annotations.videos)
-            compare_systems(["a", "b"], [found, analyze(annotations, [])], number, 3)
+            pair = compare_systems(["a", "b"], [found, analyze(annotations, [])], number, 3)
+            for sections in (report.sections, pair.sections):
+                assert sections and all(section.title for section in sections)
 
 
 def test_names_of_tables_and_sections_are_unique():

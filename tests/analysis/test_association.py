@@ -185,6 +185,7 @@ def test_intervals_hold_what_single_draws_score():
 def test_no_video_and_no_object_are_no_error(kind):
     empty = {"videos": [{"frames": 2, "objects": [], "tracks": []}]}
     truth = moving_boxes.annotations(empty)
-    kind(truth).sections()
+    unseen = kind(truth).sections()
     (section,) = analysed(kind, empty).sections()
-    json.dumps(section.values, allow_nan=False)
+    assert {own.title for own in unseen} <= {section.title}
+    assert json.dumps(section.values, allow_nan=False) != "null"
