@@ -11,11 +11,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from benchmarks.devices.request import Request
+from benchmarks.devices.targets import TARGETS
 from benchmarks.train_program import StepMemory, TrainProgram, load_config
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import frame_geometry
 from ovis_jax.inference import window as windows
 from ovis_jax.models.build import build_model
+from ovis_jax.ops.platforms import traced_for
 from ovis_jax.structures import Window
 
 FRAME = (1280, 720)  # width and height of the frames that inference is given
@@ -32,6 +34,12 @@ def configuration(request: Request) -> ConfigDict:
 
 def lowered(request: Request, devices: list) -> jax.stages.Lowered:
     """The program of a request, lowered for the devices."""
+    platform = TARGETS[request.target].platform
+    with traced_for("gpu" if platform == "cuda" else platform):
+        return _lowered(request, devices)
+
+
+def _lowered(request: Request, devices: list) -> jax.stages.Lowered:
     config = configuration(request)
     if request.program == "train":
         mesh = Mesh(np.array(devices), ("data",))

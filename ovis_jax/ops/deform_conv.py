@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter, bilinear_slopes
+from ovis_jax.ops import implementations
 
 
 def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -35,8 +35,9 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
             f"an equal share of the {channels} channels"
         )
     kernel = kernel.reshape(-1, *kernel.shape[2:])
+    convolve = implementations.deform_conv(features.shape)
     return sum(
-        _convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
+        convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
         for own_features, own_offsets, own_kernel in zip(
             jnp.split(features, groups, axis=-1),
             jnp.split(offsets, groups, axis=-1),
@@ -61,57 +62,3 @@ def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:
     )
     points = jnp.stack([grid[1] + grid[3] + offsets[..., 1], grid[0] + grid[2] + offsets[..., 0]])
     return jnp.transpose(points.reshape(2, batch, height, width, -1), (4, 1, 2, 3, 0))
-
-
-@jax.custom_vjp
-def _convolve(features, points, kernel):
-    """Sum over taps of the map at the tap's points times the tap's matrix.
-
-    One tap at a time, which needs a ninth of the memory of [B, H, W, T, C] and on CPUs a third of
-    the time. Nothing but the arguments is kept for the gradient.
-
-    Args:
-      features: [B, H, W, C].
-      points: [T, B, H, W, 2].
-      kernel: [T, C, F].
-
-    Returns:
-      [B, H, W, F].
-    """
-    exact = jnp.promote_types(features.dtype, jnp.float32)
-    total = 0
-    for tap_points, matrix in zip(points, kernel, strict=True):
-        samples = jax.vmap(bilinear_gather)(features, tap_points)
-        total = total + jnp.matmul(samples, matrix, preferred_element_type=exact)
-    return total.astype(features.dtype)
-
-
-def _convolve_forward(features, points, kernel):
-    return _convolve(features, points, kernel), (features, points, kernel)
-
-
-def _convolve_backward(saved, gradient):
-    features, points, kernel = saved
-    points = jnp.moveaxis(points, 0, 3)  # [B, H, W, T, 2]
-    by_samples = jnp.einsum("bhwf,tcf->bhwtc", gradient, kernel)
-    by_features = jax.vmap(lambda g, p: bilinear_scatter(g, p, features.shape[1:]))(
-        by_samples, points
-    )
-    slopes = jax.vmap(bilinear_slopes)(features, points)
-    by_points = jnp.einsum(
-        "bhwtjc,bhwtc->tbhwj", slopes, by_samples, preferred_element_type=points.dtype
-    )
-    by_kernel = jnp.stack(
-        [_matrix_gradient(features, points[..., t, :], gradient) for t in range(len(kernel))]
-    )
-    return by_features.astype(features.dtype), by_points, by_kernel.astype(kernel.dtype)
-
-
-def _matrix_gradient(features, points, gradient):
-    """Gradient [C, F] of one tap's matrix; the output's is transposed because it is in memory."""
-    samples = jax.vmap(bilinear_gather)(features, points)
-    channels, filters = samples.shape[-1], gradient.shape[-1]
-    return (gradient.reshape(-1, filters).T @ samples.reshape(-1, channels)).T
-
-
-_convolve.defvjp(_convolve_forward, _convolve_backward)

@@ -9,6 +9,7 @@ from benchmarks.devices.stages import stage
 from benchmarks.devices.targets import TARGETS
 
 LOSSES = "jit(train_step)/transpose(jvp(MaskTrackRCNN.losses))"
+OFFSETS = f"{LOSSES}/calibration/calibration.offsets"
 
 
 BY_PATH = {
@@ -17,8 +18,8 @@ BY_PATH = {
     f"{LOSSES}/backbone/stage1/block0/conv1/conv/conv_general_dilated": "backbone",
     f"{LOSSES}/neck/output2/conv/conv_general_dilated": "neck",
     f"{LOSSES}/calibration/align/dot_general": "calibration: alignment",
-    f"{LOSSES}/calibration/calibration.offsets/offset_convs_0/add": "calibration: offsets",
-    f"{LOSSES}/calibration/calibration.offsets/calibration.comparison/pad": "calibration: comparison",
+    f"{OFFSETS}/offset_convs_0/add": "calibration: offsets",
+    f"{OFFSETS}/calibration.comparison/pad": "calibration: comparison",
     f"{LOSSES}/calibration/calibration.level/add": "calibration: all else",
     f"{LOSSES}/rpn/hidden/add": "proposals",
     f"{LOSSES}/MaskTrackRCNN._decode_proposals/vmap(jit(sort))/sort": "proposals",

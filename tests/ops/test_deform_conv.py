@@ -5,24 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from ops.naive import naive_deform_conv
 
 from ovis_jax.ops.deform_conv import deform_conv
-
-
-def naive_deform_conv(features, offsets, kernel):
-    """The definition, tap by tap, in float64."""
-    batch, height, width, _ = features.shape
-    rows, columns = kernel.shape[:2]
-    out = np.zeros((batch, height, width, kernel.shape[-1]))
-    for b, i, j, m, n in np.ndindex(batch, height, width, rows, columns):
-        dy, dx = offsets[b, i, j].reshape(rows, columns, 2)[m, n]
-        y, x = i + m - rows // 2 + dy, j + n - columns // 2 + dx
-        for row in (int(np.floor(y)), int(np.floor(y)) + 1):
-            for column in (int(np.floor(x)), int(np.floor(x)) + 1):
-                if 0 <= row < height and 0 <= column < width:
-                    share = (1 - abs(y - row)) * (1 - abs(x - column))
-                    out[b, i, j] += share * features[b, row, column] @ kernel[m, n]
-    return out
 
 
 def random_inputs(height=5, width=6, spread=3.0):
