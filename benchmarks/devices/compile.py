@@ -63,7 +63,7 @@ def topology_devices(request: Request) -> list:
     name, _ = target.topology(request.chips)
     options = {"topology_name": name}
     if target.platform == "cuda":
-        options = {"topology_name": "x", "topology": name.split(":")[-1]}
+        options = {"topology_name": "x", "topology": name}
         options["target_config"] = H100.read_text()
     described = topologies.get_topology_desc(platform=target.platform, **options)
     return list(described.devices)[: request.chips]

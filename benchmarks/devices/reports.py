@@ -19,7 +19,7 @@ FREE = frozenset(
     "collective-permute-done add-dependency opt-barrier".split()
 )
 _CONVOLUTION = re.compile(r"^__cudnn\$conv(\w+)")
-_LABELS = re.compile(r"dim_labels=([\w>]+)")
+_LABELS = re.compile(r"dim_labels=([\w>\-]+)")
 
 
 def report(program: Program, target: Target) -> dict:

@@ -114,6 +114,7 @@ class TemporalCalibration(nn.Module):
         """What the offsets are computed from, [B, h, w, F]."""
         if self.compare == "difference":
             return query - reference
+        query, reference = implementations.as_computed((query, reference), self.dtype)
         x = correlation(
             query,
             reference,

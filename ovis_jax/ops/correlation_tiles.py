@@ -31,7 +31,7 @@ def _products(query, reference, displacements: int, dilation: int) -> jax.Array:
     )
     spans = tuple(-(-(tile + displacements - 1) // tile) for tile in TILE)
     exact = jnp.promote_types(query.dtype, jnp.float32)
-    tiles = _blocks(query, 0, blocks, dilation)
+    tiles = _windows(_blocks(query, 0, blocks, dilation), blocks, (1, 1))
     more = tuple(count + span - 1 for count, span in zip(blocks, spans, strict=True))
     windows = _windows(_blocks(reference, radius, more, dilation), blocks, spans)
     products = jnp.einsum("nqc,nkc->qnk", tiles, windows, preferred_element_type=exact)

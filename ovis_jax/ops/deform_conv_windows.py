@@ -85,8 +85,16 @@ def in_windows(features: jax.Array, points: jax.Array, kernel: jax.Array) -> jax
 
     def row_of_tiles(_, points):
         tiles = _Tiles.of(points, size)
-        samples = _samples(padded, tiles, size).astype(features.dtype)
-        return None, _apply_kernel(samples, kernel, exact).astype(features.dtype)
+
+        def add(number, total):
+            corner, active = tiles.corner(number, size)
+            y, _, x, _ = tiles.weights(corner, active)
+            samples = _sample(_outer(y, x), _read(padded, corner), len(kernel))
+            own = jnp.einsum("gtnc,tcf->gnf", samples, kernel, preferred_element_type=exact)
+            return total + own
+
+        zeros = jnp.zeros((len(points), TILE[0] * TILE[1], kernel.shape[-1]), exact)
+        return None, _for_each(tiles.rounds, add, zeros).astype(features.dtype)
 
     _, rows = jax.lax.scan(row_of_tiles, None, _cut(points))
     return _join(rows, features.shape[:3])
@@ -102,18 +110,39 @@ def _backward(saved, gradient):
     exact = jnp.promote_types(features.dtype, jnp.float32)
 
     def row_of_tiles(carry, row):
-        by_features, by_kernel = carry
         points, gradient = row  # [G, T * N, 2], [G, N, F]
         tiles = _Tiles.of(points, size)
         by_samples = jnp.einsum("gnf,tcf->gtnc", gradient, kernel)
         by_samples = by_samples.reshape(len(points), -1, by_samples.shape[-1])
-        state = _window_gradients(padded, tiles, size, by_samples, by_features)
-        by_features, samples, by_points = state
-        samples = samples.astype(features.dtype).reshape(
-            len(points), len(kernel), -1, kernel.shape[1]
+
+        def add(number, state):
+            by_features, by_kernel, by_points = state
+            corner, active = tiles.corner(number, size)
+            window = _read(padded, corner)
+            y, y_slope, x, x_slope = tiles.weights(corner, active)
+            samples = _sample(_outer(y, x), window, len(kernel))
+            by_kernel += jnp.einsum(
+                "gtnc,gnf->tcf", samples, gradient, preferred_element_type=exact
+            )
+            by_weights = jnp.einsum("gpc,gkc->gpk", by_samples, window)
+            by_x = jnp.sum(_outer(y, x_slope) * by_weights, axis=-1)
+            by_y = jnp.sum(_outer(y_slope, x) * by_weights, axis=-1)
+            own = jnp.einsum(
+                "gpk,gpc->gkc",
+                _outer(y, x).astype(window.dtype),
+                by_samples,
+                preferred_element_type=exact,
+            )
+            return (
+                _add(by_features, own, corner),
+                by_kernel,
+                by_points + jnp.stack([by_x, by_y], -1),
+            )
+
+        by_features, by_kernel, by_points = _for_each(
+            tiles.rounds, add, (*carry, jnp.zeros_like(points))
         )
-        own = jnp.einsum("gtnc,gnf->tcf", samples, gradient, preferred_element_type=exact)
-        return (by_features, by_kernel + own), by_points
+        return (by_features, by_kernel), by_points
 
     start = jnp.zeros(padded.shape, exact), jnp.zeros(kernel.shape, exact)
     rows = _cut(points), _cut(gradient[None])
@@ -121,65 +150,17 @@ def _backward(saved, gradient):
     height, width = features.shape[1:3]
     by_features = by_features[:, 1 : 1 + height, 1 : 1 + width]
     by_points = by_points.reshape(*by_points.shape[:2], len(kernel), -1, 2)
-    by_points = jnp.stack(
-        [_join(by_points[:, :, t], features.shape[:3]) for t in range(len(kernel))]
-    )
-    return by_features.astype(features.dtype), by_points, by_kernel.astype(kernel.dtype)
+    by_points = [_join(by_points[:, :, t], features.shape[:3]) for t in range(len(kernel))]
+    return by_features.astype(features.dtype), jnp.stack(by_points), by_kernel.astype(kernel.dtype)
 
 
 in_windows.defvjp(_forward, _backward)
 
 
-def _samples(padded, tiles: _Tiles, size) -> jax.Array:
-    """Features [G, P, C] at the points, in float32 or finer."""
-    exact = jnp.promote_types(padded.dtype, jnp.float32)
-
-    def add(number, total):
-        corner, active = tiles.corner(number, size)
-        window = _read(padded, corner)
-        y, _, x, _ = tiles.weights(corner, active)
-        matrix = _outer(y, x).astype(window.dtype)
-        return total + jnp.einsum("gpk,gkc->gpc", matrix, window, preferred_element_type=exact)
-
-    zeros = jnp.zeros((*tiles.valid.shape, padded.shape[-1]), exact)
-    return _for_each(tiles.rounds, add, zeros)
-
-
-def _window_gradients(padded, tiles: _Tiles, size, by_samples, by_features) -> tuple:
-    """Adds to the gradient of the padded features; also samples and gradients of the points.
-
-    Args:
-      padded: as `_padded` makes it.
-      tiles: a row of tiles.
-      size: of the map.
-      by_samples: [G, P, C], gradients of the samples.
-      by_features: of the shape of `padded`, float32.
-
-    Returns:
-      `by_features` with what these tiles add, samples [G, P, C], and gradients [G, P, 2].
-    """
-    exact = by_features.dtype
-
-    def add(number, state):
-        by_features, samples, by_points = state
-        corner, active = tiles.corner(number, size)
-        window = _read(padded, corner)
-        y, y_slope, x, x_slope = tiles.weights(corner, active)
-        matrix = _outer(y, x).astype(window.dtype)
-        samples += jnp.einsum("gpk,gkc->gpc", matrix, window, preferred_element_type=exact)
-        by_weights = jnp.einsum("gpc,gkc->gpk", by_samples, window, preferred_element_type=exact)
-        by_points += jnp.stack(
-            [
-                jnp.sum(_outer(y, x_slope) * by_weights, axis=-1),
-                jnp.sum(_outer(y_slope, x) * by_weights, axis=-1),
-            ],
-            axis=-1,
-        )
-        own = jnp.einsum("gpk,gpc->gkc", matrix, by_samples, preferred_element_type=exact)
-        return _add(by_features, own, corner), samples, by_points
-
-    zeros = jnp.zeros(by_samples.shape, exact)
-    return _for_each(tiles.rounds, add, (by_features, zeros, jnp.zeros_like(tiles.points)))
+def _sample(weights: jax.Array, window: jax.Array, taps: int) -> jax.Array:
+    """Samples [G, T, N, C] by weights [G, T * N, K] of the cells of windows [G, K, C]."""
+    samples = jnp.einsum("gpk,gkc->gpc", weights.astype(window.dtype), window)
+    return samples.reshape(len(window), taps, -1, window.shape[-1])
 
 
 def _for_each(count: jax.Array, step: Callable, state):
@@ -237,13 +218,6 @@ def _add(total: jax.Array, windows: jax.Array, corner: jax.Array) -> jax.Array:
         return jax.lax.dynamic_update_slice(total, own, start)
 
     return jax.lax.fori_loop(0, len(corner), add, total)
-
-
-def _apply_kernel(samples: jax.Array, kernel: jax.Array, exact) -> jax.Array:
-    """Results [G, N, F] of samples [G, T * N, C] and the taps' matrices [T, C, F]."""
-    taps, channels, _ = kernel.shape
-    samples = samples.reshape(len(samples), taps, -1, channels)
-    return jnp.einsum("gtnc,tcf->gnf", samples, kernel, preferred_element_type=exact)
 
 
 def _cut(x: jax.Array) -> jax.Array:

@@ -7,7 +7,9 @@ kernel costs a launch, so few large ones are better than many that need less mem
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import jax
 
 from ovis_jax.ops import correlation_rows, correlation_tiles, roi_align_gather, roi_align_products
 from ovis_jax.ops import deform_conv_gather as gather
@@ -41,3 +43,21 @@ def roi_align() -> Callable:
 def one_canvas() -> bool:
     """Whether layers that all levels of a pyramid share run once, on a map of all levels."""
     return platform() != "cpu"
+
+
+def levels_at_once() -> bool:
+    """Whether the proposals of all levels are sorted and suppressed together."""
+    return platform() != "cpu"
+
+
+def as_computed(levels: Sequence[jax.Array], dtype: str) -> tuple[jax.Array, ...]:
+    """Levels in the type that what is read from them is rounded to anyway.
+
+    On accelerators, where half the bytes are half the time; on CPUs they stay as they are.
+    """
+    return tuple(levels) if platform() == "cpu" else tuple(x.astype(dtype) for x in levels)
+
+
+def few_kernels() -> bool:
+    """Whether many small sums are joined into one: each would be a launch."""
+    return platform() == "gpu"

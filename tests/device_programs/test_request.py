@@ -31,7 +31,7 @@ def test_wrong_options_end_with_one_line_and_2(arguments, message, capsys):
 def test_the_smallest_topology_that_is_large_enough_is_described():
     assert TARGETS["tpu-v5e"].topology(1) == ("v5e:2x2", 4)
     assert TARGETS["tpu-v5e"].topology(5) == ("v5e:2x4", 8)
-    assert TARGETS["h100"].topology(1) == ("h100:1x1x1", 1)
+    assert TARGETS["h100"].topology(1) == ("1x1x1", 1)
 
 
 def test_what_was_compiled_is_reported_written_and_compared(tmp_path, monkeypatch, capsys):

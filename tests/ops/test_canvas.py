@@ -1,5 +1,6 @@
 """Levels of a pyramid on one map."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -47,18 +48,27 @@ def test_the_published_pyramid_takes_little_more_than_its_cells():
 
 
 def test_taps_that_leave_their_level_read_nothing_and_others_stay():
-    canvas, own = canvas_of(SHAPES[:3], 2), levels(SHAPES[:3])
-    rng = np.random.default_rng(1)
-    offsets = [rng.normal(scale=4.0, size=(2, *shape, 18)) for shape in SHAPES[:3]]
-    kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 4)))
-    packed = keep_on_level(canvas.pack([jnp.asarray(x) for x in offsets]), 3, canvas)
-    together = canvas.unpack(deform_conv(canvas.pack(own), packed, kernel))
-    for level, moved, got in zip(own, offsets, together, strict=True):
-        np.testing.assert_allclose(got, deform_conv(level, jnp.asarray(moved), kernel), atol=1e-5)
+    canvas, rng = canvas_of(SHAPES[1:3], 2), np.random.default_rng(1)
+    with jax.enable_x64(True):
+        own, offsets = (
+            [jnp.asarray(rng.normal(scale=scale, size=(2, *s, count))) for s in SHAPES[1:3]]
+            for scale, count in ((1.0, 3), (4.0, 18))
+        )
+        kernel = jnp.asarray(rng.normal(size=(3, 3, 3, 4)))
+
+        def one_by_one(own, offsets):
+            return tuple(map(lambda x, moved: deform_conv(x, moved, kernel), own, offsets))
+
+        def together(own, offsets):
+            packed = keep_on_level(canvas.pack(offsets), 3, canvas)
+            return canvas.unpack(deform_conv(canvas.pack(own), packed, kernel))
+
+        found = [jax.jit(way)(own, offsets) for way in (one_by_one, together)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-9), *found)
 
 
 def test_between_levels_nothing_is_read():
     canvas = canvas_of(SHAPES, 1)
     offsets = keep_on_level(jnp.zeros((1, canvas.height, canvas.width, 18)), 3, canvas)
     assert (offsets[:, ~canvas.mask] < -canvas.height).all()
-    np.testing.assert_array_equal(offsets[:, canvas.mask], 0)
+    np.testing.assert_array_equal(offsets[:, canvas.mask, 8:10], 0)  # the middle tap

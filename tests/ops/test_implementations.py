@@ -29,7 +29,7 @@ def value_and_gradients(function, arguments, cotangent):
         return value, pullback(jnp.asarray(cotangent))
 
 
-def assert_follows(kind, function, arguments, want):
+def assert_follows(kind, function, arguments, want, atol=1e-9):
     """Value equals `want`, and gradients are those of the way that CPUs take."""
     cotangent = random(*want.shape, seed=9)
     found = {}
@@ -37,9 +37,9 @@ def assert_follows(kind, function, arguments, want):
         with traced_for(name):
             own = lambda *x: function(*x)  # noqa: E731  traced anew
             found[name] = value_and_gradients(own, arguments, cotangent)
-    np.testing.assert_allclose(found[kind][0], want, atol=1e-9)
+    np.testing.assert_allclose(found[kind][0], want, atol=atol)
     for ours, theirs in zip(found[kind][1], found["cpu"][1], strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+        np.testing.assert_allclose(ours, theirs, atol=atol)
 
 
 @on_accelerators
@@ -52,36 +52,30 @@ def test_deformable_convolution(kind, spread):
 
 
 @on_accelerators
-@pytest.mark.parametrize("displacements, dilation", [(4, 2), (3, 1), (16, 2), (1, 1)])
+@pytest.mark.parametrize("displacements, dilation", [(4, 2), (3, 1), (16, 2)])
 def test_correlation(kind, displacements, dilation):
     arguments = random(2, 9, 19, 3), random(2, 9, 19, 3, seed=1)
     want = naive_correlation(*arguments, displacements, dilation)
     assert_follows(kind, lambda q, r: correlation(q, r, displacements, dilation), arguments, want)
 
 
-@on_accelerators
-def test_roi_align(kind):
+def test_roi_align_by_products():
     strides, size = (4, 8), 3
     pyramid = random(24, 32, 3), random(12, 16, 3, seed=1)
-    corners = np.random.default_rng(0).uniform(-20, 140, (160, 2))
+    corners = np.random.default_rng(0).uniform(-20, 140, (160, 2))  # more than one group
     sides = np.random.default_rng(1).uniform(0, 150, (160, 2))
-    rois = np.concatenate([corners, corners + sides], 1).astype(np.float32)
+    rois = np.concatenate([corners, corners + sides], 1)
     levels = assign_levels(jnp.asarray(rois), 2, convention=INCLUSIVE)
     want = [
         naive_roi_align(pyramid[level], strides[level], roi, size, True)
-        for roi, level in zip(rois.astype(np.float64), levels, strict=True)
+        for roi, level in zip(rois, levels, strict=True)
     ]
 
     def pooled(*levels):
         return roi_align(levels, strides, jnp.asarray(rois), size, convention=INCLUSIVE)
 
-    with traced_for(kind), jax.enable_x64(True):
-        got, pullback = jax.vjp(pooled, *map(jnp.asarray, pyramid))
-        gradients = pullback(jnp.ones_like(got))
-    np.testing.assert_allclose(got, want, atol=1e-4)  # places are computed in float32
-    _, exact = value_and_gradients(pooled, pyramid, np.ones(got.shape))
-    for ours, theirs in zip(gradients, exact, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    # Places are computed with the float32 scales of the levels.
+    assert_follows("tpu", pooled, pyramid, np.array(want), atol=1e-5)
 
 
 @on_accelerators
@@ -90,15 +84,19 @@ def test_bfloat16_comes_out_as_such_and_near_the_exact_value(kind):
     offsets = jnp.asarray(random(1, 9, 18, 18, seed=2), jnp.float32)
     kernel = jnp.asarray(random(3, 3, 4, 4, seed=3), jnp.bfloat16)
     exact = [np.asarray(x, np.float64) for x in (features, reference, offsets, kernel)]
-    rois = np.array([[4.0, 4.0, 60.0, 30.0]], np.float32)
-    with traced_for(kind):
+    rois = jnp.asarray([[4.0, 4.0, 60.0, 30.0]])
+
+    def outputs(features, reference, offsets, kernel):
         moved = deform_conv(features, offsets, kernel)
         compared = correlation(features, reference, 4, 2)
-        pooled = roi_align([features[0]], [4], jnp.asarray(rois), 3, convention=INCLUSIVE)
+        return moved, compared, roi_align([features[0]], [4], rois, 3, convention=INCLUSIVE)
+
+    with traced_for(kind):
+        moved, compared, pooled = jax.jit(outputs)(features, reference, offsets, kernel)
     for got, want in (
         (moved, naive_deform_conv(exact[0], exact[2], exact[3])),
         (compared, naive_correlation(exact[0], exact[1], 4, 2)),
-        (pooled, naive_roi_align(exact[0][0], 4, rois[0], 3, True)[None]),
+        (pooled, naive_roi_align(exact[0][0], 4, np.asarray(rois[0]), 3, True)[None]),
     ):
         assert got.dtype == jnp.bfloat16
         atol = 2**-7 * np.abs(want).max()
@@ -116,7 +114,8 @@ def test_points_that_are_not_numbers_read_zero_and_pass_no_gradient(kind):
         with traced_for(kind):
             return deform_conv(arguments[0], offsets, arguments[1]).sum()
 
-    got, want = (jax.value_and_grad(score)(jnp.asarray(x)) for x in (offsets, far))
+    score_and_gradient = jax.jit(jax.value_and_grad(score))
+    got, want = (score_and_gradient(jnp.asarray(x)) for x in (offsets, far))
     jax.tree.map(np.testing.assert_array_equal, got, want)
 
 
@@ -128,8 +127,8 @@ def test_maps_under_vmap_equal_one_at_a_time_in_windows():
         return deform_conv(jnp.asarray(features), jnp.asarray(offsets), jnp.asarray(kernel))
 
     with traced_for("tpu"):
-        together = jax.vmap(moved)(jnp.asarray(maps), jnp.asarray(offsets))
-        alone = moved(maps[1], offsets[1])
+        together = jax.jit(jax.vmap(moved))(jnp.asarray(maps), jnp.asarray(offsets))
+        alone = jax.jit(moved)(maps[1], offsets[1])
     np.testing.assert_allclose(together[1], alone, atol=1e-5)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from ovis_jax.ops import implementations
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
 from ovis_jax.ops.boxes import BoxConvention
@@ -168,30 +169,10 @@ def decode_proposals(
       Proposals [capacity, ...] without gradient.
     """
     logits, deltas = jax.lax.stop_gradient((logits, deltas))
-    boxes, scores, keep = [], [], []
-    start = 0
-    for level in anchors:
-        count = len(level)
-        level_scores, index = jax.lax.top_k(
-            jax.nn.sigmoid(logits[start : start + count]), min(level_capacity, count)
-        )
-        level_boxes = convention.decode(
-            jnp.asarray(level)[index], deltas[start : start + count][index]
-        )
-        level_boxes = convention.clip(level_boxes, image_size)
-        boxes.append(level_boxes)
-        scores.append(level_scores)
-        keep.append(
-            nms(
-                level_boxes,
-                level_scores,
-                jnp.ones(len(index), bool),
-                NMS_IOU,
-                convention=convention,
-            )
-        )
-        start += count
-    boxes, scores, keep = (jnp.concatenate(x) for x in (boxes, scores, keep))
+    select = _best_of_all_levels if implementations.levels_at_once() else _best_of_each_level
+    boxes, scores, keep = select(
+        logits, deltas, anchors, image_size, level_capacity, convention=convention
+    )
     ranked = jnp.where(keep, scores, -1)
     scores, index = jax.lax.top_k(ranked, min(capacity, len(ranked)))
     padding = capacity - len(index)
@@ -200,3 +181,49 @@ def decode_proposals(
         scores=jnp.pad(scores, (0, padding)),
         valid=jnp.pad(keep[index], (0, padding)),
     )
+
+
+def _best_of_each_level(logits, deltas, anchors, image_size, capacity: int, *, convention):
+    """Boxes [N, 4], scores [N] and survivors [N] of all levels, one level after the other."""
+    found, start = [], 0
+    for level in anchors:
+        count = len(level)
+        level_scores, index = jax.lax.top_k(
+            jax.nn.sigmoid(logits[start : start + count]), min(capacity, count)
+        )
+        level_boxes = convention.decode(
+            jnp.asarray(level)[index], deltas[start : start + count][index]
+        )
+        level_boxes = convention.clip(level_boxes, image_size)
+        valid = jnp.ones(len(index), bool)
+        keep = nms(level_boxes, level_scores, valid, NMS_IOU, convention=convention)
+        found.append((level_boxes, level_scores, keep))
+        start += count
+    return tuple(jnp.concatenate(x) for x in zip(*found, strict=True))
+
+
+def _best_of_all_levels(logits, deltas, anchors, image_size, capacity: int, *, convention):
+    """The same from one sort and one suppression; slots that a small level leaves are no survivors.
+
+    On accelerators a sort is dear to compile and a loop is dear to begin.
+    """
+    counts = [len(level) for level in anchors]
+    longest, starts = max(counts), np.cumsum([0, *counts[:-1]])
+    probs = jax.nn.sigmoid(logits)
+    scores = jnp.stack(
+        [
+            jnp.pad(probs[start : start + count], (0, longest - count), constant_values=-1)
+            for start, count in zip(starts, counts, strict=True)
+        ]
+    )
+    scores, index = jax.lax.top_k(scores, min(capacity, longest))  # [L, N]
+    valid = scores >= 0
+    index = jnp.where(valid, index + starts[:, None], 0)
+    boxes = convention.decode(
+        jnp.concatenate([jnp.asarray(x) for x in anchors])[index], deltas[index]
+    )
+    boxes = convention.clip(boxes, image_size)
+    keep = jax.vmap(lambda *level: nms(*level, NMS_IOU, convention=convention))(
+        boxes, scores, valid
+    )
+    return boxes.reshape(-1, 4), scores.reshape(-1), keep.reshape(-1)

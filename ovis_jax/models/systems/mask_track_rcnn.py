@@ -19,6 +19,7 @@ from ovis_jax.models.references import (
     weighted_mean,
 )
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops import implementations
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
@@ -289,7 +290,7 @@ class MaskTrackRCNN(OnlineSystem):
 
     def _roi_features(self, pyramid, rois: jax.Array, size: int) -> jax.Array:
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
-        levels = tuple(pyramid[:ROI_LEVELS])
+        levels = implementations.as_computed(pyramid[:ROI_LEVELS], self.box.dtype)
         return jax.vmap(
             lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, convention=self.convention)
         )(levels, rois)
