@@ -21,6 +21,7 @@ from benchmarks.devices.targets import H100, TARGETS
 SETTINGS = {
     "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     "XLA_FLAGS": "--xla_gpu_autotune_level=0",
     "JAX_ENABLE_COMPILATION_CACHE": "false",
 }

@@ -19,9 +19,9 @@ def position_products(
     batch, height, width, channels = query.shape
     radius = (displacements - 1) * dilation // 2
     num_columns = -(-width // dilation)  # of each residue class
-    query = _residue_classes(query, (0, 0), num_columns, dilation)
+    query = residue_classes(query, (0, 0), num_columns, dilation)
     window = num_columns + displacements - 1
-    reference = _residue_classes(reference, (radius, radius), window, dilation)
+    reference = residue_classes(reference, (radius, radius), window, dilation)
     exact = jnp.promote_types(query.dtype, jnp.float32)
 
     def row_displacement(start: int) -> jax.Array:
@@ -36,7 +36,7 @@ def position_products(
     return maps[:, :, :width] / channels
 
 
-def _residue_classes(x, border: tuple[int, int], num_columns: int, dilation: int) -> jax.Array:
+def residue_classes(x, border: tuple[int, int], num_columns: int, dilation: int) -> jax.Array:
     """Columns that are multiples of the dilation apart, side by side.
 
     Args:

@@ -27,8 +27,8 @@ class _Tiles:
     """One row of tiles, G of them.
 
     Attributes:
-      points: [G, P, 2] as (x, y); P are all taps of all positions of a tile.
-      valid: [G, P] bool, the point reads the map.
+      points: [G, T, N, 2] as (x, y), of T taps at N positions.
+      valid: [G, T, N] bool, the point reads the map.
       origin: [G, 2] int32, x and y of the first cell that is read.
       windows: [G, 2] int32, how many windows lie beside and below each other.
     """
@@ -40,12 +40,12 @@ class _Tiles:
 
     @classmethod
     def of(cls, points: jax.Array, size: tuple[int, int]) -> _Tiles:
-        """Tiles of points [G, P, 2] on a map of that (width, height)."""
+        """Tiles of points [G, T, N, 2] on a map of that (width, height)."""
         valid = jnp.all((points > -1) & (points < np.array(size)), axis=-1)  # False for NaN
         points = jnp.where(valid[..., None], points, 0)
         low = jnp.floor(points).astype(jnp.int32)
-        first = jnp.min(jnp.where(valid[..., None], low, np.int32(max(size))), axis=1)
-        last = jnp.max(jnp.where(valid[..., None], low + 1, -1), axis=1)
+        first = jnp.min(jnp.where(valid[..., None], low, np.int32(max(size))), axis=(1, 2))
+        last = jnp.max(jnp.where(valid[..., None], low + 1, -1), axis=(1, 2))
         window = np.array(WINDOW[::-1])
         count = jnp.where(last >= first, (last - first) // window + 1, 0)
         return cls(points=points, valid=valid, origin=first, windows=count)
@@ -64,12 +64,18 @@ class _Tiles:
         return jnp.clip(corner, -1, np.array(size)), active
 
     def weights(self, corner: jax.Array, active: jax.Array) -> tuple[jax.Array, ...]:
-        """Bilinear weights of window rows [G, P, h] and columns [G, P, w], and their slopes."""
-        used = (self.valid & active[:, None])[..., None]
+        """Bilinear weights [G, T, N, K] of the cells of a window, by rows and by columns.
+
+        Returns:
+          Weights along y, their slopes, weights along x, their slopes.
+        """
+        # For each cell, not for each row and column: all of it stays inside one fused kernel.
+        cell = np.arange(WINDOW[0] * WINDOW[1])
+        used = (self.valid & active[:, None, None])[..., None]
         found = []
-        for axis, length in ((1, WINDOW[0]), (0, WINDOW[1])):
-            position = self.points[..., axis] - corner[:, None, axis]
-            away = position[..., None] - jnp.arange(length, dtype=position.dtype)
+        for axis, place in ((1, cell // WINDOW[1]), (0, cell % WINDOW[1])):
+            position = self.points[..., axis] - corner[:, None, None, axis]
+            away = position[..., None] - jnp.asarray(place, position.dtype)
             weight = jnp.where(used, jnp.maximum(1 - jnp.abs(away), 0), 0)
             near = used & (away >= -1) & (away < 1)
             slope = jnp.where(near, jnp.where(away >= 0, -1, 1), 0).astype(position.dtype)
@@ -89,7 +95,7 @@ def in_windows(features: jax.Array, points: jax.Array, kernel: jax.Array) -> jax
         def add(number, total):
             corner, active = tiles.corner(number, size)
             y, _, x, _ = tiles.weights(corner, active)
-            samples = _sample(_outer(y, x), _read(padded, corner), len(kernel))
+            samples = _sample(y * x, _read(padded, corner))
             own = jnp.einsum("gtnc,tcf->gnf", samples, kernel, preferred_element_type=exact)
             return total + own
 
@@ -110,26 +116,27 @@ def _backward(saved, gradient):
     exact = jnp.promote_types(features.dtype, jnp.float32)
 
     def row_of_tiles(carry, row):
-        points, gradient = row  # [G, T * N, 2], [G, N, F]
+        points, gradient = row[0], row[1][:, 0]  # [G, T, N, 2], [G, N, F]
         tiles = _Tiles.of(points, size)
         by_samples = jnp.einsum("gnf,tcf->gtnc", gradient, kernel)
-        by_samples = by_samples.reshape(len(points), -1, by_samples.shape[-1])
 
         def add(number, state):
             by_features, by_kernel, by_points = state
             corner, active = tiles.corner(number, size)
             window = _read(padded, corner)
             y, y_slope, x, x_slope = tiles.weights(corner, active)
-            samples = _sample(_outer(y, x), window, len(kernel))
+            samples = _sample(y * x, window)
             by_kernel += jnp.einsum(
                 "gtnc,gnf->tcf", samples, gradient, preferred_element_type=exact
             )
-            by_weights = jnp.einsum("gpc,gkc->gpk", by_samples, window)
-            by_x = jnp.sum(_outer(y, x_slope) * by_weights, axis=-1)
-            by_y = jnp.sum(_outer(y_slope, x) * by_weights, axis=-1)
+            by_weights = jnp.einsum(
+                "gtnc,gkc->gtnk", by_samples, window, preferred_element_type=exact
+            )
+            by_x = jnp.sum(y * x_slope * by_weights, axis=-1)
+            by_y = jnp.sum(y_slope * x * by_weights, axis=-1)
             own = jnp.einsum(
-                "gpk,gpc->gkc",
-                _outer(y, x).astype(window.dtype),
+                "gtnk,gtnc->gkc",
+                (y * x).astype(window.dtype),
                 by_samples,
                 preferred_element_type=exact,
             )
@@ -149,7 +156,6 @@ def _backward(saved, gradient):
     (by_features, by_kernel), by_points = jax.lax.scan(row_of_tiles, start, rows)
     height, width = features.shape[1:3]
     by_features = by_features[:, 1 : 1 + height, 1 : 1 + width]
-    by_points = by_points.reshape(*by_points.shape[:2], len(kernel), -1, 2)
     by_points = [_join(by_points[:, :, t], features.shape[:3]) for t in range(len(kernel))]
     return by_features.astype(features.dtype), jnp.stack(by_points), by_kernel.astype(kernel.dtype)
 
@@ -157,10 +163,9 @@ def _backward(saved, gradient):
 in_windows.defvjp(_forward, _backward)
 
 
-def _sample(weights: jax.Array, window: jax.Array, taps: int) -> jax.Array:
-    """Samples [G, T, N, C] by weights [G, T * N, K] of the cells of windows [G, K, C]."""
-    samples = jnp.einsum("gpk,gkc->gpc", weights.astype(window.dtype), window)
-    return samples.reshape(len(window), taps, -1, window.shape[-1])
+def _sample(weights: jax.Array, window: jax.Array) -> jax.Array:
+    """Samples [G, T, N, C] by weights [G, T, N, K] of the cells of windows [G, K, C]."""
+    return jnp.einsum("gtnk,gkc->gtnc", weights.astype(window.dtype), window)
 
 
 def _for_each(count: jax.Array, step: Callable, state):
@@ -171,12 +176,6 @@ def _for_each(count: jax.Array, step: Callable, state):
         return number + 1, step(number, state)
 
     return jax.lax.while_loop(lambda x: x[0] < count, advance, (jnp.int32(0), state))[1]
-
-
-def _outer(rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """Products [G, P, h * w] of [G, P, h] and [G, P, w]."""
-    product = rows[..., :, None] * columns[..., None, :]
-    return product.reshape(*rows.shape[:2], -1)
 
 
 def _size(features: jax.Array) -> tuple[int, int]:
@@ -212,16 +211,15 @@ def _add(total: jax.Array, windows: jax.Array, corner: jax.Array) -> jax.Array:
     batch, *_, channels = total.shape
     shape = (1, *WINDOW, channels)
 
-    def add(number, total):
+    for number, window in enumerate(windows):  # windows overlap
         start = _starts(number, corner[number], len(corner), batch)
-        own = jax.lax.dynamic_slice(total, start, shape) + windows[number].reshape(shape)
-        return jax.lax.dynamic_update_slice(total, own, start)
-
-    return jax.lax.fori_loop(0, len(corner), add, total)
+        own = jax.lax.dynamic_slice(total, start, shape) + window.reshape(shape)
+        total = jax.lax.dynamic_update_slice(total, own, start)
+    return total
 
 
 def _cut(x: jax.Array) -> jax.Array:
-    """Cuts maps [T, B, H, W, D] into tiles: [rows, B * columns, T * N, D].
+    """Cuts maps [T, B, H, W, D] into tiles: [rows, B * columns, T, N, D].
 
     Positions beyond the map are filled with -2, which no point reads and no gradient has a use for.
     """
@@ -232,7 +230,7 @@ def _cut(x: jax.Array) -> jax.Array:
     x = jnp.pad(x, ((0, 0), (0, 0), *padding, (0, 0)), constant_values=-2)
     x = x.reshape(taps, batch, rows, tile[0], columns, tile[1], depth)
     x = jnp.transpose(x, (2, 1, 4, 0, 3, 5, 6))
-    return x.reshape(rows, batch * columns, -1, depth)
+    return x.reshape(rows, batch * columns, taps, -1, depth)
 
 
 def _join(x: jax.Array, shape: tuple[int, int, int]) -> jax.Array:

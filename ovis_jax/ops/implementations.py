@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 
 import jax
 
-from ovis_jax.ops import correlation_rows, correlation_tiles, roi_align_gather, roi_align_products
+from ovis_jax.ops import (
+    correlation_loop,
+    correlation_rows,
+    correlation_tiles,
+    roi_align_gather,
+    roi_align_products,
+)
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops.platforms import platform
@@ -30,9 +36,8 @@ def deform_conv(shape: tuple[int, ...]) -> Callable:
 
 def correlation() -> Callable:
     """Of (query, reference, displacements, dilation); see `correlation_rows`."""
-    if platform() == "cpu":
-        return correlation_rows.position_products
-    return correlation_tiles.position_products
+    ways = {"cpu": correlation_rows, "gpu": correlation_tiles, "tpu": correlation_loop}
+    return ways[platform()].position_products
 
 
 def roi_align() -> Callable:

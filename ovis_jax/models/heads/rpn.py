@@ -13,6 +13,7 @@ from ovis_jax.ops import implementations
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
 from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.ops.canvas import canvas_of
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
@@ -20,6 +21,7 @@ from ovis_jax.structures import Instances, Proposals
 
 ASSIGNMENT = IouThresholds(positive=0.7, negative=0.3, claim=0.3)
 SMOOTH_L1_BETA = 1 / 9
+HIDDEN_KERNEL = 3  # side of the hidden convolution
 NMS_IOU = 0.7
 
 
@@ -45,16 +47,23 @@ class RPNHead(nn.Module):
         """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4], ordered as `anchors`."""
         num_anchors = len(self.anchor_ratios)
         normal = nn.initializers.normal(0.01)
-        hidden = nn.Conv(self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden")
+        side = (HIDDEN_KERNEL, HIDDEN_KERNEL)
+        hidden = nn.Conv(self.channels, side, kernel_init=normal, dtype=self.dtype, name="hidden")
         logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="logits")
         deltas = nn.Conv(
             4 * num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="deltas"
         )
-        features = [nn.relu(hidden(x)) for x in pyramid]
         batch = pyramid[0].shape[0]
+        if implementations.one_canvas():
+            canvas = canvas_of(tuple(x.shape[1:3] for x in pyramid), HIDDEN_KERNEL // 2)
+            features = nn.relu(hidden(canvas.pack(pyramid)))
+            found = canvas.unpack(logits(features)), canvas.unpack(deltas(features))
+        else:
+            features = [nn.relu(hidden(x)) for x in pyramid]
+            found = [logits(x) for x in features], [deltas(x) for x in features]
         return (
-            jnp.concatenate([logits(x).reshape(batch, -1) for x in features], 1),
-            jnp.concatenate([deltas(x).reshape(batch, -1, 4) for x in features], 1),
+            jnp.concatenate([x.reshape(batch, -1) for x in found[0]], 1),
+            jnp.concatenate([x.reshape(batch, -1, 4) for x in found[1]], 1),
         )
 
     def anchors(self, pyramid: Sequence[jax.Array], strides: Sequence[int]) -> list[np.ndarray]:

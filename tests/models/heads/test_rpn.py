@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.models.heads.rpn import decode_proposals
+from ovis_jax.models.heads.rpn import RPNHead, decode_proposals
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.platforms import traced_for
@@ -34,3 +34,15 @@ def test_levels_sorted_together_give_the_proposals_of_one_level_after_the_other(
         assert want.valid.any()
         for ours, theirs in ((got.boxes, want.boxes), (got.scores, want.scores)):
             np.testing.assert_allclose(ours[want.valid], theirs[want.valid], rtol=1e-6)
+
+
+def test_all_levels_on_one_canvas_are_what_they_are_one_by_one():
+    head = RPNHead(channels=4)
+    keys = jax.random.split(jax.random.key(0), 4)
+    shapes = ((6, 9), (3, 5), (2, 3))
+    pyramid = [jax.random.normal(k, (2, *s, 3)) for k, s in zip(keys, shapes, strict=False)]
+    variables = head.init(keys[3], pyramid)
+    want = jax.jit(head.apply)(variables, pyramid)
+    with traced_for("tpu"):
+        got = jax.jit(lambda *x: head.apply(*x))(variables, pyramid)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, want)
