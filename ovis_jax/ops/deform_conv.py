@@ -4,26 +4,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops import implementations
+from ovis_jax.ops import deform_conv_gather, implementations
 
 
-def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> jax.Array:
+def deform_conv(
+    features: jax.Array,
+    offsets: jax.Array,
+    kernel: jax.Array,
+    modulation: jax.Array | None = None,
+) -> jax.Array:
     """Convolves with displaced taps; stride 1, padded to the same size with zeros, without bias.
 
     Source: Dai et al. 2017 (version 1), as its published CUDA kernel computes it: a tap beyond the
-    border mixes the border with zeros.
+    border mixes the border with zeros. With modulation: Zhu et al. 2019 (version 2).
 
     Args:
       features: [B, H, W, C].
       offsets: [B, H, W, 2 * kh * kw * G] in cells: for each of G groups (dy, dx) of each tap, taps
         row by row. A group moves an equal share of the channels, in their order.
       kernel: [kh, kw, C, F] with odd sides.
+      modulation: [B, H, W, kh * kw * G], factors of the taps' samples in the order of the offsets,
+        or None: all are 1. A tap of factor 0 adds nothing, and its factor has a gradient.
 
     Returns:
       [B, H, W, F].
 
     Raises:
-      ValueError: the offsets do not belong to the kernel and the map.
+      ValueError: the offsets or the modulation do not belong to the kernel and the map.
     """
     batch, height, width, channels = features.shape
     rows, columns = kernel.shape[:2]
@@ -35,6 +42,8 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
             f"an equal share of the {channels} channels"
         )
     kernel = kernel.reshape(-1, *kernel.shape[2:])
+    if modulation is not None:
+        return _modulated(features, offsets, kernel, modulation, (rows, columns))
     convolve = implementations.deform_conv(features.shape)
     return sum(
         convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
@@ -45,6 +54,23 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
             strict=True,
         )
     )
+
+
+def _modulated(features, offsets, kernel, modulation, sides: tuple[int, int]) -> jax.Array:
+    """Version 2, for a kernel [T, C, F] of T = rows * columns taps."""
+    taps, groups = len(kernel), offsets.shape[-1] // (2 * len(kernel))
+    expected = (*offsets.shape[:-1], taps * groups)
+    if modulation.shape != expected:
+        raise ValueError(f"modulation has shape {modulation.shape}; expected {expected}")
+    total = 0
+    for group in range(groups):
+        own = slice(group * taps, (group + 1) * taps)
+        channels = jnp.split(features, groups, axis=-1)[group]
+        points = _sampling_points(offsets[..., 2 * own.start : 2 * own.stop], *sides)
+        matrices = jnp.split(kernel, groups, axis=1)[group]
+        scales = jnp.moveaxis(modulation[..., own], -1, 0)
+        total = total + deform_conv_gather.modulated(channels, points, matrices, scales)
+    return total
 
 
 def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:

@@ -91,3 +91,15 @@ def _backward_at_once(saved, gradient):
 
 
 all_taps_at_once.defvjp(_forward_at_once, _backward_at_once)
+
+
+def modulated(
+    features: jax.Array, points: jax.Array, kernel: jax.Array, scales: jax.Array
+) -> jax.Array:
+    """As `all_taps_at_once`, with samples multiplied by scales [T, B, H, W]."""
+    exact = jnp.promote_types(features.dtype, jnp.float32)
+    samples = _all_samples(features, points) * jnp.moveaxis(scales, 0, -1)[..., None]
+    total = jnp.einsum(
+        "bhwtc,tcf->bhwf", samples.astype(features.dtype), kernel, preferred_element_type=exact
+    )
+    return total.astype(features.dtype)

@@ -3,19 +3,20 @@
 import numpy as np
 
 
-def naive_deform_conv(features, offsets, kernel):
+def naive_deform_conv(features, offsets, kernel, modulation=None):
     """The definition, tap by tap, in float64."""
     batch, height, width, _ = features.shape
     rows, columns = kernel.shape[:2]
     out = np.zeros((batch, height, width, kernel.shape[-1]))
     for b, i, j, m, n in np.ndindex(batch, height, width, rows, columns):
         dy, dx = offsets[b, i, j].reshape(rows, columns, 2)[m, n]
+        factor = 1 if modulation is None else modulation[b, i, j].reshape(rows, columns)[m, n]
         y, x = i + m - rows // 2 + dy, j + n - columns // 2 + dx
         for row in (int(np.floor(y)), int(np.floor(y)) + 1):
             for column in (int(np.floor(x)), int(np.floor(x)) + 1):
                 if 0 <= row < height and 0 <= column < width:
                     share = (1 - abs(y - row)) * (1 - abs(x - column))
-                    out[b, i, j] += share * features[b, row, column] @ kernel[m, n]
+                    out[b, i, j] += factor * share * features[b, row, column] @ kernel[m, n]
     return out
 
 
