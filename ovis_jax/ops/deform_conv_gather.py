@@ -36,7 +36,10 @@ def _forward(features, points, kernel):
 def _backward(saved, gradient):
     features, points, kernel = saved
     by_features, by_points = _by_samples(features, points, kernel, gradient)
-    by_kernel = jnp.stack([_matrix_gradient(features, tap, gradient) for tap in points])
+    points = jnp.moveaxis(points, 0, 3)  # [B, H, W, T, 2]
+    by_kernel = jnp.stack(
+        [_matrix_gradient(features, points[..., t, :], gradient) for t in range(len(kernel))]
+    )
     return by_features.astype(features.dtype), by_points, by_kernel.astype(kernel.dtype)
 
 
