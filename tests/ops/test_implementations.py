@@ -29,34 +29,37 @@ def value_and_gradients(function, arguments, cotangent):
         return value, pullback(jnp.asarray(cotangent))
 
 
-def assert_follows(kind, function, arguments, want, atol=1e-9):
-    """Value equals `want`, and gradients are those of the way that CPUs take."""
+def assert_follows(kinds, function, arguments, want, atol=1e-9):
+    """Values equal `want`, and gradients are those of the way that CPUs take."""
     cotangent = random(*want.shape, seed=9)
     found = {}
-    for name in ("cpu", kind):
+    for name in ("cpu", *kinds):
         with traced_for(name):
             own = lambda *x: function(*x)  # noqa: E731  traced anew
             found[name] = value_and_gradients(own, arguments, cotangent)
-    np.testing.assert_allclose(found[kind][0], want, atol=atol)
-    for ours, theirs in zip(found[kind][1], found["cpu"][1], strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=atol)
+    for kind in kinds:
+        np.testing.assert_allclose(found[kind][0], want, atol=atol)
+        for ours, theirs in zip(found[kind][1], found["cpu"][1], strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=atol)
 
 
-@on_accelerators
-@pytest.mark.parametrize("spread", [0.5, 12.0])
-def test_deformable_convolution(kind, spread):
+@pytest.mark.parametrize("spread, kinds", [(0.5, ("tpu",)), (12.0, ACCELERATORS)])
+def test_deformable_convolution(spread, kinds):
     offsets = random(2, 9, 18, 18, seed=1, scale=spread)
     offsets[0, 2, 3, :2], offsets[0, 4, 5, 2:4] = 0, (1, -2)  # where the slopes jump
     arguments = random(2, 9, 18, 3), offsets, random(3, 3, 3, 4, seed=2)
-    assert_follows(kind, deform_conv, arguments, naive_deform_conv(*arguments))
+    assert_follows(kinds, deform_conv, arguments, naive_deform_conv(*arguments))
 
 
-@on_accelerators
-@pytest.mark.parametrize("displacements, dilation", [(4, 2), (3, 1), (16, 2)])
-def test_correlation(kind, displacements, dilation):
+@pytest.mark.parametrize("displacements, dilation", [(4, 2), (5, 1)])
+def test_correlation(displacements, dilation):
     arguments = random(2, 9, 19, 3), random(2, 9, 19, 3, seed=1)
     want = naive_correlation(*arguments, displacements, dilation)
-    assert_follows(kind, lambda q, r: correlation(q, r, displacements, dilation), arguments, want)
+
+    def compared(query, reference):
+        return correlation(query, reference, displacements, dilation)
+
+    assert_follows(ACCELERATORS, compared, arguments, want)
 
 
 def test_roi_align_by_products():
@@ -75,7 +78,7 @@ def test_roi_align_by_products():
         return roi_align(levels, strides, jnp.asarray(rois), size, convention=INCLUSIVE)
 
     # Places are computed with the float32 scales of the levels.
-    assert_follows("tpu", pooled, pyramid, np.array(want), atol=1e-5)
+    assert_follows(("tpu",), pooled, pyramid, np.array(want), atol=1e-5)
 
 
 @on_accelerators
