@@ -26,7 +26,7 @@ class Instances:
       boxes: [..., N, 4] float32.
       labels: [..., N] int32 in [0, K), without background.
       identities: [..., N] int32, the same for an object in all frames of a clip; unique among the
-        valid slots of a frame.
+        valid slots of a frame. Numbers of the whole data set; see `Samples.num_identities`.
       masks: [..., N, H, W // 8] uint8: visible masks on the padded canvas, eight columns a byte,
         the leftmost column in the highest bit (`np.packbits` along the width). None where they are
         not known.

@@ -32,11 +32,12 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
     Raises:
       InputError: a part of the model does not take a value.
     """
-    if config.model.num_classes < 1:
-        raise InputError(
-            f"config.model.num_classes: {config.model.num_classes}, expected at least 1; 0 stands "
-            "for those of the training annotations where there are any"
-        )
+    for field in ("num_classes", "num_identities"):  # which not every system has
+        if field in config.model and config.model[field] < 1:
+            raise InputError(
+                f"config.model.{field}: {config.model[field]}, expected at least 1; 0 stands "
+                "for those of the training annotations where there are any"
+            )
     try:
         system = build_system(config)
         shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))

@@ -129,6 +129,17 @@ def test_masks_of_fewer_frames_are_the_first_of_all(videos, others):
             jax.tree.map(np.testing.assert_array_equal, got, want.replace(instances=first))
 
 
+def test_an_identity_is_one_object_of_the_data_set(videos):
+    data = open_training_data(videos, CAPACITY)
+    kept = {}  # colour and video of each identity
+    for clip in rows(take(videos, num_frames=4, mask_frames=1, others="run")):
+        video = data.index.video_index[clip.sample]
+        for _, _, identity, label, _, _ in objects(clip):
+            assert kept.setdefault(identity, (video, label)) == (video, label)
+    assert len(set(kept.values())) == len(kept)
+    assert set(kept) == set(range(data.num_identities))
+
+
 @every_choice
 def test_records_give_the_clips_of_the_raw_folder(videos, records, others):
     settings = dict(num_frames=5, mask_frames=3, others=others, stride=1.5)
