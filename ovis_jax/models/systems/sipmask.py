@@ -200,9 +200,9 @@ class SipMask(OnlineSystem):
         return self._embed(query, *around, boxes)
 
     def _embed(self, query, calibrated, weights, boxes) -> jax.Array:
-        if not self.track_calibrated:
-            calibrated, weights = query, jnp.ones(1)
-        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(self.track(calibrated), boxes)
+        track_maps = self.track(calibrated if self.track_calibrated else query)
+        weights = weights if self.track_calibrated else jnp.ones(1)
+        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, boxes)
         return references.weighted_mean(embeddings, weights)
 
     def decode(
