@@ -57,6 +57,8 @@ from ovis_jax.visualization.clips import draw_clip
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
 
+_SHOWN_AP = ("AP", "AP50", "AP75")  # of evaluations during training, on the terminal
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -244,13 +246,21 @@ def run_steps(
                 writer.picture(step, "pair", draw_clip(rows))
             if evaluate and is_due(step, settings.evaluate_every) and not last:
                 found = evaluate(run.config, (run.system, on_one_device(state.variables)))
-                writer.scalars(step, {f"evaluation/{name}": value for name, value in found.items()})
+                report_evaluation(step, found, writer)
                 stopwatch.restart()
             if last:
                 break
     if shown:
         logging.info("%s", stopwatch.summary(step))
     return state
+
+
+def report_evaluation(step: int, values: dict[str, float], writer: EventWriter) -> None:
+    """Puts what an evaluation found into the events, and its AP on the terminal."""
+    writer.scalars(step, {f"evaluation/{name}": value for name, value in values.items()})
+    shown = [f"{name} {100 * values[name]:.1f}" for name in _SHOWN_AP if name in values]
+    if shown and cluster.is_first():
+        logging.info("step %d: %s", step, ", ".join(shown))
 
 
 def is_due(step: int, every: int) -> bool:

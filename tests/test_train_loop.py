@@ -37,17 +37,20 @@ def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path):
+def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path, monkeypatch):
     seen = []
 
     def evaluate(config, model):
         seen.append(jax.tree.map(np.array, model[1]))
-        return {"AP": 0.5}
+        return {"AP": 0.5, "AP75": 0.25, "lost_objects": 3}
 
+    lines = []
+    monkeypatch.setattr(train.logging, "info", lambda form, *args: lines.append(form % args))
     found = run(tmp_path / "a", evaluate, evaluate_every=2, checkpoint_every=2, keep_checkpoints=9)
     assert len(seen) == 2  # after steps 2 and 4; step 6 is the end, where the program evaluates
     assert_equal(found, run(tmp_path / "b"))
     assert scalars(tmp_path / "a", "evaluation/AP") == {2: 0.5, 4: 0.5}
+    assert lines[:2] == ["step 2: AP 50.0, AP75 25.0", "step 4: AP 50.0, AP75 25.0"]
 
 
 def test_objects_beyond_the_capacity_are_in_the_events(tmp_path):

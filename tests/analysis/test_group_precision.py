@@ -57,6 +57,21 @@ def test_tracks_on_objects_of_other_groups_are_not_wrong():
     assert own.objects.tolist() == [1, 1, 0]
 
 
+def test_a_category_without_objects_changes_nothing():
+    box = [[0, 0, 8, 8]] * 2
+    objects = [{"category": 1, "boxes": box, "occlusion": None}]
+    tracks = [{"category": kind, "boxes": box, "score": 0.5} for kind in (1, 2)]
+    scene = {"videos": [{"frames": 2, "objects": objects, "tracks": tracks}]}
+    truth = moving_boxes.annotations(scene)
+    assert len(truth.categories) == 2
+    own = score_groups(
+        objects_by_category(truth, 1),
+        overlaps(truth, moving_boxes.results(scene)),
+        {101: np.array([True])},
+    )
+    assert own.ap == pytest.approx([1]) and own.objects.tolist() == [1]
+
+
 def analysed(scene, tracks=None):
     truth = moving_boxes.annotations(scene)
     own = TraitGroups(truth)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from ops.float64 import float64
 
 from ovis_jax.ops.deform_conv import deform_conv
 
@@ -57,7 +58,7 @@ def test_deform_conv_equals_the_recorded_output():
 
 
 def test_the_gradient_equals_finite_differences_also_at_the_border():
-    with jax.enable_x64(True):
+    with float64():
         inputs = [jnp.asarray(x) for x in random_inputs(3, 4, spread=1.0)]
         weights = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 4, 4)))
 
