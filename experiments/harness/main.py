@@ -1,52 +1,168 @@
-"""The command line of an experiment: trains or reuses each run, prints a table, writes a CSV file.
+"""The command line of an experiment: makes or reuses each run, and writes what came out.
 
-An experiment is data: its runs (label, configuration, overrides) and the measures that answer its
-question.
+An experiment is data: its runs (label, system, overrides), the measures that answer its question,
+and the parts that show them.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
-import sys
 from collections.abc import Sequence
-from typing import Any
 
-from experiments.harness.measures import Measure
-from experiments.harness.runs import PlannedRun, Run, plan
-from experiments.harness.table import markdown_table, write_csv
+from experiments.harness.claims import Claims
+from experiments.harness.datasets import ANNOTATIONS, DATASETS, IMAGES, STILLS, Dataset
+from experiments.harness.experiment import Experiment, Outcome
+from experiments.harness.files import write_outcome
+from experiments.harness.runs import Plan, PlannedRun, Run
+from experiments.harness.sweep import finish_all
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.program.command_line import end
+from ovis_jax.tools.tool import ToolParser
+
+RUNS = "runs"  # folder of the runs, below that of the experiments
 
 
-def main(question: str, runs: Sequence[Run], measures: Sequence[Measure]) -> None:
+def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
     """Command line of an experiment file; the arguments are `python -m experiments.NAME --help`.
 
-    Experiments may share a folder of runs; each writes its own NAME.csv there.
+    Experiments that share a folder share the runs that they have in common; each writes its own
+    NAME.csv and NAME/ there.
     """
-    parser = argparse.ArgumentParser(description=question)
-    parser.add_argument("--workdir", type=pathlib.Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"
-    )
-    arguments = parser.parse_args()
-    overrides = dict(item.split("=", 1) for item in arguments.override)
-    workdir = arguments.workdir.resolve()
-    planned = plan(runs, arguments.seeds, overrides, workdir)
+    options = parser(experiment).parse_args(arguments)
     try:
-        for each in planned:
-            each.check()
+        run(experiment, options)
     except InputError as error:
         end(error, BAD_INPUT)
-    rows = [measured(each, measures) for each in planned]
-    print(question + "\n")
-    print(markdown_table(rows, measures))
-    write_csv(workdir / f"{pathlib.Path(sys.argv[0]).stem}.csv", rows)
 
 
-def measured(planned: PlannedRun, measures: Sequence[Measure]) -> dict[str, Any]:
-    """A row: labels and revision of a run, all of its metrics, and what the question asks for."""
-    run = planned.finish()
-    asked = {measure.name: measure.of(run) for measure in measures}
-    return planned.labels | {"revision": run.revision} | run.metrics | asked
+def run(experiment: Experiment, options: argparse.Namespace) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: data are missing, a setting is wrong, or a folder holds something else.
+    """
+    dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
+    data_dir = options.data_dir and options.data_dir.resolve()
+    runs, left_out = chosen(experiment, dataset, options.rows)
+    plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS)
+    planned = plan.runs(runs, options.seeds)
+    dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
+    check(planned)
+    finish_all(planned, Claims(workdir / "claims"))
+    rows = {
+        own.label: [each.finished for each in planned if each.label == own.label]
+        for own in runs
+        if own.shown
+    }
+    places = dataset.places(data_dir) | plan.overrides
+    outcome = Outcome(experiment, dataset, places, rows)
+    write_outcome(workdir, outcome, left_out, plan.overrides)
+
+
+def chosen(
+    experiment: Experiment, dataset: Dataset, labels: Sequence[str] | None
+) -> tuple[list[Run], dict[str, str]]:
+    """The runs to make, and why others are left out, by label.
+
+    Raises:
+      InputError: a label is of no run, or nothing can be made.
+    """
+    ready, lacks = experiment.ready(dataset)
+    lacks |= {label: "it is not built yet" for label in experiment.not_built}
+    if labels is None:
+        wanted = {own.label for own in ready}
+    else:
+        known = {own.label: own for own in ready}
+        for label in labels:
+            if label not in known:
+                raise InputError(f"--rows: {label!r}, expected some of {', '.join(known)}")
+        wanted = set(labels)
+        lacks |= {own.label: "it was not asked for" for own in ready if own.label not in wanted}
+    if experiment.runs and not any(own.shown for own in ready if own.label in wanted):
+        raise InputError(f"--dataset: none of the rows can be made: {lacks}")
+    needed = _with_starts(ready, wanted)
+    ready = [
+        dataclasses.replace(own, shown=own.shown and own.label in wanted)
+        for own in ready
+        if own.label in needed
+    ]
+    return ready, lacks
+
+
+def _with_starts(runs: Sequence[Run], labels: set[str]) -> set[str]:
+    """The labels, and those of all runs that they start from."""
+    starts = {own.label: own.start for own in runs}
+    found, waiting = set(), list(labels)
+    while waiting:
+        label = waiting.pop()
+        if label and label not in found:
+            found.add(label)
+            waiting.append(starts[label])
+    return found
+
+
+def needed(planned: Sequence[PlannedRun]) -> set[str]:
+    """Configuration fields of the data that are read; where nothing is trained, no frames."""
+    if not planned:
+        return set(ANNOTATIONS)
+    stills = STILLS if any(own.has_stills for own in planned) else ()
+    return {*ANNOTATIONS, *IMAGES, *stills}
+
+
+def check(planned: Sequence[PlannedRun]) -> None:
+    """Looks at everything that would end a run, before the first one begins.
+
+    Raises:
+      InputError: a setting is wrong, a folder has another run, or there is no ground truth.
+    """
+    for own in planned:
+        own.check()
+    for path in dict.fromkeys(own.eval_annotations for own in planned if not own.is_finished):
+        purpose = (
+            "to evaluate with; take a part of the training split (ovis-jax split) and name it by "
+            "--override data.eval_annotations=FILE data.eval_images=FOLDER"
+        )
+        load_annotations(path).check_ground_truth(purpose)
+
+
+def overrides(items: Sequence[str]) -> dict[str, str]:
+    """Values by configuration field from "FIELD=VALUE".
+
+    Raises:
+      InputError: one is written otherwise.
+    """
+    for item in items:
+        if "=" not in item:
+            raise InputError(f"--override: {item!r}, expected FIELD=VALUE")
+    return dict(item.split("=", 1) for item in items)
+
+
+def parser(experiment: Experiment) -> ToolParser:
+    """Of the command line."""
+    own = ToolParser(
+        prog=f"experiments.{experiment.name}",
+        description=experiment.question,
+        epilog="On several hosts that share DIR, give each the same command: a run is made by one "
+        "of them. A run that was killed goes on where it stopped.",
+    )
+    own.add_argument(
+        "--dataset",
+        choices=sorted(DATASETS),
+        default="quickstart",
+        help="quickstart: generated data and small networks (default)",
+    )
+    own.add_argument(
+        "--data-dir", type=pathlib.Path, help="folder with the official layout of the data set"
+    )
+    own.add_argument(
+        "--workdir", type=pathlib.Path, required=True, metavar="DIR", help="of all experiments"
+    )
+    own.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    own.add_argument("--rows", nargs="+", metavar="LABEL", help="only these rows")
+    own.add_argument(
+        "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"
+    )
+    return own

@@ -1,0 +1,37 @@
+import pytest
+
+from experiments.harness.datasets import DATASETS, OVIS, YOUTUBE_VIS_2019
+from experiments.harness.runs import base_configuration
+from ovis_jax.formats.errors import InputError
+
+FIELDS = ("data.train_annotations", "data.train_images")
+
+
+@pytest.mark.parametrize("layout", ["annotations_train.json", "train.json", "train/instances.json"])
+def test_annotations_are_found_in_every_official_layout(tmp_path, layout):
+    dataset = OVIS if layout.startswith("annotations") else YOUTUBE_VIS_2019
+    (tmp_path / "train/JPEGImages").mkdir(parents=True)
+    (tmp_path / layout).touch()
+    places = dataset.places(tmp_path)
+    assert places["data.train_annotations"] == str(tmp_path / layout)
+    images = tmp_path / ("train" if dataset is OVIS else "train/JPEGImages")
+    assert places["data.train_images"] == str(images)
+    dataset.prepare(tmp_path, FIELDS)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "ovis"])
+def test_the_usual_places_are_those_of_the_configurations(name):
+    config = base_configuration(DATASETS[name].configuration("masktrack_rcnn"))
+    for field, place in DATASETS[name].places(None).items():
+        assert _value(config, field) == place
+
+
+def _value(config, field):
+    for part in field.split("."):
+        config = config[part]
+    return config
+
+
+def test_data_that_cannot_be_generated_are_bad_input(tmp_path):
+    with pytest.raises(InputError, match="annotations_train.json"):
+        OVIS.prepare(tmp_path, FIELDS)
