@@ -29,9 +29,17 @@ def again(run: Run, label: str, overrides: Mapping[str, Any], system: str = "") 
     return Run(label, system or run.system, changed, start=run.label, mode=EVALUATE)
 
 
-def changed(run: Run, label: str, overrides: Mapping[str, Any]) -> Run:
-    """A row of its own with other overrides."""
-    return dataclasses.replace(run, label=label, overrides={**run.overrides, **overrides})
+def changed(run: Run, label: str, overrides: Mapping[str, Any], weights: str = "") -> Run:
+    """A row of its own with other overrides.
+
+    Args:
+      run: that it is like.
+      label: of the new row.
+      overrides: what is different.
+      weights: see `Run`, where the parameters are others.
+    """
+    own = {**run.overrides, **overrides}
+    return dataclasses.replace(run, label=label, overrides=own, weights=weights)
 
 
 def hidden(run: Run) -> Run:

@@ -9,7 +9,8 @@ from experiments.harness.runs import Run
 from experiments.rows import changed
 
 CALIBRATED = Run("correlation", "cmasktrack_rcnn")
-OF_ITSELF = {"model.calibration.compare": "query", "predict.reference_window": 0}
+COMPARE = "model.calibration.compare"
+OF_ITSELF = {COMPARE: "query", "predict.reference_window": 0}
 
 EXPERIMENT = Experiment(
     name="table12_calibration_choices",
@@ -21,8 +22,10 @@ EXPERIMENT = Experiment(
     runs=(
         Run("none", "masktrack_rcnn"),
         changed(CALIBRATED, "deformable convolution of the query", OF_ITSELF),
-        changed(CALIBRATED, "addition", {"model.calibration.compare": "addition"}),
-        changed(CALIBRATED, "difference", {"model.calibration.compare": "difference"}),
+        *(
+            changed(CALIBRATED, name, {COMPARE: name}, f"cmasktrack_rcnn_{name}")
+            for name in ("addition", "difference")
+        ),
         CALIBRATED,
     ),
     measures=AP_BY_OCCLUSION,

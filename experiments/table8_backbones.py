@@ -18,7 +18,10 @@ EXPERIMENT = Experiment(
     expected="Swin-T and ResNeXt-101 are above ResNet-50.",
     runs=(
         *SYSTEMS,
-        *(changed(own, f"{own.label}, ResNet-101", RESNET101) for own in SYSTEMS),
+        *(
+            changed(own, f"{own.label}, ResNet-101", RESNET101, f"{own.system}_resnet101")
+            for own in SYSTEMS
+        ),
     ),
     measures=AP_BY_OCCLUSION,
     parts=(table_of_means, bars_of_means, differences),

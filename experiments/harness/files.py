@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.means import raw_rows
@@ -24,7 +24,7 @@ def write_outcome(
     workdir: pathlib.Path,
     outcome: Outcome,
     left_out: Mapping[str, str],
-    overrides: Mapping[str, str],
+    command: Sequence[str],
 ) -> None:
     """Writes WORKDIR/NAME.csv and WORKDIR/NAME/, and prints the text.
 
@@ -32,11 +32,11 @@ def write_outcome(
       workdir: of all experiments.
       outcome: what was found.
       left_out: why rows are missing, by label.
-      overrides: what was set for every run.
+      command: arguments of the command line.
     """
     experiment = outcome.experiment
     section = section_of(outcome, left_out)
-    intro = intro_lines(outcome, overrides)
+    intro = intro_lines(outcome, command)
     folder = workdir / experiment.name
     report = SystemReport(experiment.name, [section])
     write_report(folder, experiment.title, intro, [report])
@@ -72,21 +72,18 @@ def section_of(outcome: Outcome, left_out: Mapping[str, str]) -> Section:
     )
 
 
-def intro_lines(outcome: Outcome, overrides: Mapping[str, str]) -> list[str]:
+def intro_lines(outcome: Outcome, command: Sequence[str]) -> list[str]:
     """What was measured with: data, seeds, revision, command."""
     runs = [run for own in outcome.rows.values() for run in own]
     lines = [f"Data: {outcome.dataset.name}. {_sentence(outcome.dataset.size)}"]
-    if overrides:
-        set_to = ", ".join(f"{field}={value}" for field, value in overrides.items())
-        lines.append(f"Every run with {set_to}.")
     if runs:
         seeds = sorted({run.config["seed"] for run in runs})
         revisions = sorted({str(run.revision) for run in runs})
         lines.append(
             f"Seeds {', '.join(map(str, seeds))}; revision of the code {', '.join(revisions)}."
         )
-    command = ["python", "-m", f"experiments.{outcome.experiment.name}", *sys.argv[1:]]
-    lines.append(f"Command: {shlex.join(command)}")
+    program = ["python", "-m", f"experiments.{outcome.experiment.name}"]
+    lines.append(f"Command: {shlex.join([*program, *command])}")
     return lines
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from experiments.harness.claims import Claims
@@ -31,15 +32,16 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
     Experiments that share a folder share the runs that they have in common; each writes its own
     NAME.csv and NAME/ there.
     """
-    options = parser(experiment).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = parser(experiment).parse_args(given)
     try:
-        run(experiment, options)
+        run(experiment, options, given)
     except InputError as error:
         end(error, BAD_INPUT)
 
 
-def run(experiment: Experiment, options: argparse.Namespace) -> None:
-    """Does what the options say.
+def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[str]) -> None:
+    """Does what the options say; the report repeats `command`, which they are read from.
 
     Raises:
       InputError: data are missing, a setting is wrong, or a folder holds something else.
@@ -47,7 +49,8 @@ def run(experiment: Experiment, options: argparse.Namespace) -> None:
     dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
     data_dir = options.data_dir and options.data_dir.resolve()
     runs, left_out = chosen(experiment, dataset, options.rows)
-    plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS)
+    weights = options.weights and options.weights.resolve()
+    plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS, weights)
     planned = plan.runs(runs, options.seeds)
     dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
     check(planned)
@@ -59,7 +62,7 @@ def run(experiment: Experiment, options: argparse.Namespace) -> None:
     }
     places = dataset.places(data_dir) | plan.overrides
     outcome = Outcome(experiment, dataset, places, rows)
-    write_outcome(workdir, outcome, left_out, plan.overrides)
+    write_outcome(workdir, outcome, left_out, command)
 
 
 def chosen(
@@ -161,6 +164,12 @@ def parser(experiment: Experiment) -> ToolParser:
         "--workdir", type=pathlib.Path, required=True, metavar="DIR", help="of all experiments"
     )
     own.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    own.add_argument(
+        "--weights",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="imported checkpoints to start from: DIR/SYSTEM of each system",
+    )
     own.add_argument("--rows", nargs="+", metavar="LABEL", help="only these rows")
     own.add_argument(
         "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"

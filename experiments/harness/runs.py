@@ -41,6 +41,7 @@ class Run:
       start: label of the run from whose last checkpoint it starts.
       mode: TRAIN; or EVALUATE, which trains nothing, and predicts with the checkpoint of `start`.
       shown: it is a row of the table; others are there to be started from.
+      weights: where `--weights` has a checkpoint of its model, if not where that of the system is.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Run:
     start: str = ""
     mode: str = TRAIN
     shown: bool = True
+    weights: str = ""
 
     def lacks(self, dataset: Dataset) -> str:
         """What must be built before the run can be made; empty if nothing."""
@@ -122,8 +124,14 @@ class PlannedRun:
         return read_configuration(self.config, self.settings).data.eval_annotations
 
     def check(self) -> None:
-        """Raises InputError if a setting is wrong, or the folder has a run with other settings."""
+        """Raises InputError if a setting is wrong, or the folder has a run with other settings.
+
+        Weights that it is to start from must exist, unless another run makes them.
+        """
         config = read_configuration(self.config, self.settings)
+        weights = config.train.init_checkpoint
+        if weights and self.start is None and not pathlib.Path(weights).exists():
+            raise InputError(f"{weights}: no such checkpoint, expected one for {self.label}")
         workdir = Workdir(self.folder, json.loads(config.to_json()))
         if workdir.changes.length:  # whose metrics are not those of the run that is asked for
             raise workdir.refusal(workdir.changes.length)
@@ -157,12 +165,15 @@ class Plan:
       data_dir: its folder; None for the usual one.
       overrides: for every run, by dotted configuration field; they win over those of the run.
       folder: of the runs' folders.
+      weights: folder with a checkpoint of each system, from which what is trained starts; None
+        for random weights, or what the configuration says.
     """
 
     dataset: Dataset
     data_dir: pathlib.Path | None
     overrides: Mapping[str, str]
     folder: pathlib.Path
+    weights: pathlib.Path | None = None
 
     def runs(self, runs: Sequence[Run], seeds: Sequence[int]) -> list[PlannedRun]:
         """Every run with every seed; what a run starts from is among them."""
@@ -179,6 +190,8 @@ class Plan:
         values = places | values
         if start is not None:
             values["train.init_checkpoint"] = start.folder / "checkpoints"
+        elif self.weights is not None:
+            values["train.init_checkpoint"] = self.weights / (run.weights or run.system)
         settings = [f"--config.{field}={value}" for field, value in values.items()]
         mark = _mark(name, settings, run.mode, start)
         folder = self.folder / f"{name}-seed{seed}{mark and '-'}{mark}"

@@ -145,6 +145,25 @@ def test_ground_truth_is_looked_for_before_anything_is_trained(
     assert "no ground truth to evaluate with" in capsys.readouterr().err
 
 
+def test_rows_start_from_weights_of_their_systems(experiment, started, tmp_path, capsys):
+    weights = tmp_path / "weights"
+    (weights / "masktrack_rcnn").mkdir(parents=True)
+    other = Run("other", "masktrack_rcnn", {"model.backbone.depth": 34}, weights="deeper")
+    question = with_runs(PLAIN, AGAIN, other)
+    with pytest.raises(SystemExit) as stopped:
+        experiment(question, more=["--weights", str(weights)])
+    assert stopped.value.code == 2 and not started
+    assert f"{weights / 'deeper'}: no such checkpoint, expected one for other" in (
+        capsys.readouterr().err
+    )
+    (weights / "deeper").mkdir()
+    experiment(question, more=["--weights", str(weights)])
+    plain, again, deeper = started
+    assert f"--config.train.init_checkpoint={weights / 'masktrack_rcnn'}" in plain
+    assert f"--config.train.init_checkpoint={weights / 'deeper'}" in deeper
+    assert not any(str(weights) in each for each in again)
+
+
 def test_missing_data_are_named(experiment, started, data_dir, capsys):
     (data_dir / "train").rmdir()
     with pytest.raises(SystemExit) as stopped:
