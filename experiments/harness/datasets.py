@@ -13,7 +13,7 @@ from ovis_jax.formats.errors import InputError
 ANNOTATIONS = ("data.train_annotations", "data.eval_annotations")
 IMAGES = ("data.train_images", "data.eval_images")
 STILLS = ("data.pseudo_video.annotations", "data.pseudo_video.images")
-NUM_STILLS = 600
+NUM_STILLS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def generate_shapes(folder: pathlib.Path, stills: bool = False) -> None:
 
     Args:
       folder: absent or empty.
-      stills: images instead of videos, of other objects.
+      stills: images instead of videos.
 
     Raises:
       InputError: the folder holds something else.
@@ -102,7 +102,7 @@ def generate_shapes(folder: pathlib.Path, stills: bool = False) -> None:
     from ovis_jax.data.shapes.generate import generate
     from ovis_jax.data.shapes.parameters import ShapesParameters
 
-    kind = dict(train_videos=0, valid_videos=0, stills=NUM_STILLS, seed=1) if stills else {}
+    kind = dict(train_videos=0, valid_videos=0, stills=NUM_STILLS) if stills else {}
     print(f"# generates {folder}", file=sys.stderr, flush=True)
     generate(folder, ShapesParameters(**kind), workers=os.cpu_count() or 1)
 

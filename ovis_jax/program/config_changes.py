@@ -43,8 +43,12 @@ _LATER = {
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
     "config.model.tracker.label_weight": 10.0,
+    "config.predict.oracle": "",
 }
 """Fields that older configurations lack, and the value that says what was done then."""
+
+_OF_ONE_START = {"predict": {"oracle": ""}}
+"""Fields by which one start looks at the run differently, and what the run itself has there."""
 
 ABSENT = "absent"
 _SAME, _UNUSED = "the same data", "not used"
@@ -85,6 +89,15 @@ class Changes:
     harmless: tuple[Change, ...] = ()
     length: tuple[Change, ...] = ()
     others: tuple[Change, ...] = ()
+
+
+def of_the_run(config: dict) -> dict:
+    """The configuration that a work directory keeps: without what concerns one start alone."""
+    own = dict(config)
+    for part, fields in _OF_ONE_START.items():
+        if part in config:
+            own[part] = config[part] | {k: v for k, v in fields.items() if k in config[part]}
+    return own
 
 
 def find_changes(saved: dict, config: dict, fingerprints: Mapping[str, str]) -> Changes:
