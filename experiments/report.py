@@ -60,7 +60,10 @@ def read_sections(workdir: pathlib.Path) -> list[tuple[list[str], Section]]:
     for path in workdir.glob(f"*/{SECTION}"):
         try:
             contents = json.loads(path.read_text())
-            found.append((contents["intro"], from_json(contents["section"])))
+            section = from_json(contents["section"])
+            if not isinstance(section, Section):
+                raise ValueError("expected a section")
+            found.append((contents["intro"], section))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: cannot be read: {error}") from error
     if not found:

@@ -13,7 +13,7 @@ EXPERIMENT = Experiment(
     name="table9_resolution",
     title="Table 9: frame size",
     question="Do larger frames help, in training and prediction?",
-    expected="Larger frames help, small and occluded objects most.",
+    expected="Larger frames help.",
     runs=tuple(
         changed(own, f"{own.label}, {size} frames", {"data.image_scale": f"{{{size}}}"})
         for own in SYSTEMS

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import socket
 import threading
 import time
@@ -20,6 +21,9 @@ from ovis_jax.formats.atomic import write_text
 
 PATIENCE = 300.0  # seconds; several beats, and more than a network file system keeps to itself
 _BEATS = 10  # in that time
+_NUMBERED = re.compile(
+    r"(?P<name>[^.].*)\.(?P<number>\d+)"
+)  # files that are being written begin with a dot
 
 
 class Claims:
@@ -69,7 +73,8 @@ class Claims:
 
     def held(self) -> int:
         """How many runs some process works on."""
-        names = {path.stem for path in self._folder.glob("*.[0-9]*")}
+        found = (_NUMBERED.fullmatch(path.name) for path in self._folder.iterdir())
+        names = {own["name"] for own in found if own}
         newest = (max(self._numbered(name).items(), default=None) for name in names)
         return sum(own is not None and not self._is_abandoned(own[1]) for own in newest)
 
@@ -87,8 +92,8 @@ class Claims:
         return path
 
     def _numbered(self, name: str) -> dict[int, pathlib.Path]:
-        paths = self._folder.glob(f"{name}.[0-9]*")
-        return {int(path.suffix[1:]): path for path in paths if path.stem == name}
+        found = ((path, _NUMBERED.fullmatch(path.name)) for path in self._folder.iterdir())
+        return {int(own["number"]): path for path, own in found if own and own["name"] == name}
 
     def _is_abandoned(self, path: pathlib.Path) -> bool:
         try:

@@ -60,7 +60,7 @@ def _distributions(splits: Sequence[DatasetStatistics]) -> list[Plot]:
         return []
     rates = [own.box_occlusion_rates[~np.isnan(own.box_occlusion_rates)] for own in splits]
     durations = [own.instance_frames / own.frame_rate for own in splits]
-    longest = max((own.max() for own in durations if own.size), default=1)
+    longest = max((own.max() for own in durations if own.size), default=0) or 1
     return [
         _histogram(
             splits, durations, np.linspace(0, longest, _BINS + 1), "Instance duration", "seconds"
