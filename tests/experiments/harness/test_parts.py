@@ -45,7 +45,7 @@ def finished(truth, tmp_path):
         contents = {
             "config": {"data": {"eval_annotations": str(truth)}, "seed": seed},
             "results": results,
-            "metrics": metrics | {"per_category": {"Dog": -1, "Cat": len(videos) / 3, "Boat": -1}},
+            "metrics": metrics | {"per_category": {"Cat": len(videos) / 3, "Dog": -1, "Boat": -1}},
             "run": {"starts": [{"revision": "r"}]},
         }
         folder = tmp_path / f"{name}-{seed}"
