@@ -80,6 +80,7 @@ class Experiment:
       parts: tables, plots and sentences, in order.
       paper: the same there.
       not_built: rows of the paper that need what does not exist yet, and have no `Run`.
+      not_trained: rows that were taken out as nothing is to be trained.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Experiment:
     parts: Sequence[Part] = ()
     paper: Paper = Paper()
     not_built: Sequence[str] = ()
+    not_trained: Sequence[str] = ()
 
     def ready(self, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:
         """The runs that can be made, and by label what others lack.

@@ -48,8 +48,10 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     """
     dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
     data_dir = options.data_dir and options.data_dir.resolve()
-    runs, left_out = chosen(experiment, dataset, options.rows)
     weights = options.weights and options.weights.resolve()
+    if options.trained:
+        experiment = with_weights(experiment, weights)
+    runs, left_out = chosen(experiment, dataset, options.rows)
     plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS, weights)
     planned = plan.runs(runs, options.seeds)
     dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
@@ -65,6 +67,26 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     write_outcome(workdir, outcome, left_out, command)
 
 
+def with_weights(experiment: Experiment, weights: pathlib.Path | None) -> Experiment:
+    """The experiment without training: rows that need it are not built.
+
+    Raises:
+      InputError: there are no weights.
+    """
+    if weights is None:
+        raise InputError("--trained: expected --weights DIR, too")
+    runs = {run.label: run.with_weights(weights) for run in experiment.runs}
+    lacking = [label for label, run in runs.items() if run is None]
+    for run in runs.values():
+        if run is not None and run.start in lacking:
+            lacking.append(run.label)
+    return dataclasses.replace(
+        experiment,
+        runs=[run for run in runs.values() if run is not None and run.label not in lacking],
+        not_trained=lacking,
+    )
+
+
 def chosen(
     experiment: Experiment, dataset: Dataset, labels: Sequence[str] | None
 ) -> tuple[list[Run], dict[str, str]]:
@@ -75,6 +97,7 @@ def chosen(
     """
     ready, lacks = experiment.ready(dataset)
     lacks |= {label: "it is not built yet" for label in experiment.not_built}
+    lacks |= {label: "it would have to be trained" for label in experiment.not_trained}
     if labels is None:
         wanted = {own.label for own in ready}
     else:
@@ -169,6 +192,11 @@ def parser(experiment: Experiment) -> ToolParser:
         type=pathlib.Path,
         metavar="DIR",
         help="imported checkpoints to start from: DIR/SYSTEM of each system",
+    )
+    own.add_argument(
+        "--trained",
+        action="store_true",
+        help="train nothing: predict with the checkpoints of --weights, which are trained",
     )
     own.add_argument("--rows", nargs="+", metavar="LABEL", help="only these rows")
     own.add_argument(

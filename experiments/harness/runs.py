@@ -26,7 +26,7 @@ from ovis_jax.program.workdir import Workdir
 
 TRAIN, EVALUATE = "train_and_evaluate", "evaluate"
 SECONDS = "seconds.json"
-_ORACLE, _IMAGE_SHARE = "predict.oracle", "data.image_share"
+_ORACLE, _IMAGE_SHARE, _WEIGHTS = "predict.oracle", "data.image_share", "train.init_checkpoint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +70,22 @@ class Run:
         }
         return {**dataset.settings, **own}
 
+    def with_weights(self, folder: pathlib.Path) -> Run | None:
+        """The run with weights that are trained already; None if it has to be trained itself.
+
+        What is predicted with changes nothing of the weights; other overrides do, unless they have
+        weights of their own.
+
+        Args:
+          folder: of checkpoints, by system, or by `weights` of a run.
+        """
+        if self.start or self.mode == EVALUATE:
+            return self
+        predicts = all(field.startswith("predict.") for field in self.overrides)
+        if not (folder / (self.weights or self.system)).exists():
+            return None
+        return dataclasses.replace(self, mode=EVALUATE) if predicts or self.weights else None
+
 
 @dataclasses.dataclass(frozen=True)
 class PlannedRun:
@@ -82,6 +98,7 @@ class PlannedRun:
       folder: its work directory.
       outputs: where its results and metrics are: the folder, or one in it for an oracle.
       mode: see `Run`.
+      checkpoint: what it predicts with.
       settings: arguments that set fields of the configuration.
       start: what it starts from, if anything.
     """
@@ -92,6 +109,7 @@ class PlannedRun:
     folder: pathlib.Path
     outputs: pathlib.Path
     mode: str
+    checkpoint: pathlib.Path | str
     settings: Sequence[str]
     start: PlannedRun | None = None
 
@@ -189,15 +207,18 @@ class Plan:
             places = {field: place for field, place in places.items() if field not in STILLS}
         values = places | values
         if start is not None:
-            values["train.init_checkpoint"] = start.folder / "checkpoints"
+            values[_WEIGHTS] = start.checkpoint
         elif self.weights is not None:
-            values["train.init_checkpoint"] = self.weights / (run.weights or run.system)
+            values[_WEIGHTS] = self.weights / (run.weights or run.system)
         settings = [f"--config.{field}={value}" for field, value in values.items()]
         mark = _mark(name, settings, run.mode, start)
         folder = self.folder / f"{name}-seed{seed}{mark and '-'}{mark}"
         oracle = values.get(_ORACLE)
         outputs = folder / "oracles" / oracle if oracle else folder
-        return PlannedRun(run.label, name, seed, folder, outputs, run.mode, settings, start)
+        checkpoint = folder / "checkpoints" if run.mode == TRAIN else values.get(_WEIGHTS, "")
+        return PlannedRun(
+            run.label, name, seed, folder, outputs, run.mode, checkpoint, settings, start
+        )
 
 
 @functools.lru_cache

@@ -164,6 +164,27 @@ def test_rows_start_from_weights_of_their_systems(experiment, started, tmp_path,
     assert not any(str(weights) in each for each in again)
 
 
+def test_nothing_is_trained_with_weights_that_are_trained(experiment, started, tmp_path, capsys):
+    weights = tmp_path / "weights"
+    (weights / "masktrack_rcnn").mkdir(parents=True)
+    runs = (
+        Run("as it is", "masktrack_rcnn"),
+        Run("wider", "masktrack_rcnn", {"predict.reference_window": 2}, start="as it is"),
+        Run("longer", "masktrack_rcnn", {"train.num_steps": 8}),
+        Run("from there", "masktrack_rcnn", start="longer", mode=EVALUATE),
+        Run("other system", "sipmask"),
+    )
+    runs = [
+        dataclasses.replace(run, mode=EVALUATE) if run.label == "wider" else run for run in runs
+    ]
+    experiment(with_runs(*runs), more=["--weights", str(weights), "--trained"])
+    assert len(started) == 2 and all("--mode=evaluate" in each for each in started)
+    assert all(f"--config.train.init_checkpoint={weights / 'masktrack_rcnn'}" in c for c in started)
+    text = capsys.readouterr().out
+    for label in ("longer", "from there", "other system"):
+        assert f"- {label}: it would have to be trained" in text
+
+
 def test_missing_data_are_named(experiment, started, data_dir, capsys):
     (data_dir / "train").rmdir()
     with pytest.raises(SystemExit) as stopped:
