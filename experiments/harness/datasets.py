@@ -22,7 +22,8 @@ class Dataset:
 
     Attributes:
       name: of the choice.
-      size: what its runs are like; stands in reports.
+      size: of the data; stands in reports.
+      training: what its runs are like; the same.
       folder: where the data are unless `--data-dir` says otherwise.
       files: for each field of ANNOTATIONS and IMAGES the places below the folder where the official
         layouts have it, the usual one first; for each of STILLS one beside the folder.
@@ -36,6 +37,7 @@ class Dataset:
 
     name: str
     size: str
+    training: str
     folder: str
     files: Mapping[str, Sequence[str]]
     pattern: str = "{system}_r50_ovis"
@@ -136,8 +138,9 @@ _GENERATED = dict(
 
 QUICKSTART = Dataset(
     name="quickstart",
-    size="Occluded Shapes, 150 generated training videos and 24 others of 24 frames, 320x192; "
-    "small networks, 1500 steps of 4 pairs from random weights unless a row says otherwise",
+    size="Occluded Shapes, 150 generated training videos and 24 others of 24 frames, 320x192",
+    training="small networks, 1500 steps of 4 pairs from random weights unless a row says "
+    "otherwise",
     folder="data/occluded_shapes",
     files=_official() | _GENERATED,
     pattern="quickstart_{system}",
@@ -152,7 +155,8 @@ QUICKSTART = Dataset(
 
 OVIS = Dataset(
     name="ovis",
-    size="OVIS in the published setting: ResNet-50-FPN, frames within 640x360, 12 epochs",
+    size="OVIS",
+    training="the published setting: ResNet-50-FPN, frames within 640x360, 12 epochs",
     folder="data/ovis",
     files=_official() | _COCO,
     words={"smaller": "(640, 360)", "larger": "(1280, 720)"},
@@ -161,8 +165,8 @@ OVIS = Dataset(
 
 YOUTUBE_VIS_2019 = Dataset(
     name="youtube_vis_2019",
-    size="YouTube-VIS 2019, which has no occlusion labels, with the settings for OVIS: "
-    "ResNet-50-FPN, frames within 640x360, 12 epochs",
+    size="YouTube-VIS 2019, which has no occlusion labels",
+    training="as for OVIS: ResNet-50-FPN, frames within 640x360, 12 epochs",
     folder="data/youtube_vis_2019",
     files=_official("instances.json", "/JPEGImages") | _COCO,
     settings={"model.num_classes": 40},

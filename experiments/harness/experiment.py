@@ -39,12 +39,14 @@ class Outcome:
       dataset: that they are of.
       places: paths of the data, by configuration field.
       rows: shown runs, by label; a finished run for each seed.
+      weights: folder of the weights that everything was predicted with; None if rows were trained.
     """
 
     experiment: Experiment
     dataset: Dataset
     places: Mapping[str, str]
     rows: Mapping[str, Sequence[FinishedRun]]
+    weights: pathlib.Path | None = None
 
 
 Part = Callable[[Outcome], Findings]

@@ -75,8 +75,10 @@ def section_of(outcome: Outcome, left_out: Mapping[str, str]) -> Section:
 def intro_lines(outcome: Outcome, command: Sequence[str]) -> list[str]:
     """What was measured with: data, seeds, revision, command."""
     runs = [run for own in outcome.rows.values() for run in own]
-    lines = [f"Data: {outcome.dataset.name}. {_sentence(outcome.dataset.size)}"]
+    lines = [f"Data: {outcome.dataset.name}. {outcome.dataset.size}."]
     if runs:
+        training = f"Training: {outcome.dataset.training}."
+        lines.append(training if outcome.weights is None else "Nothing was trained.")
         seeds = sorted({run.config["seed"] for run in runs})
         revisions = sorted({str(run.revision) for run in runs})
         lines.append(
@@ -85,10 +87,6 @@ def intro_lines(outcome: Outcome, command: Sequence[str]) -> list[str]:
     program = ["python", "-m", f"experiments.{outcome.experiment.name}"]
     lines.append(f"Command: {shlex.join([*program, *command])}")
     return lines
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
 
 
 def _values(found: list[Findings]) -> dict[str, object]:

@@ -63,7 +63,7 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
         if own.shown
     }
     places = dataset.places(data_dir) | plan.overrides
-    outcome = Outcome(experiment, dataset, places, rows)
+    outcome = Outcome(experiment, dataset, places, rows, weights if options.trained else None)
     write_outcome(workdir, outcome, left_out, command)
 
 

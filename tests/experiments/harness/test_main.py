@@ -62,7 +62,11 @@ def test_it_says_what_it_was_measured_with(experiment, started, capsys):
     experiment(seeds=(0, 1), override=["train.batch_size=8"])
     text = capsys.readouterr().out
     assert "Occluded Shapes" in text and "train.batch_size=8" in text
-    assert "Seeds 0, 1" in text and "of seed 0, of seed 1" in text
+    assert (
+        "Training: small networks, 1500 steps" in text
+        and "Seeds 0, 1" in text
+        and "of seed 0, of seed 1" in text
+    )
     assert "python -m experiments.question" in text
 
 
@@ -181,6 +185,7 @@ def test_nothing_is_trained_with_weights_that_are_trained(experiment, started, t
     assert len(started) == 2 and all("--mode=evaluate" in each for each in started)
     assert all(f"--config.train.init_checkpoint={weights / 'masktrack_rcnn'}" in c for c in started)
     text = capsys.readouterr().out
+    assert "Nothing was trained." in text and "1500 steps" not in text
     for label in ("longer", "from there", "other system"):
         assert f"- {label}: it would have to be trained" in text
 
