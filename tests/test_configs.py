@@ -10,7 +10,7 @@ import pytest
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from experiments.harness.datasets import DATASETS
+from experiments.harness.datasets import DATASETS, QUICKSTART
 from experiments.harness.experiment import Experiment
 from ovis_jax.models.build import build_model
 from ovis_jax.training.optimizer import rate_factors, trained_parameters
@@ -51,13 +51,18 @@ def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(row):
-    run, dataset = ROWS[row]
-    config = load(dataset.configuration(run.system))
-    for field, value in run.changes(dataset).items():
-        if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
-            value = ast.literal_eval(value)  # as the command line reads it
-        config.update_from_flattened_dict({field: value})
-    assert parameters(config)
+    assert configuration_of(row)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is QUICKSTART])
+def test_a_row_of_an_experiment_describes_a_model_that_can_be_built(row):
+    assert parameters(configuration_of(row))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is not QUICKSTART])
+def test_a_row_of_an_experiment_of_full_size_can_be_built(row):
+    assert parameters(configuration_of(row))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -77,6 +82,16 @@ def test_every_table_and_figure_of_the_paper_has_an_experiment():
     for kind, numbers in (("table", range(1, 13)), ("figure", range(8, 12))):
         for number in numbers:
             assert any(name.startswith(f"{kind}{number}_") for name in names), (kind, number)
+
+
+def configuration_of(row: str) -> ConfigDict:
+    run, dataset = ROWS[row]
+    config = load(dataset.configuration(run.system))
+    for field, value in run.changes(dataset).items():
+        if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
+            value = ast.literal_eval(value)  # as the command line reads it
+        config.update_from_flattened_dict({field: value})
+    return config
 
 
 def parameters(config: ConfigDict) -> dict:

@@ -123,6 +123,14 @@ class PlannedRun:
         """Whether it trains on still images, too."""
         return any(own.startswith(f"--config.{_IMAGE_SHARE}=") for own in self.settings)
 
+    def predicts_as(self, config: str, settings: Sequence[str]) -> bool:
+        """Whether it also does what another run with its checkpoint would do."""
+        own, other = (
+            {k: v for k, v in _flat(read_configuration(*given)).items() if k != _WEIGHTS}
+            for given in ((self.config, self.settings), (config, settings))
+        )
+        return self.config == config and own == other
+
     @property
     def finished(self) -> FinishedRun:
         """What it left."""
@@ -211,6 +219,8 @@ class Plan:
         elif self.weights is not None:
             values[_WEIGHTS] = self.weights / (run.weights or run.system)
         settings = [f"--config.{field}={value}" for field, value in values.items()]
+        if start is not None and run.mode == EVALUATE and start.predicts_as(name, settings):
+            return dataclasses.replace(start, label=run.label)
         mark = _mark(name, settings, run.mode, start)
         folder = self.folder / f"{name}-seed{seed}{mark and '-'}{mark}"
         oracle = values.get(_ORACLE)

@@ -104,6 +104,14 @@ def test_a_value_that_the_configuration_has_anyway_makes_no_other_run(experiment
     assert len(started) == 1  # quickstart's frames are of this size
 
 
+def test_to_predict_again_what_a_run_predicted_makes_no_other_run(experiment, started):
+    same = Run("0", "masktrack_rcnn", {"predict.reference_window": 0}, start="plain", mode=EVALUATE)
+    plain = Run("plain", "masktrack_rcnn", shown=False)
+    wider = dataclasses.replace(same, label="1", overrides={"predict.reference_window": 1})
+    experiment(with_runs(plain, same, wider))
+    assert len(started) == 2  # frames on either side: quickstart_masktrack looks at none
+
+
 def test_a_run_with_other_settings_is_another_one(experiment, started):
     experiment(with_runs(PLAIN))
     experiment(with_runs(Run("plain", "masktrack_rcnn", {"train.num_steps": 8})))
