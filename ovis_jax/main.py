@@ -20,6 +20,7 @@ from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import sized_by_annotations, sized_by_checkpoint
 from ovis_jax.models.oracles import with_oracle
 from ovis_jax.predict import load_model, predict
 from ovis_jax.program import cluster, command_line
@@ -97,12 +98,16 @@ def check_mode(config: ConfigDict, mode: str) -> None:
 def known_classes(config: ConfigDict, workdir: str, mode: str) -> tuple[ConfigDict, ModelClasses]:
     """What the model's classes are, and the configuration with their number.
 
-    They are those of the training annotations, or, if nothing is trained, of the checkpoint.
+    They are those of the training annotations, or, if nothing is trained, of the checkpoint; and so
+    is the number of identities.
     """
     if mode in ("train", "train_and_evaluate"):
         classes = classes_of_training(config)
+        config = sized_by_annotations(config)
     else:
-        classes = classes_of_checkpoint(checkpoint_to_predict(config, workdir))
+        checkpoint = checkpoint_to_predict(config, workdir)
+        classes = classes_of_checkpoint(checkpoint)
+        config = sized_by_checkpoint(config, checkpoint)
     return classes.sized(config), classes
 
 

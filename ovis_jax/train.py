@@ -25,13 +25,20 @@ from ovis_jax.data.loaders import find_loader
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import check_identities, identities_of
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import cluster
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import Clips
 from ovis_jax.training.interruption import StopSignal
 from ovis_jax.training.metrics import MetricsBuffer
-from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
+from ovis_jax.training.optimizer import (
+    Descent,
+    decayed_parameters,
+    make_optimizer,
+    rate_factors,
+    trained_parameters,
+)
 from ovis_jax.training.progress import EventWriter, ProgressLine, Stopwatch
 from ovis_jax.training.run_length import check_same_past, make_schedule, run_length
 from ovis_jax.training.sharding import (
@@ -91,6 +98,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
     """
     data = open_training_data(config.data, config.capacity.instances)
     check_classes(data, config)
+    check_identities(data, config)
     find_loader(config.data.loader)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
@@ -126,10 +134,8 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     optimizer = make_optimizer(
         schedule,
         trained,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        clip_norm=settings.clip_norm,
-        name=settings.optimizer,
+        descent_of(settings),
+        decayed=decayed_parameters(shapes["params"], settings.undecayed),
         factors=rate_factors(shapes["params"], settings.slowed),
     )
     train_step = make_train_step(
@@ -154,6 +160,18 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     variables, progress, meta = store.restore(step, state_shapes.variables, state_shapes.progress)
     check_same_classes(meta.get("categories"), data, f"{store.folder}: checkpoint {step}")
     return run, state_shapes.restored(variables, progress)
+
+
+def descent_of(settings: ConfigDict) -> Descent:
+    """What `config.train` says of the optimizer."""
+    return Descent(
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        name=settings.optimizer,
+        second_moment=settings.second_moment,
+        nesterov=settings.nesterov,
+    )
 
 
 def check_average_decay(decay: float) -> None:
@@ -245,4 +263,5 @@ def save_state(run: Run, state: TrainState, store: CheckpointStore) -> None:
     step = int(state.step)
     meta = {"step": step, "next_batch": step, "seed": run.config.seed}
     meta["categories"] = as_records(run.data.categories)
+    meta |= identities_of(run.config)
     store.save(step, state.variables, state.progress, meta)

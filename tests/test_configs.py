@@ -41,7 +41,8 @@ def load(name: str) -> ConfigDict:
 def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
     config = load(name)
     assert config.is_locked
-    config.model.num_classes = config.model.num_classes or 3  # those of the annotations
+    for field in {"num_classes", "num_identities"} & set(config.model):
+        config.model[field] = config.model[field] or 3  # those of the annotations
     params = build_model(config)[1]["params"]
     for path in config.train.frozen:  # a path of no parameter is an error
         assert not all(jax.tree.leaves(trained_parameters(params, (path,))))

@@ -17,6 +17,8 @@ from flax import linen as nn
 from ovis_jax.inference import window as windows
 from ovis_jax.structures import FrameOutput, Instances, Window
 
+Scale = float | tuple[float, float]
+
 
 @flax.struct.dataclass
 class VideoState:
@@ -107,7 +109,7 @@ class VideoStream:
         self,
         frames: Iterable[np.ndarray],
         image_size: tuple[int, int],
-        scale: float,
+        scale: Scale,
         truth: Instances | None = None,
     ) -> VideoOutputs:
         """The outputs of one video in the order of its frames.
@@ -117,7 +119,7 @@ class VideoStream:
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
-          scale: resized pixels per original pixel.
+          scale: resized pixels per original pixel in x and in y, or one number for both.
           truth: Instances [T, N, ...] of all frames without masks, in numpy; for an oracle.
         """
         return VideoOutputs(self._outputs(frames, image_size, scale, truth))
@@ -126,11 +128,11 @@ class VideoStream:
         self,
         frames: Iterable[np.ndarray],
         image_size: tuple[int, int],
-        scale: float,
+        scale: Scale,
         truth: Instances | None,
     ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
-        scale = np.float32(scale)
+        scale = np.broadcast_to(np.float32(scale), 2)
         sizes = np.tile(size, (self._chunk, 1))
         state, features = None, None
         num_frames, first_query = 0, -self._after

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.ops.boxes import BoxConvention, corner_factors
 from ovis_jax.ops.density import density_at
 from ovis_jax.structures import Detections, Instances
 
@@ -57,10 +57,10 @@ def annotated_detections(truth: Instances, embeddings: jax.Array, scale: jax.Arr
     Args:
       truth: [N, ...] of the frame, valid slots first.
       embeddings: [N, E] of its boxes.
-      scale: [], resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
     """
     valid = truth.valid
-    boxes = jnp.where(valid[:, None], truth.boxes, 0) / scale
+    boxes = jnp.where(valid[:, None], truth.boxes, 0) / corner_factors(scale)
     return Detections(
         boxes=boxes,
         scores=valid.astype(jnp.float32),
@@ -81,10 +81,10 @@ def truth_density(
 
     Args:
       truth: [N, ...] of the frame; None: there is no such function.
-      scale: [], resized pixels per original pixel, which the boxes are in.
+      scale: [2] or [], resized pixels per original pixel, which the boxes are in.
       convention: in which the suppression measures overlap.
     """
     if truth is None:
         return None
-    objects = jnp.where(truth.valid[:, None], truth.boxes, 0) / scale
+    objects = jnp.where(truth.valid[:, None], truth.boxes, 0) / corner_factors(scale)
     return functools.partial(density_at, objects=objects, valid=truth.valid, convention=convention)

@@ -101,8 +101,11 @@ def fast_nms(
       densities: [N], as of `nms`.
     """
     scores, index = jax.lax.top_k(scores.T, min(candidates, len(boxes)))  # [K, C]
-    own = jax.tree.map(lambda x: x[index], (boxes, densities))  # [K, C, ...]
-    overlap = jax.vmap(_overlap_of_better)(*own)
+
+    def overlaps(own):
+        return _overlap_of_better(*jax.tree.map(lambda x: x[own], (boxes, densities)))
+
+    overlap = jax.vmap(overlaps)(index)
     keep = (overlap <= iou_threshold) & (scores > score_threshold)
     ranked = jnp.where(keep, scores, -1).reshape(-1)
     best, place = jax.lax.top_k(ranked, min(capacity, len(ranked)))

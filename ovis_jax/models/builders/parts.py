@@ -17,10 +17,15 @@ from ovis_jax.models.necks.fpn import FPN
 from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.tracking.cues import CueTracker
 from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.similarity import SimilarityTracker
 from ovis_jax.tracking.tracker import Tracker
 
 _Sizes = TypeVar("_Sizes")
-LINKERS: dict[str, Callable[..., Tracker]] = {"cues": CueTracker, "iou": IoUTracker}
+LINKERS: dict[str, Callable[..., Tracker]] = {
+    "cues": CueTracker,
+    "iou": IoUTracker,
+    "similarity": SimilarityTracker,
+}
 
 
 def online_parts(config: ConfigDict) -> dict[str, Any]:

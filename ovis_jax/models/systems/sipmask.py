@@ -18,7 +18,7 @@ from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.sipmask_decoding import best_points, suppress
 from ovis_jax.models.sipmask_positives import positive_points
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, corner_factors
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
@@ -180,7 +180,7 @@ class SipMask(OnlineSystem):
         maps = self.fcos(calibrated)
         frame = window.image_size, window.scale, window.truth
         kept = self.decode(maps, weights, *frame)
-        resized = jnp.where(kept.valid[:, None], kept.boxes * window.scale, 0)
+        resized = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(window.scale), 0)
         masks = self.segment(maps, self.basis(query, maps), kept.source, resized, weights)
         return Detections(
             boxes=kept.boxes,
@@ -200,9 +200,9 @@ class SipMask(OnlineSystem):
         return self._embed(query, *around, boxes)
 
     def _embed(self, query, calibrated, weights, boxes) -> jax.Array:
-        if not self.track_calibrated:
-            calibrated, weights = query, jnp.ones(1)
-        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(self.track(calibrated), boxes)
+        track_maps = self.track(calibrated if self.track_calibrated else query)
+        weights = weights if self.track_calibrated else jnp.ones(1)
+        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, boxes)
         return references.weighted_mean(embeddings, weights)
 
     def decode(
@@ -215,7 +215,7 @@ class SipMask(OnlineSystem):
     ) -> BoxDetections:
         """Detections [D] of maps [F, ...] of references with weights [F], which are averaged.
 
-        The resized frame has `image_size` [2] and `scale` [] resized pixels per original pixel;
+        The resized frame has `image_size` [2] and `scale` [2] resized pixels per original pixel;
         `truth` is that of the window, for adaptive suppression.
         """
         density = truth_density(truth, scale, EXCLUSIVE)

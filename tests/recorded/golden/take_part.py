@@ -19,9 +19,10 @@ WHOLE_ARRAYS = ("proposals", "rois", "roi_levels", "base_anchors", "anchors")
 
 
 def main(whole: pathlib.Path) -> None:
-    """Writes the folders cmasktrack_rcnn and sipmask."""
+    """Writes the folder of each system."""
     take_cmasktrack_rcnn(whole / "cmasktrack_rcnn", empty_part("cmasktrack_rcnn"))
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
+    take_crossvis(whole / "crossvis", empty_part("crossvis"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -40,6 +41,14 @@ def take_sipmask(source: pathlib.Path, target: pathlib.Path) -> None:
     batch = np.load(source / "loss.npz")
     unread = ("pred_masks", "pred_mask_sum", "match_logits", "match_targets")
     save(target / "loss.npz", {k: v for k, v in batch.items() if not k.endswith(unread)})
+
+
+def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
+    """The tracker alone, and how frames are resized."""
+    for name in ("tracker.npz", "tracker_results.json"):
+        shutil.copyfile(source / name, target / name)
+    operations = np.load(source / "ops.npz")
+    save(target / "ops.npz", {k: x for k, x in operations.items() if k.startswith("resize/")})
 
 
 def named_parameters(source: pathlib.Path) -> dict:
