@@ -12,6 +12,8 @@ MASKTRACK = Run("MaskTrack R-CNN", "masktrack_rcnn")
 CMASKTRACK = Run("CMaskTrack R-CNN", "cmasktrack_rcnn")
 SIPMASK = Run("SipMask", "sipmask")
 CSIPMASK = Run("CSipMask", "csipmask")
+CROSSVIS = Run("CrossVIS", "crossvis")
+CCROSSVIS = Run("CCrossVIS", "ccrossvis")
 QUERYVIS = Run("QueryVIS", "queryvis")
 STEM_SEG = Run("STEm-Seg", "stem_seg")
 

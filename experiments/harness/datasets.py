@@ -9,6 +9,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.program.configurations import configuration_names
 
 ANNOTATIONS = ("data.train_annotations", "data.eval_annotations")
 IMAGES = ("data.train_images", "data.eval_images")
@@ -27,7 +28,8 @@ class Dataset:
       folder: where the data are unless `--data-dir` says otherwise.
       files: for each field of ANNOTATIONS and IMAGES the places below the folder where the official
         layouts have it, the usual one first; for each of STILLS one beside the folder.
-      pattern: name of the configuration of a system; {system} stands for it.
+      patterns: names that the configuration of a system may have, the first choice first; {system}
+        stands for it.
       names: configurations that are called otherwise, by system.
       settings: values of further configuration fields.
       words: what stands for {NAME} in the overrides of a run.
@@ -40,7 +42,7 @@ class Dataset:
     training: str
     folder: str
     files: Mapping[str, Sequence[str]]
-    pattern: str = "{system}_r50_ovis"
+    patterns: Sequence[str] = ("{system}_r50_ovis",)
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -48,8 +50,10 @@ class Dataset:
     generated: bool = False
 
     def configuration(self, system: str) -> str:
-        """Name of the configuration of a system, which may not exist yet."""
-        return self.names.get(system, self.pattern.format(system=system))
+        """Name of the configuration of a system; it may not exist yet."""
+        names = [self.names.get(system, own.format(system=system)) for own in self.patterns]
+        known = configuration_names()
+        return next((name for name in names if name in known), names[-1])
 
     def places(self, folder: pathlib.Path | None) -> dict[str, str]:
         """The paths of all files, by configuration field.
@@ -143,7 +147,7 @@ QUICKSTART = Dataset(
     "otherwise",
     folder="data/occluded_shapes",
     files=_official() | _GENERATED,
-    pattern="quickstart_{system}",
+    patterns=("quickstart_{system}",),
     names={
         "masktrack_rcnn": "quickstart_masktrack",
         "cmasktrack_rcnn": "quickstart",
@@ -169,6 +173,7 @@ YOUTUBE_VIS_2019 = Dataset(
     training="as for OVIS: ResNet-50-FPN, frames within 640x360, 12 epochs",
     folder="data/youtube_vis_2019",
     files=_official("instances.json", "/JPEGImages") | _COCO,
+    patterns=("{system}_r50_ytvis2019", "{system}_r50_ovis"),
     settings={"model.num_classes": 40},
     words=OVIS.words,
 )

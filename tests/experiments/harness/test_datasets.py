@@ -1,5 +1,6 @@
 import pytest
 
+from experiments.harness import datasets
 from experiments.harness.datasets import DATASETS, OVIS, YOUTUBE_VIS_2019
 from experiments.harness.runs import base_configuration
 from ovis_jax.formats.errors import InputError
@@ -30,6 +31,15 @@ def _value(config, field):
     for part in field.split("."):
         config = config[part]
     return config
+
+
+def test_a_configuration_for_the_data_set_goes_before_one_for_ovis(monkeypatch):
+    known = ["other_r50_ovis", "other_r50_ytvis2019", "one_r50_ovis"]
+    monkeypatch.setattr(datasets, "configuration_names", lambda: known)
+    assert YOUTUBE_VIS_2019.configuration("other") == "other_r50_ytvis2019"
+    assert YOUTUBE_VIS_2019.configuration("one") == "one_r50_ovis"
+    assert OVIS.configuration("other") == "other_r50_ovis"
+    assert OVIS.configuration("to_come") == "to_come_r50_ovis"
 
 
 def test_data_that_cannot_be_generated_are_bad_input(tmp_path):
