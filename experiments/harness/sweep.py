@@ -19,10 +19,14 @@ def finish_all(planned: Sequence[PlannedRun], claims: Claims) -> None:
     What a run starts from comes first; runs that are finished already are not repeated.
     """
     ordered = list({own.folder: own for run in planned for own in run.with_starts()}.values())
+    said = 0
     while waiting := [run for run in ordered if not run.is_finished]:
-        if not any(_try(run, ordered, claims) for run in waiting):
-            _say(f"waiting for {len(waiting)} runs of other processes")
-            time.sleep(POLL)
+        if any(_try(run, ordered, claims) for run in waiting):
+            continue
+        if said != len(waiting):
+            said = len(waiting)
+            _say(f"waiting for {said} runs of other processes")
+        time.sleep(POLL)
 
 
 def _try(run: PlannedRun, ordered: Sequence[PlannedRun], claims: Claims) -> bool:

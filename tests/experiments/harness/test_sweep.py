@@ -63,11 +63,18 @@ def test_what_a_run_starts_from_comes_first_and_once(tmp_path, made, claims):
 def test_it_waits_for_what_another_process_makes(tmp_path, made, claims, monkeypatch, capsys):
     other, own = (FakeRun(tmp_path / name, made) for name in ("other", "own"))
     last = FakeRun(tmp_path / "last", made, other)
-    monkeypatch.setattr(sweep.time, "sleep", lambda seconds: other.leave())
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            other.leave()
+
+    monkeypatch.setattr(sweep.time, "sleep", wait)
     with Claims(tmp_path / "claims").taken("other"):
         sweep.finish_all([other, own, last], claims)
     assert made == ["own", "last"]
-    assert "waiting for 2 runs of other processes" in capsys.readouterr().err
+    assert capsys.readouterr().err.count("waiting for 2 runs of other processes") == 1
 
 
 def test_progress_says_which_run_it_is_and_how_long_the_rest_takes(tmp_path, made, claims, capsys):
