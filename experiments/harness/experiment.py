@@ -82,7 +82,6 @@ class Experiment:
       parts: tables, plots and sentences, in order.
       paper: the same there.
       not_built: rows of the paper that need what does not exist yet, and have no `Run`.
-      not_trained: rows that were taken out as nothing is to be trained.
     """
 
     name: str
@@ -94,7 +93,6 @@ class Experiment:
     parts: Sequence[Part] = ()
     paper: Paper = Paper()
     not_built: Sequence[str] = ()
-    not_trained: Sequence[str] = ()
 
     def ready(self, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:
         """The runs that can be made, and by label what others lack.
@@ -107,8 +105,3 @@ class Experiment:
             if found:
                 lacks[run.label] = found
         return [run for run in self.runs if run.label not in lacks], lacks
-
-
-def name_of(file: str) -> str:
-    """Name of the experiment in a file."""
-    return pathlib.Path(file).stem

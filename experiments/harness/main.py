@@ -49,9 +49,10 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
     data_dir = options.data_dir and options.data_dir.resolve()
     weights = options.weights and options.weights.resolve()
+    runs, left_out = ready(experiment, dataset)
     if options.trained:
-        experiment = with_weights(experiment, weights)
-    runs, left_out = chosen(experiment, dataset, options.rows)
+        runs = with_weights(runs, weights, left_out)
+    runs = chosen(runs, options.rows, left_out)
     plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS, weights)
     planned = plan.runs(runs, options.seeds)
     dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
@@ -67,55 +68,74 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     write_outcome(workdir, outcome, left_out, command)
 
 
-def with_weights(experiment: Experiment, weights: pathlib.Path | None) -> Experiment:
-    """The experiment without training: rows that need it are not built.
+def ready(experiment: Experiment, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:
+    """The runs that can be made, and why others are left out, by label.
 
     Raises:
-      InputError: there are no weights.
+      InputError: there are rows, and none can be made.
+    """
+    runs, left_out = experiment.ready(dataset)
+    left_out |= {label: "it is not built yet" for label in experiment.not_built}
+    if experiment.runs and not runs:
+        raise InputError(f"--dataset: none of the rows can be made: {left_out}")
+    return runs, left_out
+
+
+def with_weights(
+    runs: Sequence[Run], weights: pathlib.Path | None, left_out: dict[str, str]
+) -> list[Run]:
+    """The runs that need no training, with weights that are trained; says which do.
+
+    Args:
+      runs: of the experiment.
+      weights: folder of checkpoints; see `Run.with_weights`.
+      left_out: gets those that would have to be trained.
+
+    Raises:
+      InputError: there are no weights, or none of the rows.
     """
     if weights is None:
         raise InputError("--trained: expected --weights DIR, too")
-    runs = {run.label: run.with_weights(weights) for run in experiment.runs}
-    lacking = [label for label, run in runs.items() if run is None]
-    for run in runs.values():
-        if run is not None and run.start in lacking:
-            lacking.append(run.label)
-    return dataclasses.replace(
-        experiment,
-        runs=[run for run in runs.values() if run is not None and run.label not in lacking],
-        not_trained=lacking,
-    )
+    found: dict[str, Run] = {}
+    for run in runs:
+        own = run.with_weights(weights)
+        if own is None or (own.start and own.start not in found):
+            left_out[run.label] = "it would have to be trained"
+        else:
+            found[run.label] = own
+    if runs and not found:
+        raise InputError(f"--weights: {weights}: no checkpoint of {', '.join(left_out)}")
+    return list(found.values())
 
 
 def chosen(
-    experiment: Experiment, dataset: Dataset, labels: Sequence[str] | None
-) -> tuple[list[Run], dict[str, str]]:
-    """The runs to make, and why others are left out, by label.
+    runs: Sequence[Run], labels: Sequence[str] | None, left_out: dict[str, str]
+) -> list[Run]:
+    """The runs with these labels, all without labels, and what they start from, which is no row.
+
+    Args:
+      runs: of the experiment.
+      labels: what was asked for.
+      left_out: gets the others.
 
     Raises:
-      InputError: a label is of no run, or nothing can be made.
+      InputError: a label is of no run.
     """
-    ready, lacks = experiment.ready(dataset)
-    lacks |= {label: "it is not built yet" for label in experiment.not_built}
-    lacks |= {label: "it would have to be trained" for label in experiment.not_trained}
     if labels is None:
-        wanted = {own.label for own in ready}
-    else:
-        known = {own.label: own for own in ready}
-        for label in labels:
-            if label not in known:
-                raise InputError(f"--rows: {label!r}, expected some of {', '.join(known)}")
-        wanted = set(labels)
-        lacks |= {own.label: "it was not asked for" for own in ready if own.label not in wanted}
-    if experiment.runs and not any(own.shown for own in ready if own.label in wanted):
-        raise InputError(f"--dataset: none of the rows can be made: {lacks}")
-    needed = _with_starts(ready, wanted)
-    ready = [
-        dataclasses.replace(own, shown=own.shown and own.label in wanted)
-        for own in ready
+        return list(runs)
+    known = {own.label for own in runs}
+    for label in labels:
+        if label not in known:
+            raise InputError(f"--rows: {label!r}, expected some of {', '.join(sorted(known))}")
+    needed = _with_starts(runs, set(labels))
+    for own in runs:
+        if own.shown and own.label not in labels:
+            left_out[own.label] = "it was not asked for"
+    return [
+        dataclasses.replace(own, shown=own.shown and own.label in labels)
+        for own in runs
         if own.label in needed
     ]
-    return ready, lacks
 
 
 def _with_starts(runs: Sequence[Run], labels: set[str]) -> set[str]:
