@@ -1,7 +1,10 @@
+import json
+import pathlib
+
 import pytest
 
 from experiments.harness import datasets
-from experiments.harness.datasets import DATASETS, OVIS, YOUTUBE_VIS_2019
+from experiments.harness.datasets import DATASETS, OVIS, QUICKSTART, YOUTUBE_VIS_2019
 from experiments.harness.runs import base_configuration
 from ovis_jax.formats.errors import InputError
 
@@ -40,6 +43,17 @@ def test_a_configuration_for_the_data_set_goes_before_one_for_ovis(monkeypatch):
     assert YOUTUBE_VIS_2019.configuration("one") == "one_r50_ovis"
     assert OVIS.configuration("other") == "other_r50_ovis"
     assert OVIS.configuration("to_come") == "to_come_r50_ovis"
+
+
+def test_images_of_the_quickstart_are_generated_beside_its_videos(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "NUM_STILLS", 1)
+    monkeypatch.setattr(datasets.os, "cpu_count", lambda: 1)
+    folder = tmp_path / "videos"
+    QUICKSTART.prepare(folder, datasets.STILLS)
+    places = [QUICKSTART.places(folder)[field] for field in datasets.STILLS]
+    assert len(json.loads(pathlib.Path(places[0]).read_text())["images"]) == 1
+    assert len(list(pathlib.Path(places[1]).iterdir())) == 1
+    assert not folder.exists()
 
 
 def test_data_that_cannot_be_generated_are_bad_input(tmp_path):
