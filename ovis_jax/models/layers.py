@@ -6,10 +6,12 @@ from flax import linen as nn
 
 from ovis_jax.ops.deform_conv import deform_conv
 
-NORMS = ("none", "group", "frozen_batch")
+NORMS = ("none", "group", "frozen_batch", "batch")
 GROUP_CHANNELS = 8
 MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
+PYTORCH_MOMENTUM = 0.1  # share of the new value in running statistics
+RUNNING_STATS = "running_stats"
 DEFORM_KERNEL = 3
 
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -40,6 +42,58 @@ class FrozenBatchNorm(nn.Module):
         return x * factor.astype(self.dtype) + (bias - mean * factor).astype(self.dtype)
 
 
+class BatchNorm(nn.Module):
+    """Batch norm by the statistics of the batch, of which running statistics are kept.
+
+    The running ones live in the collection `running_stats`. They change where it is mutable, as
+    PyTorch changes them: by a tenth, with the unbiased variance (of a single value: 0).
+
+    Attributes:
+      dtype: of the result; statistics are float32.
+    """
+
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, batch_parts: int) -> jax.Array:
+        """Normalises the last axis of [B, ..., C].
+
+        Args:
+          x: a batch.
+          batch_parts: 0: by the running statistics. Else the batch is cut into so many equal parts
+            along its first axis, each of which is normalised by its own statistics, and changes the
+            running ones after the one before.
+        """
+        shape = (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.ones, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        mean = self.variable(RUNNING_STATS, "mean", jnp.zeros, shape)
+        var = self.variable(RUNNING_STATS, "var", jnp.ones, shape)
+        if not batch_parts:
+            return self._scaled(x, mean.value, var.value, scale, bias)
+        parts = x.astype(jnp.float32).reshape(batch_parts, -1, *x.shape[1:])
+        axes = tuple(range(1, parts.ndim - 1))
+        means = parts.mean(axes, keepdims=True)
+        variances = jnp.square(parts - means).mean(axes, keepdims=True)
+        count = parts[0].size // shape[0]
+        if self.is_mutable_collection(RUNNING_STATS) and not self.is_initializing():
+            unbiased = variances * count / max(count - 1, 1)
+            mean.value = _followed(mean.value, means.reshape(batch_parts, -1))
+            var.value = _followed(var.value, unbiased.reshape(batch_parts, -1))
+        return self._scaled(parts, means, variances, scale, bias).reshape(x.shape)
+
+    def _scaled(self, x, mean, var, scale, bias) -> jax.Array:
+        factor = scale * jax.lax.rsqrt(var + PYTORCH_EPSILON)
+        return ((x - mean) * factor + bias).astype(self.dtype)
+
+
+def _followed(running: jax.Array, values: jax.Array) -> jax.Array:
+    """Running statistics [C] after new values [N, C], one after the other; without gradient."""
+    for value in jax.lax.stop_gradient(values):
+        running = (1 - PYTORCH_MOMENTUM) * running + PYTORCH_MOMENTUM * value
+    return running
+
+
 class ConvNorm(nn.Module):
     """Convolution padded by half its kernel, then a norm; no activation.
 
@@ -58,10 +112,17 @@ class ConvNorm(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., H, W, C] to [..., H / stride, W / stride, features]."""
-        if self.norm not in NORMS:
-            raise ValueError(f"norm is {self.norm!r}; expected one of {NORMS}")
+    def __call__(self, x: jax.Array, batch_parts: int | None = None) -> jax.Array:
+        """Maps [..., H, W, C] to [..., H / stride, W / stride, features].
+
+        Args:
+          x: a batch of maps.
+          batch_parts: what a norm "batch" wants to know; see `BatchNorm`. None: whoever calls does
+            not train statistics, and the norm is another one.
+        """
+        norms = NORMS if batch_parts is not None else NORMS[:-1]
+        if self.norm not in norms:
+            raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
         pad = self.kernel_size // 2
         x = nn.Conv(
             self.features,
@@ -83,6 +144,8 @@ class ConvNorm(nn.Module):
             )(x)
         if self.norm == "frozen_batch":
             return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
+        if self.norm == "batch":
+            return BatchNorm(dtype=self.dtype, name="norm")(x, batch_parts)
         return x
 
 
@@ -103,17 +166,19 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
 
 
 class Tower(nn.Module):
-    """3x3 convolutions without bias, each with group norm and ReLU: FCOS, figure 2.
+    """3x3 convolutions, each with group norm and ReLU: FCOS, figure 2.
 
     Attributes:
       num_convs: how many.
       channels: of each.
       dtype: of the computation.
+      use_bias: convolutions have a bias although a norm follows.
     """
 
     num_convs: int
     channels: int
     dtype: str = "float32"
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -122,7 +187,7 @@ class Tower(nn.Module):
             x = nn.Conv(
                 self.channels,
                 (3, 3),
-                use_bias=False,
+                use_bias=self.use_bias,
                 kernel_init=nn.initializers.normal(0.01),
                 dtype=self.dtype,
                 name=f"conv{i}",

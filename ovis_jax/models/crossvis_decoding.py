@@ -1,0 +1,147 @@
+"""How CrossVIS makes detections of the points of its head. Source: its published code."""
+
+from collections.abc import Sequence
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ovis_jax.ops.boxes import EXCLUSIVE
+from ovis_jax.ops.nms import nms
+from ovis_jax.ops.points import boxes_from_distances
+from ovis_jax.structures import BoxDetections
+
+
+@flax.struct.dataclass
+class Candidates:
+    """Points with one of their classes, before suppression.
+
+    Attributes:
+      boxes: [C, 4] float32, pixels of the resized frame; they may reach out of it.
+      scores: [C] float32, roots of class probability times centerness; 0 where not valid.
+      labels: [C] int32.
+      point: [C] int32.
+      valid: [C] bool.
+      overflow: [] int32, candidates for which there was no slot.
+    """
+
+    boxes: jax.Array
+    scores: jax.Array
+    labels: jax.Array
+    point: jax.Array
+    valid: jax.Array
+    overflow: jax.Array
+
+
+def point_candidates(
+    probs: jax.Array,
+    distances: jax.Array,
+    points: Sequence[np.ndarray],
+    *,
+    threshold: float,
+    level_candidates: int,
+    capacity: int,
+) -> Candidates:
+    """The best pairs of a point and a class of each level, and of those the best ones.
+
+    Args:
+      probs: [A, K], class probability times centerness.
+      distances: [A, 4], pixels of the resized frame.
+      points: each level's points, [A_l, 2], together A.
+      threshold: a candidate's probability is above it.
+      level_candidates: at most so many of each level; part of the method, not counted as overflow.
+      capacity: C.
+
+    Returns:
+      By descending score.
+    """
+    classes = probs.shape[-1]
+    found, start = [], 0
+    for level in points:
+        own = probs[start : start + len(level)].reshape(-1)
+        best, place = jax.lax.top_k(own, min(level_candidates, len(own)))
+        found.append((best, place + start * classes))
+        start += len(level)
+    best, place = (jnp.concatenate(x) for x in zip(*found, strict=True))
+    best = jnp.where(best > threshold, best, 0)
+    best, order = jax.lax.top_k(best, min(capacity, len(best)))
+    point = place[order] // classes
+    places = jnp.concatenate([jnp.asarray(level) for level in points])[point]
+    return Candidates(
+        boxes=boxes_from_distances(places, distances[point]),
+        scores=jnp.sqrt(best),
+        labels=(place[order] % classes).astype(jnp.int32),
+        point=point.astype(jnp.int32),
+        valid=best > 0,
+        overflow=_count_above(found, threshold) - jnp.sum(best > 0, dtype=jnp.int32),
+    )
+
+
+def _count_above(found: list[tuple[jax.Array, jax.Array]], threshold: float) -> jax.Array:
+    return sum(jnp.sum(best > threshold, dtype=jnp.int32) for best, _ in found)
+
+
+def suppress(
+    candidates: Candidates,
+    image_size: jax.Array,
+    scale: jax.Array,
+    *,
+    nms_iou: float,
+    capacity: int,
+) -> BoxDetections:
+    """Detections in order of score; suppression is within a class, in unclipped boxes.
+
+    Args:
+      candidates: of one image.
+      image_size: [2], (height, width) of the resized frame.
+      scale: [] or [2] as (x, y), resized pixels per original pixel.
+      nms_iou: a box is suppressed by a better one of its class with a greater IoU.
+      capacity: D, the best survivors. (The published code keeps more if several share the last
+        score.)
+
+    Returns:
+      Boxes clipped to the original frame; those that are empty then are left out.
+    """
+    kept = nms(
+        candidates.boxes,
+        candidates.scores,
+        candidates.valid,
+        nms_iou,
+        convention=EXCLUSIVE,
+        groups=candidates.labels,
+    )
+    # Candidates stand in order of score, so that the first survivors are the best ones.
+    best = jnp.argsort(~kept, stable=True)[:capacity]
+    boxes, original_size = to_original(candidates.boxes[best], image_size, scale)
+    boxes = EXCLUSIVE.clip(boxes, original_size)
+    valid = kept[best] & jnp.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
+    order = jnp.argsort(~valid, stable=True)
+    lost = jnp.maximum(jnp.sum(kept, dtype=jnp.int32) - capacity, 0)
+
+    def padded(x):
+        missing = capacity - len(best)
+        return jnp.pad(x[order], [(0, missing)] + [(0, 0)] * (x.ndim - 1))
+
+    return BoxDetections(
+        boxes=padded(boxes),
+        scores=padded(candidates.scores[best]),
+        labels=padded(candidates.labels[best]),
+        source=padded(candidates.point[best]),
+        valid=padded(valid),
+        overflow=candidates.overflow + lost,
+    )
+
+
+def to_original(
+    boxes: jax.Array, image_size: jax.Array, scale: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Boxes [N, 4] in pixels of the original frame, and its size [2] as (height, width).
+
+    Args:
+      boxes: [N, 4], pixels of the resized frame.
+      image_size: [2], (height, width) of the resized frame.
+      scale: [] or [2] as (x, y), resized pixels per original pixel.
+    """
+    scale = jnp.broadcast_to(scale, (2,))
+    return boxes / jnp.tile(scale, 2), jnp.rint(image_size / scale[::-1])
