@@ -13,6 +13,7 @@ from ovis_jax.checkpoints.folders import checkpoint_categories
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models import build
+from ovis_jax.models.batch_norm import RUNNING_STATS
 from ovis_jax.program.workdir import Workdir
 
 
@@ -64,6 +65,28 @@ def test_the_average_is_what_a_checkpoint_predicts_with_and_survives_a_restart(t
     for later in [p for p in half.iterdir() if p.name == "6"]:
         later.rename(tmp_path / "6")  # as if the run had been killed after step 3
     assert_equal(run(folder, **values), whole)
+
+
+def test_running_statistics_predict_and_survive_a_restart(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "build_system", lambda config: toy.NormedToy())
+    seen = []
+
+    def evaluate(config, model):
+        seen.append(jax.device_get(model[1]))
+        return {}
+
+    def run_normed(workdir):
+        config = toy.toy_config(evaluate_every=3)
+        assert train.train(config, Workdir(workdir, json.loads(config.to_json())), evaluate)
+        with CheckpointStore(workdir / "checkpoints") as store:
+            return store.restore_variables(toy.init_toy(toy.NormedToy(), jax.random.key(0)))
+
+    whole = run_normed(tmp_path / "whole")
+    start, end = (jax.tree.leaves(x[RUNNING_STATS]) for x in (seen[0], whole))
+    assert all(not np.array_equal(a, b) for a, b in zip(start, end, strict=True))
+    run_normed(tmp_path / "halves")
+    (tmp_path / "halves" / "checkpoints" / "6").rename(tmp_path / "6")  # as if killed after step 3
+    assert_equal(run_normed(tmp_path / "halves"), whole)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,10 @@ def class_layers(config: ConfigDict) -> list[str]:
 
 
 def init_variables(system: nn.Module, key: jax.Array) -> dict:
-    """Freshly initialised variables: `params` and, with frozen batch norm, `batch_stats`."""
+    """Freshly initialised variables.
+
+    `params` and, with batch norm, `batch_stats` (frozen) or `running_stats` (that training moves).
+    """
     frames = jnp.zeros((1, INIT_SIDE, INIT_SIDE, 3), jnp.uint8)
     initialise = jax.jit(lambda k: system.init(k, frames, method="initialise"))
     return initialise(key)
