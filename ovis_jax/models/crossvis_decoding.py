@@ -82,26 +82,14 @@ def _count_above(found: list[tuple[jax.Array, jax.Array]], threshold: float) -> 
     return sum(jnp.sum(best > threshold, dtype=jnp.int32) for best, _ in found)
 
 
-def suppress(
-    candidates: Candidates,
-    image_size: jax.Array,
-    scale: jax.Array,
-    *,
-    nms_iou: float,
-    capacity: int,
-) -> BoxDetections:
-    """Detections in order of score; suppression is within a class, in unclipped boxes.
+def suppress(candidates: Candidates, *, nms_iou: float, capacity: int) -> Candidates:
+    """The candidates that survive suppression within their class, in order of score.
 
     Args:
-      candidates: of one image.
-      image_size: [2], (height, width) of the resized frame.
-      scale: [] or [2] as (x, y), resized pixels per original pixel.
+      candidates: of one image, in order of score.
       nms_iou: a box is suppressed by a better one of its class with a greater IoU.
-      capacity: D, the best survivors. (The published code keeps more if several share the last
-        score.)
-
-    Returns:
-      Boxes clipped to the original frame; those that are empty then are left out.
+      capacity: D; the best survivors stay, others count as overflow. (The published code keeps more
+        than its limit if several share the last score.)
     """
     kept = nms(
         candidates.boxes,
@@ -111,25 +99,38 @@ def suppress(
         convention=EXCLUSIVE,
         groups=candidates.labels,
     )
-    # Candidates stand in order of score, so that the first survivors are the best ones.
-    best = jnp.argsort(~kept, stable=True)[:capacity]
-    boxes, original_size = to_original(candidates.boxes[best], image_size, scale)
-    boxes = EXCLUSIVE.clip(boxes, original_size)
-    valid = kept[best] & jnp.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
-    order = jnp.argsort(~valid, stable=True)
     lost = jnp.maximum(jnp.sum(kept, dtype=jnp.int32) - capacity, 0)
+    order = jnp.argsort(~kept, stable=True)[:capacity]
+    missing = capacity - len(order)
 
-    def padded(x):
-        missing = capacity - len(best)
+    def chosen(x):
         return jnp.pad(x[order], [(0, missing)] + [(0, 0)] * (x.ndim - 1))
 
+    survivors = jax.tree.map(chosen, candidates.replace(valid=kept, overflow=None))
+    return survivors.replace(overflow=candidates.overflow + lost)
+
+
+def in_original_frame(
+    candidates: Candidates, image_size: jax.Array, scale: jax.Array
+) -> BoxDetections:
+    """Detections with boxes clipped to the original frame, without those that are empty then.
+
+    Args:
+      candidates: those that survived.
+      image_size: [2], (height, width) of the resized frame.
+      scale: [] or [2] as (x, y), resized pixels per original pixel.
+    """
+    boxes, original_size = to_original(candidates.boxes, image_size, scale)
+    boxes = EXCLUSIVE.clip(boxes, original_size)
+    valid = candidates.valid & jnp.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
+    order = jnp.argsort(~valid, stable=True)
     return BoxDetections(
-        boxes=padded(boxes),
-        scores=padded(candidates.scores[best]),
-        labels=padded(candidates.labels[best]),
-        source=padded(candidates.point[best]),
-        valid=padded(valid),
-        overflow=candidates.overflow + lost,
+        boxes=boxes[order],
+        scores=candidates.scores[order],
+        labels=candidates.labels[order],
+        source=candidates.point[order],
+        valid=valid[order],
+        overflow=candidates.overflow,
     )
 
 

@@ -4,14 +4,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.models.batch_norm import BatchNorm
 from ovis_jax.ops.deform_conv import deform_conv
 
 NORMS = ("none", "group", "frozen_batch", "batch")
 GROUP_CHANNELS = 8
 MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
-PYTORCH_MOMENTUM = 0.1  # share of the new value in running statistics
-RUNNING_STATS = "running_stats"
 DEFORM_KERNEL = 3
 
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -42,58 +41,6 @@ class FrozenBatchNorm(nn.Module):
         return x * factor.astype(self.dtype) + (bias - mean * factor).astype(self.dtype)
 
 
-class BatchNorm(nn.Module):
-    """Batch norm by the statistics of the batch, of which running statistics are kept.
-
-    The running ones live in the collection `running_stats`. They change where it is mutable, as
-    PyTorch changes them: by a tenth, with the unbiased variance (of a single value: 0).
-
-    Attributes:
-      dtype: of the result; statistics are float32.
-    """
-
-    dtype: str = "float32"
-
-    @nn.compact
-    def __call__(self, x: jax.Array, batch_parts: int) -> jax.Array:
-        """Normalises the last axis of [B, ..., C].
-
-        Args:
-          x: a batch.
-          batch_parts: 0: by the running statistics. Else the batch is cut into so many equal parts
-            along its first axis, each of which is normalised by its own statistics, and changes the
-            running ones after the one before.
-        """
-        shape = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape)
-        mean = self.variable(RUNNING_STATS, "mean", jnp.zeros, shape)
-        var = self.variable(RUNNING_STATS, "var", jnp.ones, shape)
-        if not batch_parts:
-            return self._scaled(x, mean.value, var.value, scale, bias)
-        parts = x.astype(jnp.float32).reshape(batch_parts, -1, *x.shape[1:])
-        axes = tuple(range(1, parts.ndim - 1))
-        means = parts.mean(axes, keepdims=True)
-        variances = jnp.square(parts - means).mean(axes, keepdims=True)
-        count = parts[0].size // shape[0]
-        if self.is_mutable_collection(RUNNING_STATS) and not self.is_initializing():
-            unbiased = variances * count / max(count - 1, 1)
-            mean.value = _followed(mean.value, means.reshape(batch_parts, -1))
-            var.value = _followed(var.value, unbiased.reshape(batch_parts, -1))
-        return self._scaled(parts, means, variances, scale, bias).reshape(x.shape)
-
-    def _scaled(self, x, mean, var, scale, bias) -> jax.Array:
-        factor = scale * jax.lax.rsqrt(var + PYTORCH_EPSILON)
-        return ((x - mean) * factor + bias).astype(self.dtype)
-
-
-def _followed(running: jax.Array, values: jax.Array) -> jax.Array:
-    """Running statistics [C] after new values [N, C], one after the other; without gradient."""
-    for value in jax.lax.stop_gradient(values):
-        running = (1 - PYTORCH_MOMENTUM) * running + PYTORCH_MOMENTUM * value
-    return running
-
-
 class ConvNorm(nn.Module):
     """Convolution padded by half its kernel, then a norm; no activation.
 
@@ -102,6 +49,7 @@ class ConvNorm(nn.Module):
       kernel_size: odd; padding is `kernel_size // 2` on every side, also with a stride.
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias only without a norm.
+      group_rows: of a norm "batch"; see `BatchNorm`.
       dtype: of the computation; parameters are float32.
     """
 
@@ -110,17 +58,18 @@ class ConvNorm(nn.Module):
     stride: int = 1
     norm: str = "none"
     dtype: str = "float32"
+    group_rows: int | None = None
 
     @nn.compact
-    def __call__(self, x: jax.Array, batch_parts: int | None = None) -> jax.Array:
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
         """Maps [..., H, W, C] to [..., H / stride, W / stride, features].
 
         Args:
           x: a batch of maps.
-          batch_parts: what a norm "batch" wants to know; see `BatchNorm`. None: whoever calls does
-            not train statistics, and the norm is another one.
+          training: what a norm "batch" asks for; see `BatchNorm`. None: whoever calls cannot say,
+            and the norm is another one.
         """
-        norms = NORMS if batch_parts is not None else NORMS[:-1]
+        norms = NORMS if training is not None else NORMS[:-1]
         if self.norm not in norms:
             raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
         pad = self.kernel_size // 2
@@ -145,7 +94,8 @@ class ConvNorm(nn.Module):
         if self.norm == "frozen_batch":
             return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
         if self.norm == "batch":
-            return BatchNorm(dtype=self.dtype, name="norm")(x, batch_parts)
+            norm = BatchNorm(self.group_rows, dtype=self.dtype, name="norm")
+            return norm(x, training=training)
         return x
 
 

@@ -82,9 +82,7 @@ def test_parameters_stand_where_they_are_recorded():
 @jax.jit
 def recorded_masks(params, maps):
     def one(params, image, point, scale):
-        return dynamic_mask(
-            maps[image], params, point, scale, stride=STRIDE, network=MaskNetwork()
-        )
+        return dynamic_mask(maps[image], params, point, scale, stride=STRIDE, network=MaskNetwork())
 
     scales = SIZES_OF_INTEREST[ops("dyn/levels")]
     logits = jax.vmap(one)(params, ops("dyn/im_inds"), ops("dyn/locations"), scales)

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from golden_folder import golden_arrays
 
 from ovis_jax.ops.resize import (

@@ -32,6 +32,7 @@ class DynamicMaskHead(nn.Module):
       branch_channels: of the branch.
       branch_convs: its length, after the levels are joined.
       norm: of the branch, one of `layers.NORMS`.
+      group_rows: of a norm "batch"; see `BatchNorm`.
       dtype: of the computation; predicted networks and features are float32.
     """
 
@@ -40,6 +41,7 @@ class DynamicMaskHead(nn.Module):
     branch_channels: int = 128
     branch_convs: int = 4
     norm: str = "batch"
+    group_rows: int | None = None
     dtype: str = "float32"
 
     @property
@@ -49,7 +51,7 @@ class DynamicMaskHead(nn.Module):
 
     def setup(self):
         """Makes controller and branch."""
-        layer = {"norm": self.norm, "dtype": self.dtype}
+        layer = {"norm": self.norm, "dtype": self.dtype, "group_rows": self.group_rows}
         self.controller = nn.Conv(
             self.network.num_params,
             (3, 3),
@@ -65,26 +67,26 @@ class DynamicMaskHead(nn.Module):
         levels = [self.controller(x) for x in box_features]
         return jnp.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in levels], axis=1)
 
-    def refined(self, pyramid: Sequence[jax.Array], batch_parts: int = 0) -> list[jax.Array]:
+    def refined(self, pyramid: Sequence[jax.Array], training: bool = False) -> list[jax.Array]:
         """P3, P4 and P5 [B, h, w, C] to maps [B, h, w, branch_channels] that are to be joined."""
         levels = zip(self.refine, pyramid[:BRANCH_LEVELS], strict=True)
-        return [nn.relu(refine(x, batch_parts)) for refine, x in levels]
+        return [nn.relu(refine(x, training)) for refine, x in levels]
 
-    def features(self, pyramid: Sequence[jax.Array], batch_parts: int = 0) -> jax.Array:
+    def features(self, pyramid: Sequence[jax.Array], training: bool = False) -> jax.Array:
         """Features that masks are drawn on.
 
         Args:
           pyramid: levels [B, h, w, C] from P3 on, of a canvas that is a multiple of 32.
-          batch_parts: see `BatchNorm`.
+          training: of a norm "batch"; see `BatchNorm`.
 
         Returns:
           [B, H / 8, W / 8, num_features] float32.
         """
-        x, *others = self.refined(pyramid, batch_parts)
+        x, *others = self.refined(pyramid, training)
         for i, other in enumerate(others, start=1):
             x = x + upsample_aligned(other, 2**i)
         for conv in self.tower:
-            x = nn.relu(conv(x, batch_parts))
+            x = nn.relu(conv(x, training))
         return self.last(x)
 
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.models.layers import BatchNorm, Tower, torch_uniform
+from ovis_jax.models.batch_norm import BatchNorm
+from ovis_jax.models.layers import Tower, torch_uniform
 from ovis_jax.ops.compact import map_valid
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.means import Mean
@@ -30,6 +31,7 @@ class ReidHead(nn.Module):
       tower_channels: of the tower.
       num_convs: its length.
       norm: of embeddings, one of `NORMS`. The batch norm has statistics of each level alone.
+      group_rows: of the batch norm; see `BatchNorm`.
       dtype: of the computation; embeddings are float32.
     """
 
@@ -37,6 +39,7 @@ class ReidHead(nn.Module):
     tower_channels: int = 256
     num_convs: int = 4
     norm: str = "batch"
+    group_rows: int | None = None
     dtype: str = "float32"
 
     def setup(self):
@@ -46,30 +49,34 @@ class ReidHead(nn.Module):
         self.tower = Tower(self.num_convs, self.tower_channels, self.dtype, use_bias=True)
         self.embedding = nn.Conv(self.channels, (1, 1), kernel_init=torch_uniform, dtype="float32")
         if self.norm == "batch":
-            self.batch_norm = BatchNorm()
+            self.batch_norm = BatchNorm(self.group_rows)
 
-    def __call__(self, pyramid: Sequence[jax.Array], batch_parts: int = 0) -> jax.Array:
-        """Embeddings of all points.
+    def __call__(self, pyramid: Sequence[jax.Array]) -> jax.Array:
+        """Maps levels [B, h, w, C] to embeddings [B, A, channels] float32 of all their points."""
+        levels = [self.embedding(self.tower(x)) for x in pyramid]
+        if self.norm == "batch":
+            levels = [self.batch_norm(x, training=False) for x in levels]
+        return _join(levels)
+
+    def train(self, pyramid: Sequence[jax.Array], num_frames: int) -> jax.Array:
+        """The same in training, with the statistics of each level of each frame.
 
         Args:
-          pyramid: levels [B, h, w, C].
-          batch_parts: see `BatchNorm`; statistics are those of one level of one part, and the
-            running ones follow the levels of the first part, then those of the next one.
-
-        Returns:
-          [B, A, channels] float32.
+          pyramid: levels [T * B, h, w, C]: B rows of one frame, then B of the next one.
+          num_frames: T. Running statistics move level by level of the first frame, then of the
+            next one.
         """
         levels = [self.embedding(self.tower(x)) for x in pyramid]
         if self.norm == "batch":
-            levels = self._normalised(levels, batch_parts)
-        return jnp.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in levels], axis=1)
+            frames = zip(*(jnp.split(x, num_frames) for x in levels), strict=True)
+            done = [[self.batch_norm(x, training=True) for x in frame] for frame in frames]
+            levels = [jnp.concatenate(level) for level in zip(*done, strict=True)]
+        return _join(levels)
 
-    def _normalised(self, levels: list[jax.Array], batch_parts: int) -> list[jax.Array]:
-        if not batch_parts:
-            return [self.batch_norm(x, 0) for x in levels]
-        parts = zip(*(jnp.split(x, batch_parts) for x in levels), strict=True)
-        done = [[self.batch_norm(x, 1) for x in part] for part in parts]
-        return [jnp.concatenate(level) for level in zip(*done, strict=True)]
+
+def _join(levels: Sequence[jax.Array]) -> jax.Array:
+    """Levels [B, h, w, C] one after the other: [B, A, C]."""
+    return jnp.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in levels], axis=1)
 
 
 class IdentityClassifier(nn.Module):
@@ -92,9 +99,7 @@ class IdentityClassifier(nn.Module):
         return kernel, self.param("bias", prior, shape[1:])
 
 
-def identity_logits(
-    embeddings: jax.Array, kernel: jax.Array, bias: jax.Array
-) -> jax.Array:
+def identity_logits(embeddings: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
     """Logits [..., I] of embeddings [..., E] that are brought to the length sqrt(2) log(I - 1)."""
     length = math.sqrt(2) * math.log(len(bias) - 1)
     square = jnp.sum(jnp.square(embeddings), axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""CrossVIS and, with calibration, CCrossVIS: points that predict boxes, networks of masks, and looks.
+"""CrossVIS and, with calibration, CCrossVIS: points predict boxes, mask networks and embeddings.
 
 In training the mask network of a point must also draw its object in another frame.
 """
@@ -13,7 +13,12 @@ from flax import linen as nn
 
 from ovis_jax.models import crossvis_pairs as pairs
 from ovis_jax.models import references
-from ovis_jax.models.crossvis_decoding import point_candidates, suppress, to_original
+from ovis_jax.models.crossvis_decoding import (
+    in_original_frame,
+    point_candidates,
+    suppress,
+    to_original,
+)
 from ovis_jax.models.heads import dynamic_mask as mask_head
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import reid as reid_head
@@ -141,9 +146,14 @@ class CrossVIS(OnlineSystem):
         return pairs.PairPredictions(
             maps=maps,
             networks=self.mask.networks(maps.box_features),
-            features=self.mask.features(calibrated, batch_parts=2),
-            embeddings=self.reid(pyramid, batch_parts=2),
+            features=self._features(calibrated),
+            embeddings=self.reid.train(pyramid, len(pairs.FRAMES)),
         )
+
+    def _features(self, pyramid: Pyramid) -> jax.Array:
+        """Features of both frames, one after the other."""
+        frames = zip(*(jnp.split(x, len(pairs.FRAMES)) for x in pyramid), strict=True)
+        return jnp.concatenate([self.mask.features(x, training=True) for x in frames])
 
     def _slowed(self, x: jax.Array) -> jax.Array:
         """The same numbers with a part of their gradient."""
@@ -227,13 +237,10 @@ class CrossVIS(OnlineSystem):
             level_candidates=self.capacity.level_candidates,
             capacity=self.capacity.candidates,
         )
-        return suppress(
-            candidates,
-            image_size,
-            scale,
-            nms_iou=self.fcos.nms_iou,
-            capacity=self.capacity.detections,
+        survivors = suppress(
+            candidates, nms_iou=self.fcos.nms_iou, capacity=self.capacity.detections
         )
+        return in_original_frame(survivors, image_size, scale)
 
     def segment(
         self,
