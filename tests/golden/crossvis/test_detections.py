@@ -170,9 +170,8 @@ def test_probabilities_of_masks(frame):
 @pytest.mark.parametrize("video", VIDEOS)
 def test_probabilities_of_the_first_masks_in_the_original_size(video):
     frame, (height, width) = f"v{video}_t0", manifest()["test_size"]
-    probs = probabilities(
-        masks(frame)[: manifest()["files"]["frames"][f"{frame}/full_probs"]["shape"][0]]
-    )
+    count = manifest()["files"]["frames"][f"{frame}/full_probs"]["shape"][0]
+    probs = probabilities(masks(frame)[:count])
     by_row = grid_weights(probs.shape[1], height, manifest()["H"])
     by_column = grid_weights(probs.shape[2], width, manifest()["W"])
     full = np.einsum("yr,drc,xc->dyx", by_row, probs, by_column)

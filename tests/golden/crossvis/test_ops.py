@@ -50,10 +50,8 @@ def test_overlaps_of_boxes_given_by_distances_and_their_loss():
     boxes = [boxes_from_distances(jnp.zeros(2), x) for x in (pred, target)]
     giou = EXCLUSIVE.paired_giou(*boxes, smoothing=1.0)
     np.testing.assert_allclose(giou, ops("giou/giou"), atol=1e-5)
-    low, high = (
-        jnp.maximum(boxes[0][:, :2], boxes[1][:, :2]),
-        jnp.minimum(*(x[:, 2:] for x in boxes)),
-    )
+    low = jnp.maximum(boxes[0][:, :2], boxes[1][:, :2])
+    high = jnp.minimum(boxes[0][:, 2:], boxes[1][:, 2:])
     shared = EXCLUSIVE.areas(jnp.concatenate([low, high], axis=1))
     union = EXCLUSIVE.areas(boxes[0]) + EXCLUSIVE.areas(boxes[1]) - shared
     np.testing.assert_allclose((shared + 1) / (union + 1), ops("giou/iou"), atol=1e-5)
