@@ -1,0 +1,173 @@
+"""CrossVIS with and without calibration: what training and inference promise."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from models.detections import detect, random_frames
+from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs
+from models.tiny_crossvis import tiny_system
+from models.total_loss import total_loss
+
+from ovis_jax.models import crossvis_pairs as pairs
+from ovis_jax.models.batch_norm import RUNNING_STATS
+from ovis_jax.models.heads.fcos import FCOSTargets
+
+
+def with_instances(batch, **fields):
+    return batch.replace(instances=batch.instances.replace(**fields))
+
+
+def finite(tree):
+    return all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
+
+
+def test_pairs_without_shared_identities_have_no_crossover_loss():
+    batch = frame_pairs()
+    identities = batch.instances.identities.at[:, 1].add(batch.instances.valid.shape[-1])
+    identities = identities % 7
+    shown = batch.instances.valid & (jnp.arange(5) < 2)
+    other = with_instances(batch, identities=identities, valid=shown)
+    (_, (losses, metrics)), gradient = total_loss(*tiny_system(), other)
+    assert metrics["positive_points"] > 0 and metrics["shared_points"] == 0
+    assert losses["crossover_query"] == losses["crossover_reference"] == 0
+    assert losses["mask_query"] > 0 and losses["identity"] > 0 and finite(gradient)
+
+
+def test_objects_of_one_pixel_leave_losses_and_gradients_finite():
+    batch = frame_pairs()
+    boxes = jnp.tile(jnp.array([20.0, 20, 21, 21]), (2, 2, 5, 1))
+    masks = np.zeros((2, 2, 5, HEIGHT, WIDTH), bool)
+    masks[..., 20, 20] = True
+    masks = jnp.asarray(np.packbits(masks, axis=-1))
+    (_, (losses, metrics)), gradient = total_loss(
+        *tiny_system(), with_instances(batch, boxes=boxes, masks=masks)
+    )
+    # A point is positive strictly inside of a box only: none stands inside of one pixel.
+    assert metrics["positive_points"] == 0 and losses["class_query"] > 0
+    assert finite((losses, gradient))
+    boxes = boxes.at[..., 2:].set(20.5).at[..., :2].set(19.5)  # around the point (20, 20)
+    (_, (losses, metrics)), gradient = total_loss(
+        *tiny_system(), with_instances(batch, boxes=boxes, masks=masks)
+    )
+    assert metrics["positive_points"] == 1 and losses["box_query"] > 0
+    assert finite((losses, gradient))
+
+
+@pytest.mark.parametrize("lost", ["mask", "box"])
+def test_objects_without_a_pixel_or_a_side_are_none(lost):
+    batch = frame_pairs()
+    if lost == "mask":
+        batch = with_instances(batch, masks=jnp.zeros_like(batch.instances.masks))
+    else:
+        outside = batch.instances.boxes + 10 * WIDTH
+        batch = with_instances(batch, boxes=outside)
+    assert not pairs.pair_instances(batch).valid.any()
+
+
+def test_every_positive_point_has_a_slot():
+    system, variables = tiny_system()
+    batch = frame_pairs(capacity=5, num_valid=5)
+    (_, (_, metrics)), _ = total_loss(system, variables, batch)
+    assert metrics["lost_positives"] == 0 < metrics["positive_points"]
+    assert system.num_positives(batch) == 2 * 9 * 5
+
+
+def test_positive_points_beyond_the_slots_are_counted_as_lost():
+    targets = FCOSTargets(
+        positive=jnp.arange(10)[None] % 3 == 0,
+        labels=jnp.zeros((1, 10), jnp.int32),
+        index=jnp.arange(10)[None],
+        distances=jnp.ones((1, 10, 4)),
+        centerness=jnp.ones((1, 10)),
+    )
+    found = pairs.positive_points(targets, 3)
+    np.testing.assert_array_equal(found.point[0], [0, 3, 6])
+    found = pairs.positive_points(targets, 12)
+    assert found.valid.shape == (1, 12) and found.valid.sum() == 4
+
+
+def test_draws_decide_the_crossover_loss_and_nothing_else():
+    system, variables = tiny_system()
+    batch = frame_pairs()
+    slots = system.num_positives(batch)
+
+    @jax.jit
+    def losses(draws):
+        found, _ = system.apply(variables, batch, draws, method="drawn_losses")
+        return {name: mean.value for name, mean in found.items()}
+
+    a, b = (losses(jnp.full((2, 2, slots), draw, jnp.uint32)) for draw in (0, 1))
+    changed = {name for name in a if a[name] != b[name]}
+    assert changed == {"crossover_query", "crossover_reference"}
+
+
+def test_without_crossover_no_mask_is_drawn_in_the_other_frame():
+    system, variables = tiny_system()
+    (_, (losses, _)), _ = total_loss(system, variables, frame_pairs())
+    (_, (own, _)), _ = total_loss(system.clone(crossover=False), variables, frame_pairs())
+    left = {name: value for name, value in losses.items() if not name.startswith("crossover")}
+    assert set(own) == set(left)
+    for name, value in own.items():
+        np.testing.assert_allclose(value, left[name], rtol=1e-6)
+
+
+def test_a_part_of_the_gradient_reaches_what_lies_below_the_heads():
+    system, variables = tiny_system()
+    _, slow = total_loss(system.clone(pyramid_rate=0.25), variables, frame_pairs())
+    _, full = total_loss(system, variables, frame_pairs())
+    for part, rate in (("neck", 0.25), ("backbone", 0.25), ("fcos", 1.0), ("reid", 1.0)):
+        jax.tree.map(
+            lambda a, b, rate=rate: np.testing.assert_allclose(a, rate * b, rtol=1e-3, atol=1e-6),
+            slow["params"][part],
+            full["params"][part],
+        )
+
+
+def test_training_moves_the_running_statistics_and_prediction_reads_them():
+    system, variables = tiny_system()
+    batch = frame_pairs()
+    draws = jnp.zeros((2, 2, system.num_positives(batch)), jnp.uint32)
+
+    @jax.jit
+    def moved(variables):
+        return system.apply(
+            variables, batch, draws, method="drawn_losses", mutable=[RUNNING_STATS]
+        )[1]
+
+    after = variables | moved(variables)
+    for old, new in zip(
+        jax.tree.leaves(variables[RUNNING_STATS]),
+        jax.tree.leaves(after[RUNNING_STATS]),
+        strict=True,
+    ):
+        assert not np.array_equal(old, new)
+    frames = random_frames()
+    before, later = (detect(system, x, frames, [True] * 5) for x in (variables, after))
+    np.testing.assert_array_equal(before.boxes, later.boxes)
+    assert np.abs(before.embeddings - later.embeddings)[before.valid].max() > 1e-4
+
+
+def test_masks_are_drawn_on_the_whole_canvas():
+    found = detect(*tiny_system(), random_frames(), [True] * 5)
+    assert found.valid.any()
+    assert found.mask_logits.shape[1:] == (HEIGHT // 4, WIDTH // 4)
+    np.testing.assert_array_equal(found.mask_boxes[0], [0, 0, 2 * WIDTH, 2 * HEIGHT])
+    assert np.ptp(np.asarray(found.mask_logits)[found.valid]) > 1e-3
+
+
+def test_embeddings_are_those_of_the_query_alone():
+    system, variables = tiny_system()
+    frames = random_frames()
+    found = detect(system, variables, frames, [True] * 5)
+
+    @jax.jit
+    def of_all_points(frame):
+        def embeddings(system):
+            return system.reid(system.encode(frame, jnp.array([IMAGE_SIZE])))
+
+        return system.apply(variables, method=embeddings)
+
+    every = np.asarray(of_all_points(frames[2:3]))[0]
+    for own in np.asarray(found.embeddings)[found.valid]:
+        assert np.abs(every - own).max(axis=1).min() < 1e-5
