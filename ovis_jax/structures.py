@@ -23,7 +23,8 @@ class Instances:
     """Annotated objects of one frame, in pixels of the resized, unpadded frame.
 
     Attributes:
-      boxes: [..., N, 4] float32.
+      boxes: [..., N, 4] float32; whether the second corner belongs to a box says
+        `config.data.inclusive_boxes`.
       labels: [..., N] int32 in [0, K), without background.
       identities: [..., N] int32, the same for an object in all frames of a clip; unique among the
         valid slots of a frame. Numbers of the whole data set; see `Samples.num_identities`.
@@ -91,7 +92,7 @@ class Window:
       features: what the system's `encode` gives, each array [before + 1 + after, ...].
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
-      scale: [] float32, resized pixels per original pixel.
+      scale: [2] float32, resized pixels per original pixel in x and in y.
     """
 
     features: Features

@@ -26,13 +26,19 @@ class VideoTracks:
       overflow: objects lost to a capacity so far.
     """
 
-    def __init__(self, width: int, height: int, scale: float, mask_rule: MaskRule = paste_objects):
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        scale: float | tuple[float, float],
+        mask_rule: MaskRule = paste_objects,
+    ):
         """Starts without tracks.
 
         Args:
           width: width of the original frames.
           height: height of the original frames.
-          scale: resized pixels per original pixel.
+          scale: resized pixels per original pixel in x and in y, or one number for both.
           mask_rule: of the system, makes the masks of a frame.
         """
         self.tracklets = Tracklets()

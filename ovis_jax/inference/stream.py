@@ -17,6 +17,8 @@ from flax import linen as nn
 from ovis_jax.inference import window as windows
 from ovis_jax.structures import Features, FrameOutput, Window
 
+Scale = float | tuple[float, float]
+
 
 @flax.struct.dataclass
 class VideoState:
@@ -104,7 +106,7 @@ class VideoStream:
         return moved
 
     def __call__(
-        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: Scale
     ) -> VideoOutputs:
         """The outputs of one video in the order of its frames.
 
@@ -113,15 +115,15 @@ class VideoStream:
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
-          scale: resized pixels per original pixel.
+          scale: resized pixels per original pixel in x and in y, or one number for both.
         """
         return VideoOutputs(self._outputs(frames, image_size, scale))
 
     def _outputs(
-        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: Scale
     ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
-        scale = np.float32(scale)
+        scale = np.broadcast_to(np.float32(scale), 2)
         sizes = np.tile(size, (self._chunk, 1))
         state, features = None, None
         num_frames, first_query = 0, -self._after

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import INCLUSIVE, corner_factors
 from ovis_jax.ops.nms import fast_nms
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.structures import BoxDetections
@@ -43,7 +43,7 @@ def best_points(
       distances: [A, 4], pixels of the resized frame.
       points: each level's points, [A_l, 2], together A.
       image_size: [2], (height, width) of the resized frame; boxes are clipped to it.
-      scale: [], resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
       level_candidates: points of each level that are decoded, those of the best scores.
 
     Returns:
@@ -60,7 +60,7 @@ def best_points(
     index = jnp.concatenate(index)
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
-    boxes = INCLUSIVE.clip(boxes, image_size) / scale
+    boxes = INCLUSIVE.clip(boxes, image_size) / corner_factors(scale)
     return PointBoxes(boxes=boxes, scores=scores[index], point=index.astype(jnp.int32))
 
 

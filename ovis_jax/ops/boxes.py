@@ -123,6 +123,11 @@ class BoxConvention:
         return (low + high) / 2, high - low + self.inclusive
 
 
+def corner_factors(scale: jax.Array) -> jax.Array:
+    """Factors [4] of (x1, y1, x2, y2) from those of (x, y), [2], or from one of both, []."""
+    return jnp.tile(jnp.broadcast_to(jnp.asarray(scale, jnp.float32), (2,)), 2)
+
+
 def _product(sizes: jax.Array) -> jax.Array:
     """Areas [...] of sizes [..., 2], none of a negative size."""
     sizes = jnp.maximum(sizes, 0)

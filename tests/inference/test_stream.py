@@ -10,7 +10,7 @@ from ovis_jax.inference.stream import VideoStream
 from ovis_jax.inference.window import frame_shapes
 from ovis_jax.structures import Window
 
-SIZE, SCALE = (7, 8), 0.5
+SIZE, SCALE = (7, 8), (0.5, 0.25)
 
 
 def video(num_frames, height=8, width=8):
@@ -41,7 +41,7 @@ def offline(system, variables, frames):
             features=jax.tree.map(cut, features),
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
-            scale=jnp.float32(SCALE),
+            scale=jnp.array(SCALE),
         )
         memory, output = system.apply(variables, memory, window, method="step")
         outputs.append(jax.device_get(output))

@@ -167,7 +167,12 @@ class TrainingData:
             image=resize_and_flip(frame.image, view.geometry, flip=view.flip),
             identities=self._first_identity[view.video] + view.chosen,
             labels=self._labels_of(view),
-            boxes=transform_boxes(boxes, view.geometry, flip=view.flip),
+            boxes=transform_boxes(
+                boxes,
+                view.geometry,
+                flip=view.flip,
+                inclusive=self._sampling.inclusive_boxes,
+            ),
             masks=frame.masks if with_masks else None,
         )
 
@@ -178,8 +183,8 @@ class TrainingData:
 
 def _open_source(videos: VideoFolder | VideoRecords, sampling: Sampling) -> FrameSource:
     if isinstance(videos, VideoRecords):
-        scale = sampling.resizing.image_scale
-        return open_records(videos.folder, videos.split, scale, sampling.annotation_options)
+        options = sampling.annotation_options
+        return open_records(videos.folder, videos.split, sampling.resizing, options)
     return AnnotatedFolder(
         videos.annotations,
         videos.images,

@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
-from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.ops.boxes import BoxConvention, corner_factors
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
@@ -200,7 +200,7 @@ def decode_detections(
       deltas: [P, K + 1, 4].
       proposals: [P, ...].
       image_size: [2], (height, width) of the resized frame.
-      scale: [], resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
       limits: what may become a detection, and how many.
       convention: what the corners of boxes mean.
 
@@ -217,7 +217,7 @@ def decode_detections(
     valid = scores > 0
     row, labels = pair // num_classes, pair % num_classes
     boxes = convention.decode(proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS)
-    boxes = convention.clip(boxes, image_size) / scale
+    boxes = convention.clip(boxes, image_size) / corner_factors(scale)
     keep = nms(boxes, scores, valid, NMS_IOU, convention=convention, groups=labels)
     capacity = limits.detections
     few = keep.sum() <= capacity

@@ -14,7 +14,7 @@ from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
 from ovis_jax.models.sipmask_decoding import best_points, suppress
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import INCLUSIVE, corner_factors
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances
@@ -215,7 +215,7 @@ class SipMask(OnlineSystem):
         calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
         kept = self.decode(maps, weights, window.image_size, window.scale)
-        resized = jnp.where(kept.valid[:, None], kept.boxes * window.scale, 0)
+        resized = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(window.scale), 0)
         masks = self.segment(maps, self.basis(query, maps), kept.source, resized, weights)
         track_maps = self.track(calibrated if self.track_calibrated else query)
         track_weights = weights if self.track_calibrated else jnp.ones(1)
@@ -240,7 +240,7 @@ class SipMask(OnlineSystem):
     ) -> BoxDetections:
         """Detections [D] of maps [F, ...] of references with weights [F], which are averaged.
 
-        The resized frame has `image_size` [2] and `scale` [] resized pixels per original pixel.
+        The resized frame has `image_size` [2] and `scale` [2] resized pixels per original pixel.
         """
         probs = references.mean_probs(maps.logits, weights, self.average_scores)
         centerness = references.mean_probs(maps.centerness, weights, self.average_scores)

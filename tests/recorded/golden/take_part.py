@@ -44,9 +44,11 @@ def take_sipmask(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
-    """The tracker alone."""
+    """The tracker alone, and how frames are resized."""
     for name in ("tracker.npz", "tracker_results.json"):
         shutil.copyfile(source / name, target / name)
+    operations = np.load(source / "ops.npz")
+    save(target / "ops.npz", {k: x for k, x in operations.items() if k.startswith("resize/")})
 
 
 def named_parameters(source: pathlib.Path) -> dict:
