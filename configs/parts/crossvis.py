@@ -17,7 +17,9 @@ def crossvis_r50() -> ConfigDict:
         mean=(123.675, 116.28, 103.53),  # RGB
         std=(1.0, 1.0, 1.0),
         reference_window=20,
+        inclusive_boxes=False,
     )
+    config.data.resize.update(fit="short_side", resampling="pillow", axis_scales=True)
     config.data.clip.mask_frames = 2
     config.train.update(
         warmup_steps=1000,

@@ -82,6 +82,7 @@ def crossvis() -> ConfigDict:
         instances=10, level_candidates=200, candidates=200, detections=20, tracks=100
     )
     config.data.clip.mask_frames = 2
+    config.data.inclusive_boxes = False
     model = config.model
     model.num_classes = 5
     model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1, stride_in_1x1=False)

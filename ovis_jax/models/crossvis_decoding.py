@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops.boxes import EXCLUSIVE
+from ovis_jax.ops.boxes import EXCLUSIVE, corner_factors
 from ovis_jax.ops.nms import nms
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.structures import BoxDetections
@@ -118,7 +118,7 @@ def in_original_frame(
     Args:
       candidates: those that survived.
       image_size: [2], (height, width) of the resized frame.
-      scale: [] or [2] as (x, y), resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
     """
     boxes, original_size = to_original(candidates.boxes, image_size, scale)
     boxes = EXCLUSIVE.clip(boxes, original_size)
@@ -142,7 +142,7 @@ def to_original(
     Args:
       boxes: [N, 4], pixels of the resized frame.
       image_size: [2], (height, width) of the resized frame.
-      scale: [] or [2] as (x, y), resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
     """
-    scale = jnp.broadcast_to(scale, (2,))
-    return boxes / jnp.tile(scale, 2), jnp.rint(image_size / scale[::-1])
+    factors = corner_factors(scale)
+    return boxes / factors, jnp.rint(image_size / factors[1::-1])

@@ -22,8 +22,8 @@ def paste_aligned(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     if not len(objects.mask_logits):
         return []
     rows, columns = objects.mask_logits.shape[1:]
-    scale = np.broadcast_to(np.asarray(frame.scale, np.float64), 2)  # along x and y
-    height, width = round(frame.height * scale[1]), round(frame.width * scale[0])
+    in_x, in_y = np.broadcast_to(np.float64(frame.scale), 2)
+    height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
     by_row = grid_weights(rows, height, frame.height)
     by_column = grid_weights(columns, width, frame.width)
     return [_mask(logits, by_row, by_column) for logits in objects.mask_logits]

@@ -17,7 +17,13 @@ from ovis_jax.ops.boxes import EXCLUSIVE
 
 
 def build(config: ConfigDict) -> CrossVIS:
-    """The system; without `model.calibration` it is CrossVIS."""
+    """The system; without `model.calibration` it is CrossVIS.
+
+    Raises:
+      ValueError: the data have boxes whose second corner is the last pixel.
+    """
+    if config.data.inclusive_boxes:
+        raise ValueError("config.data.inclusive_boxes: True, expected False for crossvis")
     model = config.model
     shared = {"dtype": model.dtype}
     fcos = rematerialised(FCOSHead, model)
