@@ -11,7 +11,7 @@ from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.models.build import build_model
-from ovis_jax.training.optimizer import rate_factors, trained_parameters
+from ovis_jax.training.optimizer import decayed_parameters, rate_factors, trained_parameters
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -28,13 +28,20 @@ def load(name: str) -> ConfigDict:
     return importlib.import_module(f"configs.{name}").get_config()
 
 
+def numbered(config: ConfigDict) -> ConfigDict:
+    """The configuration with numbers where it takes those of the annotations."""
+    for field in {"num_classes", "num_identities"} & set(config.model):
+        config.model[field] = config.model[field] or 3
+    return config
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
     config = load(name)
     assert config.is_locked
-    for field in {"num_classes", "num_identities"} & set(config.model):
-        config.model[field] = config.model[field] or 3  # those of the annotations
-    params = build_model(config)[1]["params"]
+    params = build_model(numbered(config))[1]["params"]
+    for path in config.train.undecayed:
+        assert not all(jax.tree.leaves(decayed_parameters(params, (path,))))
     for path in config.train.frozen:  # a path of no parameter is an error
         assert not all(jax.tree.leaves(trained_parameters(params, (path,))))
     for path, factor in config.train.slowed:
@@ -48,7 +55,7 @@ def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(r
         if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
             value = ast.literal_eval(value)  # as the command line reads it
         config.update_from_flattened_dict({field: value})
-    assert traverse_util.flatten_dict(build_model(config)[1]["params"])
+    assert traverse_util.flatten_dict(build_model(numbered(config))[1]["params"])
 
 
 def test_ioutracker_plus_has_the_parameters_of_the_detector_whose_checkpoints_it_reads():
