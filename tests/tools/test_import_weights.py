@@ -12,7 +12,6 @@ from flax import traverse_util
 from weights.readers.handmade_pickles import archive_of_tensors
 from weights.small_model import (
     random_variables,
-    shapes_for,
     small_config,
     small_crossvis_config,
     small_shapes,
@@ -21,6 +20,7 @@ from weights.small_model import (
 from ovis_jax.checkpoints.folders import checkpoint_categories
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import sized_by_checkpoint
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import load_model
 from ovis_jax.tools import import_weights as tool
@@ -72,10 +72,10 @@ def test_a_whole_model_is_what_prediction_reads(tmp_path):
 
 
 def test_a_file_of_detectron2_with_running_statistics_becomes_crossvis(tmp_path, monkeypatch):
-    config = small_crossvis_config()
-    drawn = random_variables(shapes_for("crossvis", 18), seed=1)
+    config = small_crossvis_config(num_identities=0)  # of annotations, of which there are none
+    shapes = build_model(small_crossvis_config(num_identities=3))[1]
+    drawn, want = random_variables(shapes, seed=1), random_variables(shapes)
     monkeypatch.setattr(tool, "init_variables", lambda system, key: drawn)
-    want = random_variables(shapes_for("crossvis", 18))
     state = to_state_dict(want, NAME_MAPS["crossvis"].name_map(resnet_model(18)).rules)
     state |= {
         "mask_branch.refine.0.1.num_batches_tracked": np.array([9]),
@@ -91,6 +91,7 @@ def test_a_file_of_detectron2_with_running_statistics_becomes_crossvis(tmp_path,
     lines = summary(conversion).splitlines()
     assert "newly initialised: 11 variables (9 calibration, 2 identity)" in lines
     assert sum(map(len, conversion.unused.values())) == 5
+    config = sized_by_checkpoint(config, tmp_path / "out")
     _, got = load_model(config, tmp_path / "out")
     new = {path for paths in conversion.fresh.values() for path in paths}
     for path, value in flat(got).items():

@@ -40,9 +40,9 @@ def small_sipmask_config(depth: int = 18):
     return config.lock()
 
 
-def small_crossvis_config(depth: int = 18):
+def small_crossvis_config(depth: int = 18, num_identities: int = 5):
     config = crossvis_r50()
-    config.model.update(num_classes=3, num_identities=5)
+    config.model.update(num_classes=3, num_identities=num_identities)
     config.model.backbone.update(depth=depth, width=4)
     config.model.neck.channels = 8
     config.model.fcos.channels = 8
