@@ -13,7 +13,7 @@ from golden.generated_weights import checked_tensors
 from golden_folder import golden_arrays, golden_json
 
 from configs import crossvis_r50_ovis
-from ovis_jax.models.build import build_model
+from ovis_jax.models.build import build_model, build_system
 from ovis_jax.models.heads.fcos import STRIDES
 from ovis_jax.weights.maps import crossvis
 from ovis_jax.weights.rules import apply_rules
@@ -83,6 +83,12 @@ def config():
 
 
 @functools.cache
+def bare_system():
+    """The system without variables."""
+    return build_system(config())
+
+
+@functools.cache
 def published_crossvis():
     """System and variables; the variables are shared by all tests of a process."""
     system, shapes = build_model(config())
@@ -91,7 +97,7 @@ def published_crossvis():
 
 def system_of(run: str):
     """The system with the thresholds and limits of a run."""
-    system, own = published_crossvis()[0], settings(run)
+    system, own = bare_system(), settings(run)
     most = max(frame["n_candidates"] for frame in tracked_frames(run))
     capacity = system.capacity.replace(
         level_candidates=own["pre_nms_topk"], candidates=most, detections=own["post_nms_topk"]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from golden.cmasktrack_rcnn.published_model import clip_canvases
-from golden.crossvis.crossvis_model import manifest, published_crossvis, record
+from golden.crossvis.crossvis_model import bare_system, manifest, record
 from golden_folder import golden_json
 
 from ovis_jax.data.clips import ClipShape, empty_clip
@@ -119,7 +119,7 @@ class Prepared:
 @functools.cache
 def ours() -> Prepared:
     """Targets, positive points and instances of the batch."""
-    system, _ = published_crossvis()
+    system = bare_system()
     sizes = levels_of(manifest()["padded_train"])
     levels = tuple(jax.ShapeDtypeStruct((1, *size, 1), jnp.float32) for size in sizes)
     maps = FCOSMaps(
