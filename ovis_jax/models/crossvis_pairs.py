@@ -84,6 +84,16 @@ def swap_frames(rows):
     return jax.tree.map(lambda x: jnp.roll(x, len(x) // 2, axis=0), rows)
 
 
+def slowed(tree, rate: float):
+    """The same arrays, through which a part of the gradient passes."""
+
+    def slow(x):
+        fixed = jax.lax.stop_gradient(x)
+        return fixed + rate * (x - fixed)
+
+    return jax.tree.map(slow, tree)
+
+
 def pair_instances(batch: Clips) -> Instances:
     """Instances [2B, N, ...] of both frames, of those that can be learned from.
 

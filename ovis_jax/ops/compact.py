@@ -30,7 +30,7 @@ def map_valid(
 
     def in_chunks(x):
         x = x[order]
-        x = jnp.where(valid[order].reshape(-1, *[1] * (x.ndim - 1)), x, 0)
+        x = jnp.where(valid[order].reshape(-1, *[1] * (x.ndim - 1)), x, jnp.zeros_like(x))
         x = jnp.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1))
         return x.reshape(-1, chunk, *x.shape[1:])
 

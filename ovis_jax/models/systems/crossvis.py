@@ -139,7 +139,7 @@ class CrossVIS(OnlineSystem):
 
     def predict_pairs(self, batch: Clips) -> pairs.PairPredictions:
         """What the heads say of both frames; each has batch statistics of its own."""
-        query, reference = jax.tree.map(self._slowed, self.encode_pairs(batch))
+        query, reference = pairs.slowed(self.encode_pairs(batch), self.pyramid_rate)
         pyramid = jax.tree.map(lambda *x: jnp.concatenate(x), query, reference)
         calibrated = self.calibrate(pyramid, pairs.swap_frames(pyramid))
         maps = self.fcos(calibrated)
@@ -154,11 +154,6 @@ class CrossVIS(OnlineSystem):
         """Features of both frames, one after the other."""
         frames = zip(*(jnp.split(x, len(pairs.FRAMES)) for x in pyramid), strict=True)
         return jnp.concatenate([self.mask.features(x, training=True) for x in frames])
-
-    def _slowed(self, x: jax.Array) -> jax.Array:
-        """The same numbers with a part of their gradient."""
-        fixed = jax.lax.stop_gradient(x)
-        return fixed + self.pyramid_rate * (x - fixed)
 
     def targets(self, maps: fcos_head.FCOSMaps, instances: Instances) -> fcos_head.FCOSTargets:
         """Targets [2B, A, ...] of instances [2B, N, ...], around the centroids of their masks."""
