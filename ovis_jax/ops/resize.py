@@ -29,10 +29,9 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
 
 
 def upsample_aligned(x: jax.Array, factor: int) -> jax.Array:
-    """Bilinear enlargement that keeps a cell's value `factor // 2` cells from its first new one.
+    """Bilinear enlargement; each cell's value stands `factor // 2` cells from its first new one.
 
-    So that the points of a pyramid's levels, `stride // 2` pixels from the corners of their cells,
-    stay where they are. Source: AdelaiDet's "aligned bilinear", for masks of CondInst.
+    Borders are repeated. Source: AdelaiDet's "aligned bilinear", for the masks of CondInst.
 
     Args:
       x: [..., H, W, C].

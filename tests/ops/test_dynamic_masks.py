@@ -98,7 +98,8 @@ def test_recorded_masks_losses_and_gradients():
         lambda x: dice(jax.nn.sigmoid(x), ops("dice/target")), jnp.asarray(logits)
     )
     np.testing.assert_allclose(losses, ops("dice/loss"), rtol=1e-5)
-    by_params, by_maps = pullback(by_logits(jnp.ones_like(losses))[0])
+    mean = jnp.full_like(losses, 1 / len(losses))  # whose gradient is recorded
+    by_params, by_maps = pullback(by_logits(mean)[0])
     for got, name in ((by_params, "params"), (jnp.moveaxis(by_maps, -1, 1), "feats")):
         want = ops(f"dice/grad_{name}")
         np.testing.assert_allclose(got, want, atol=1e-4 * np.abs(want).max())

@@ -46,28 +46,35 @@ def test_points_of_every_level():
 
 
 def test_overlaps_of_boxes_given_by_distances_and_their_loss():
-    pred, target = jnp.asarray(ops("giou/pred")), jnp.asarray(ops("giou/target"))
+    pred, target = ops("giou/pred"), ops("giou/target")
+    giou, gradient, loss, iou = jax.jit(overlaps)(pred, target, ops("giou/centerness"))
+    np.testing.assert_allclose(giou, ops("giou/giou"), atol=1e-5)
+    np.testing.assert_allclose(iou, ops("giou/iou"), atol=1e-5)
+    np.testing.assert_allclose(loss, ops("giou/weighted_sum"), rtol=1e-5)
+    assert_close(gradient, ops("giou/grad_pred"))
+
+
+def overlaps(pred, target, centerness):
+    """GIoU, the gradient and the value of the loss, and the smoothed IoU that it is made of."""
     boxes = [boxes_from_distances(jnp.zeros(2), x) for x in (pred, target)]
     giou = EXCLUSIVE.paired_giou(*boxes, smoothing=1.0)
-    np.testing.assert_allclose(giou, ops("giou/giou"), atol=1e-5)
     low = jnp.maximum(boxes[0][:, :2], boxes[1][:, :2])
     high = jnp.minimum(boxes[0][:, 2:], boxes[1][:, 2:])
     shared = EXCLUSIVE.areas(jnp.concatenate([low, high], axis=1))
     union = EXCLUSIVE.areas(boxes[0]) + EXCLUSIVE.areas(boxes[1]) - shared
-    np.testing.assert_allclose((shared + 1) / (union + 1), ops("giou/iou"), atol=1e-5)
     targets = FCOSTargets(
         positive=jnp.ones((1, len(pred)), bool),
         labels=jnp.zeros((1, len(pred)), jnp.int32),
         index=jnp.zeros((1, len(pred)), jnp.int32),
         distances=target[None],
-        centerness=jnp.asarray(ops("giou/centerness"))[None],
+        centerness=centerness[None],
     )
-    strides = jnp.ones(len(pred))
-    loss, gradient = jax.value_and_grad(lambda x: fcos_giou_loss(x[None], strides, targets).total)(
-        pred
-    )
-    np.testing.assert_allclose(loss, ops("giou/weighted_sum"), rtol=1e-5)
-    assert_close(gradient, ops("giou/grad_pred"))
+
+    def total(x):
+        return fcos_giou_loss(x[None], jnp.ones(len(pred)), targets).total
+
+    loss, gradient = jax.value_and_grad(total)(pred)
+    return giou, gradient, loss, (shared + 1) / (union + 1)
 
 
 def test_focal_loss():
@@ -95,43 +102,37 @@ def test_loss_of_identities():
 def test_suppression_within_classes():
     scores = ops("nms/scores")
     order = np.argsort(-scores, kind="stable")
-    found = suppress(
-        Candidates(
-            boxes=jnp.asarray(ops("nms/boxes")[order]),
-            scores=jnp.asarray(scores[order]),
-            labels=jnp.asarray(ops("nms/classes")[order]),
-            point=jnp.asarray(order, jnp.int32),
-            valid=jnp.ones(len(order), bool),
-            overflow=jnp.zeros((), jnp.int32),
-        ),
-        nms_iou=0.6,
-        capacity=len(order),
+    candidates = Candidates(
+        boxes=ops("nms/boxes")[order],
+        scores=scores[order],
+        labels=ops("nms/classes")[order],
+        point=order,
+        valid=np.ones(len(order), bool),
+        overflow=np.zeros((), np.int32),
     )
+    found = jax.jit(lambda x: suppress(x, nms_iou=0.6, capacity=len(order)))(candidates)
     np.testing.assert_array_equal(found.point[np.asarray(found.valid)], ops("nms/keep"))
 
 
 CANVAS, RESIZED, ORIGINAL = (96, 160), (90, 150), (171, 300)  # of the post-processing records
 
 
-def resized_size():
+def scales():
     """Resized pixels per original pixel along x and y."""
     return np.float32([RESIZED[1] / ORIGINAL[1], RESIZED[0] / ORIGINAL[0]])
 
 
 def test_boxes_in_the_original_frame():
-    boxes = jnp.asarray(ops("post/boxes_in"))
-    found = in_original_frame(
-        Candidates(
-            boxes=boxes,
-            scores=jnp.linspace(0.9, 0.1, len(boxes)),
-            labels=jnp.zeros(len(boxes), jnp.int32),
-            point=jnp.arange(len(boxes)),
-            valid=jnp.ones(len(boxes), bool),
-            overflow=jnp.zeros((), jnp.int32),
-        ),
-        jnp.float32(RESIZED),
-        resized_size(),
+    boxes = ops("post/boxes_in")
+    candidates = Candidates(
+        boxes=boxes,
+        scores=np.linspace(0.9, 0.1, len(boxes), dtype=np.float32),
+        labels=np.zeros(len(boxes), np.int32),
+        point=np.arange(len(boxes)),
+        valid=np.ones(len(boxes), bool),
+        overflow=np.zeros((), np.int32),
     )
+    found = jax.jit(in_original_frame)(candidates, np.float32(RESIZED), scales())
     valid = np.asarray(found.valid)
     np.testing.assert_array_equal(found.source[valid], ops("post/keep"))
     assert np.abs(found.boxes[valid] - ops("post/boxes_out")).max() < BOX_TOLERANCE
@@ -155,7 +156,7 @@ def test_masks_in_the_original_frame():
         valid=np.ones(count, bool),
         overflow=np.zeros(()),
     )
-    masks = paste_aligned(objects, OriginalFrame(*ORIGINAL, resized_size()))
+    masks = paste_aligned(objects, OriginalFrame(*ORIGINAL, scales()))
     wanted = np.unpackbits(ops("post/masks"), axis=-1)[..., : ORIGINAL[1]]
     for own, want, soft in zip(masks, wanted, full, strict=True):
         uncertain = np.abs(soft - 0.5) < 1e-4
@@ -185,7 +186,7 @@ def targets_of(image: int):
         centers=centroids,
         convention=EXCLUSIVE,
     )
-    return jax.device_get(targets)
+    return targets
 
 
 def test_target_assignment():
@@ -193,7 +194,7 @@ def test_target_assignment():
     canvas = tuple(golden["canvas"])
     image, point = recorded_order(canvas, 2)
     first = np.array([0, len(golden["boxes0"])])
-    both = [targets_of(number) for number in range(2)]
+    both = jax.device_get(jax.jit(lambda: [targets_of(number) for number in range(2)])())
     positive, labels, index, distances, centerness = (
         np.stack([getattr(x, name) for x in both])[image, point]
         for name in ("positive", "labels", "index", "distances", "centerness")
