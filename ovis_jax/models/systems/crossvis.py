@@ -94,7 +94,7 @@ class CrossVIS(OnlineSystem):
         """The points of all levels."""
         levels = self.fcos.points(maps.box_features)
         strides = np.repeat(np.float32(fcos_head.STRIDES), [len(x) for x in levels])
-        return pairs.PointGrid(jnp.concatenate([jnp.asarray(x) for x in levels]), strides)
+        return pairs.PointGrid(jnp.asarray(np.concatenate(levels)), jnp.asarray(strides))
 
     def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of a batch; the sum of their values is minimised.
