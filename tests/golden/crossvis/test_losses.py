@@ -101,9 +101,8 @@ def test_predictions_of_positive_points(predicted, frame):
         assert_recorded(x, f"frame{frame}/pos_{name}", "train", channels_last=False)
 
 
-def drawn_masks(predicted, crossing):
+def drawn_masks(predicted, own, partners, crossing):
     """Logits and dice of all masks [2B, P], of points in their own or in the other frame."""
-    own, (_, partners, _) = ours(), drawn()
     system = bare_system()
     items = pairs.mask_items(predicted, own.positives, system.grid(own.maps))
     if crossing:
@@ -120,8 +119,9 @@ def drawn_masks(predicted, crossing):
 
 @pytest.fixture(scope="module")
 def masks(predicted):
-    _, own = predicted
-    return jax.device_get(jax.jit(lambda x: [drawn_masks(x, c) for c in (False, True)])(own))
+    (_, own), known, (_, partners, _) = predicted, ours(), drawn()
+    draw = jax.jit(lambda x: [drawn_masks(x, known, partners, c) for c in (False, True)])
+    return jax.device_get(draw(own))
 
 
 @pytest.mark.exhaustive
