@@ -1,5 +1,7 @@
 """From points to detections, beside a sequential version in float64."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,13 +56,13 @@ def naive_survivors(candidates, nms_iou):
     return kept
 
 
-@jax.jit
-def decode(probs, distances):
-    candidates = point_candidates(
-        probs, distances, POINTS, threshold=0.3, level_candidates=20, capacity=40
+@functools.partial(jax.jit, static_argnames=("threshold", "candidates", "survivors"))
+def decode(probs, distances, threshold=0.3, candidates=40, survivors=40):
+    found = point_candidates(
+        probs, distances, POINTS, threshold=threshold, level_candidates=20, capacity=candidates
     )
-    survivors = suppress(candidates, nms_iou=0.5, capacity=40)
-    return candidates, survivors, in_original_frame(survivors, jnp.float32(SIZE), SCALE)
+    kept = suppress(found, nms_iou=0.5, capacity=survivors)
+    return found, kept, in_original_frame(kept, jnp.float32(SIZE), SCALE)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -82,29 +84,27 @@ def test_detections_follow_the_sequential_rule(seed):
 
 
 def test_more_candidates_and_survivors_than_slots_are_counted():
-    probs, distances = scene()
-    few = point_candidates(probs, distances, POINTS, threshold=0.3, level_candidates=20, capacity=6)
-    all_, survivors, _ = decode(probs, distances)
-    assert few.overflow == all_.valid.sum() - 6 > 0
-    np.testing.assert_array_equal(few.scores, all_.scores[:6])
-    kept = suppress(all_, nms_iou=0.5, capacity=4)
-    assert kept.valid.all() and kept.overflow == survivors.valid.sum() - 4
+    scores = scene()
+    candidates, survivors, _ = decode(*scores)
+    few, kept, _ = decode(*scores, candidates=20, survivors=4)
+    lost = candidates.valid.sum() - 20
+    assert few.valid.all() and few.overflow == lost > 0
+    np.testing.assert_array_equal(few.scores, candidates.scores[:20])
+    assert kept.valid.all() and kept.overflow > lost
     np.testing.assert_array_equal(kept.point, survivors.point[:4])
 
 
 def test_fewer_candidates_than_slots_leave_the_others_empty():
-    probs, distances = scene()
-    found = point_candidates(probs, distances, POINTS, threshold=2, level_candidates=5, capacity=90)
-    assert not found.valid.any() and found.overflow == 0
-    survivors = suppress(found, nms_iou=0.5, capacity=100)
-    assert survivors.valid.shape == (100,) and not survivors.valid.any()
+    candidates, survivors, detections = decode(*scene(), threshold=2.0, survivors=100)
+    assert not candidates.valid.any() and candidates.overflow == survivors.overflow == 0
+    assert detections.valid.shape == (100,) and not detections.valid.any()
 
 
 def test_boxes_outside_the_frame_are_left_out_and_the_others_move_up():
-    probs, distances = scene()
-    _, survivors, _ = decode(probs, distances)
-    boxes = survivors.boxes.at[0].set(jnp.array([-9.0, 3, -1, 9])).at[2].set(jnp.full(4, 5.0))
-    found = in_original_frame(survivors.replace(boxes=boxes), jnp.float32(SIZE), SCALE)
+    _, survivors, _ = jax.device_get(decode(*scene()))
+    boxes = survivors.boxes.copy()
+    boxes[0], boxes[2] = [-9, 3, -1, 9], 5
+    moved = jax.jit(in_original_frame)(survivors.replace(boxes=boxes), np.float32(SIZE), SCALE)
     count = int(survivors.valid.sum()) - 2
-    assert found.valid.sum() == count and found.valid[:count].all()
-    np.testing.assert_array_equal(found.source[:2], survivors.point[np.array([1, 3])])
+    assert moved.valid.sum() == count and moved.valid[:count].all()
+    np.testing.assert_array_equal(moved.source[:2], survivors.point[[1, 3]])

@@ -18,11 +18,16 @@ def pyramid(rows, seed=0):
 
 def test_statistics_are_those_of_each_level_of_each_frame_and_move_in_their_order():
     head, levels = ReidHead(channels=4, tower_channels=8, num_convs=1), pyramid(4)
-    variables = head.init(jax.random.key(0), levels)
-    got, moved = head.apply(variables, levels, 2, method="train", mutable=[RUNNING_STATS])
-    raw = ReidHead(channels=4, tower_channels=8, num_convs=1, norm="none").apply(
-        {"params": {k: variables["params"][k] for k in ("tower", "embedding")}}, levels
-    )
+    plain = ReidHead(channels=4, tower_channels=8, num_convs=1, norm="none")
+
+    @jax.jit
+    def both(key):
+        variables = head.init(key, levels)
+        params = {name: variables["params"][name] for name in ("tower", "embedding")}
+        trained = head.apply(variables, levels, 2, method="train", mutable=[RUNNING_STATS])
+        return *trained, plain.apply({"params": params}, levels)
+
+    got, moved, raw = both(jax.random.key(0))
     raw, starts = np.asarray(raw, np.float64), np.cumsum([0, *(h * w for h, w in SIZES)])
     mean, var, want = np.zeros(4), np.ones(4), np.zeros_like(raw)
     for rows in (slice(0, 2), slice(2, 4)):

@@ -65,14 +65,14 @@ def test_objects_without_a_pixel_or_a_side_are_none(lost):
     else:
         outside = batch.instances.boxes + 10 * WIDTH
         batch = with_instances(batch, boxes=outside)
-    assert not pairs.pair_instances(batch).valid.any()
+    assert not jax.jit(pairs.pair_instances)(batch).valid.any()
 
 
 def test_every_positive_point_has_a_slot():
     system, variables = tiny_system()
     batch = frame_pairs(num_valid=5)
     (_, (_, metrics)), _ = total_loss(system, variables, batch)
-    assert metrics["lost_positives"] == 0 < metrics["positive_points"]
+    assert 0 == metrics["lost_positives"] < metrics["positive_points"]
     assert system.num_positives(batch) == 2 * 9 * 5
 
 
@@ -84,10 +84,11 @@ def test_positive_points_beyond_the_slots_are_counted_as_lost():
         distances=jnp.ones((1, 10, 4)),
         centerness=jnp.ones((1, 10)),
     )
-    found = pairs.positive_points(targets, 3)
-    np.testing.assert_array_equal(found.point[0], [0, 3, 6])
-    found = pairs.positive_points(targets, 12)
-    assert found.valid.shape == (1, 12) and found.valid.sum() == 4
+    few, many = jax.jit(lambda own: [pairs.positive_points(own, slots) for slots in (3, 12)])(
+        targets
+    )
+    np.testing.assert_array_equal(few.point[0], [0, 3, 6])
+    assert many.valid.shape == (1, 12) and many.valid.sum() == 4
 
 
 @functools.cache
@@ -106,12 +107,14 @@ def drawn_losses(variables, draws):
     return {name: mean.value for name, mean in losses.items()}, moved
 
 
+@pytest.mark.exhaustive
 def test_draws_decide_the_crossover_loss_and_nothing_else():
     (a, _), (b, _) = drawn(0), drawn(1)
     changed = {name for name in a if a[name] != b[name]}
     assert changed == {"crossover_query", "crossover_reference"}
 
 
+@pytest.mark.exhaustive
 def test_training_moves_the_running_statistics_and_prediction_reads_them():
     system, variables = tiny_system()
     after = variables | drawn(0)[1]
