@@ -93,12 +93,15 @@ class Window:
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
       scale: [2] float32, resized pixels per original pixel in x and in y.
+      truth: Instances [N, ...] of the query frame without masks, for an oracle; None, which costs
+        nothing, for all others.
     """
 
     features: Features
     valid: jax.Array
     image_size: jax.Array
     scale: jax.Array
+    truth: Instances | None = None
 
 
 @flax.struct.dataclass
@@ -138,6 +141,7 @@ class Detections:
       valid: [..., D] bool; valid slots come first.
       overflow: [...] int32, candidates that were lost because a capacity was too small.
       class_scores: [..., D, K] float32, as in `FrameOutput`.
+      source: [..., D] int32, as in `FrameOutput`.
     """
 
     boxes: jax.Array
@@ -149,6 +153,7 @@ class Detections:
     valid: jax.Array
     overflow: jax.Array
     class_scores: jax.Array | None = None
+    source: jax.Array | None = None
 
 
 @flax.struct.dataclass
@@ -166,6 +171,8 @@ class FrameOutput:
       overflow: [...] int32, objects lost to a capacity in this frame.
       class_scores: [..., D, K] float32 for a track rule that reads them; None, which costs nothing,
         for all others.
+      source: [..., D] int32, the annotated object (its identity) whose mask is to be shown, of the
+        image oracle; None for all others.
     """
 
     ids: jax.Array
@@ -177,3 +184,4 @@ class FrameOutput:
     valid: jax.Array
     overflow: jax.Array
     class_scores: jax.Array | None = None
+    source: jax.Array | None = None

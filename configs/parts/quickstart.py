@@ -16,6 +16,8 @@ def small_run(model: ConfigDict, capacity: ConfigDict) -> ConfigDict:
     config.data.train_images = "data/occluded_shapes/train"
     config.data.eval_annotations = "data/occluded_shapes/annotations_valid.json"
     config.data.eval_images = "data/occluded_shapes/valid"
+    config.data.pseudo_video.annotations = "data/occluded_stills/instances_stills.json"
+    config.data.pseudo_video.images = "data/occluded_stills/stills"
     config.data.image_scale = (320, 192)
     config.train.update(
         batch_size=4,

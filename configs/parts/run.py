@@ -71,5 +71,6 @@ def predict() -> ConfigDict:
             reference_window=0,  # frames on either side whose calibrated outputs are averaged
             chunk=4,  # frames encoded together
             overlay_videos=4,
+            oracle="",  # or "image", "adaptive_nms": annotations do a part of the system's work
         )
     )

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,7 @@ class VideoTracks:
         self.tracklets.finish(lambda tracks: finish(memory, tracks))
 
     def _add_frame(self, frame: int, objects: FrameOutput) -> None:
-        masks = self._mask_rule(objects, self._original)
+        masks = self._mask_rule(objects, dataclasses.replace(self._original, number=frame))
         self.tracklets.add(
             frame, objects.ids, objects.scores, objects.labels, masks, objects.class_scores
         )

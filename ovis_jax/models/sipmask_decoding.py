@@ -1,6 +1,6 @@
 """How SipMask makes detections of the points of its head. Source: its published code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax
 import jax
@@ -71,6 +71,7 @@ def suppress(
     nms_iou: float,
     class_candidates: int,
     capacity: int,
+    density: Callable[[jax.Array], jax.Array] | None = None,
 ) -> BoxDetections:
     """Detections in order of score; fast NMS runs per class, in original pixels.
 
@@ -80,6 +81,7 @@ def suppress(
       nms_iou: a box is dropped by a better one of its class with a greater IoU.
       class_candidates: boxes of each class that enter NMS, the best ones.
       capacity: D.
+      density: from boxes [C, 4] to their densities [C] for `fast_nms`; None: NMS has one threshold.
     """
     kept = fast_nms(
         points.boxes,
@@ -88,6 +90,7 @@ def suppress(
         score_threshold,
         candidates=class_candidates,
         capacity=capacity,
+        densities=None if density is None else density(points.boxes),
     )
     return BoxDetections(
         boxes=points.boxes[kept.index],

@@ -53,11 +53,15 @@ _LATER = {
     "config.train.second_moment": 0.99,
     "config.train.nesterov": False,
     "config.train.undecayed": [],
+    "config.predict.oracle": "",
 }
 """Fields that older configurations lack, and the value that says what was done then."""
 
 _EVERYWHERE = ("data", "train")
 """Parts whose fields do not depend on the system."""
+
+_OF_ONE_START = {"predict": {"oracle": ""}}
+"""Fields by which one start looks at the run differently, and what the run itself has there."""
 
 ABSENT = "absent"
 _SAME, _UNUSED = "the same data", "not used"
@@ -115,6 +119,15 @@ def completed(config: dict) -> dict:
                 section = section.setdefault(part, {})
             section.setdefault(name, value)
     return config
+
+
+def of_the_run(config: dict) -> dict:
+    """The configuration that a work directory keeps: without what concerns one start alone."""
+    own = dict(config)
+    for part, fields in _OF_ONE_START.items():
+        if part in config:
+            own[part] = config[part] | {k: v for k, v in fields.items() if k in config[part]}
+    return own
 
 
 def find_changes(saved: dict, config: dict, fingerprints: Mapping[str, str]) -> Changes:

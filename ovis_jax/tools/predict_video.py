@@ -133,6 +133,11 @@ def run(options: argparse.Namespace, config: ConfigDict) -> None:
     Raises:
       InputError: a file or folder cannot be used.
     """
+    if config.predict.oracle:
+        raise InputError(
+            f"config.predict.oracle: {config.predict.oracle!r} needs annotated videos, as "
+            "ovis-jax train --mode=evaluate predicts; expected ''"
+        )
     start(config.matmul_precision)
     warn_of_unused_accelerators()
     output = pathlib.Path(options.output)

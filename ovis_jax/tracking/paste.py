@@ -23,11 +23,13 @@ class OriginalFrame:
       height: pixels of the original frame.
       width: likewise.
       scale: resized pixels per original pixel in x and in y, or one number for both.
+      number: of the frame in its video, from 0.
     """
 
     height: int
     width: int
     scale: float | tuple[float, float]
+    number: int = 0
 
 
 MaskRule = Callable[[FrameOutput, OriginalFrame], Sequence[dict]]

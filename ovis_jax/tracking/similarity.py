@@ -69,11 +69,10 @@ class SimilarityTracker:
         New objects for which no slot is free get no identity and count as overflow.
         """
         similarities = self.similarities(memory, detections)
-        # "New" is what a detection chooses at equal totals, but the threshold itself links.
-        threshold = jnp.float32(self.min_similarity)
-        new = jnp.full((len(similarities), 1), jnp.nextafter(threshold, jnp.float32(-jnp.inf)))
+        links = similarities.max(axis=1) >= self.min_similarity
+        new = jnp.where(links, -jnp.inf, jnp.inf)
+        total = jnp.concatenate([new[:, None], similarities], axis=1)
         lost = memory.overflow
-        total = jnp.concatenate([new, similarities], axis=1)
         memory, ids, kept = remember(memory, detections, total)
         return memory, frame_output(detections, ids, kept, memory.overflow - lost)
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from analysis import moving_boxes
@@ -13,6 +15,7 @@ from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
 from ovis_jax.evaluation.objects import objects_by_category
 from ovis_jax.evaluation.occlusion import occlusion_score
+from ovis_jax.formats.annotations import Category
 
 
 def overlaps(truth, tracks):
@@ -60,6 +63,22 @@ def analysed(scene, tracks=None):
     for video in scenes(truth, moving_boxes.results(scene) if tracks is None else tracks):
         own.add(video)
     return own
+
+
+def test_a_category_without_objects_changes_nothing():
+    scene = moving_boxes.random_scene(5)
+    truth = moving_boxes.annotations(scene)
+    more = dataclasses.replace(truth, categories=(*truth.categories, Category(99, "unicorn")))
+    found, wanted = (
+        score_groups(
+            objects_by_category(own, 1),
+            overlaps(own, moving_boxes.results(scene)),
+            {instance.id: np.array([True]) for instance in own.instances},
+        )
+        for own in (more, truth)
+    )
+    assert 99 in objects_by_category(more, 1)
+    np.testing.assert_array_equal([found.ap, found.ar], [wanted.ap, wanted.ar])
 
 
 def test_every_object_is_in_one_group_of_each_trait():

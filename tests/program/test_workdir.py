@@ -52,6 +52,20 @@ def test_a_part_that_is_absent_differs_from_a_part(tmp_path):
         Workdir(tmp_path, plain())
 
 
+def test_an_oracle_of_prediction_is_no_part_of_the_run(tmp_path):
+    today, earlier = plain(), plain()
+    today["predict"]["oracle"] = "image"
+    del earlier["predict"]["oracle"]
+    Workdir(tmp_path / "new", today).claim()
+    kept = json.loads((tmp_path / "new" / "config.json").read_text())
+    assert kept == plain() and today["predict"]["oracle"] == "image"
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text(json.dumps(earlier))
+    folder = Workdir(tmp_path / "old", today)
+    assert folder.outputs("image") == tmp_path / "old" / "oracles" / "image"
+    assert folder.outputs("") == tmp_path / "old"
+
+
 def test_a_folder_from_before_the_tracker_was_a_part_holds_the_same_run(tmp_path):
     Workdir(tmp_path, plain()).claim()
     tracker = {"score_weight": 1.0, "iou_weight": 2.0, "label_weight": 10.0}

@@ -136,9 +136,9 @@ def test_an_object_of_another_label_is_never_chosen():
 
 
 def test_the_threshold_itself_links():
-    frames = [detection(BOX, UP)], [detection(FAR, RIGHT)]  # similarity 0
-    assert ids_of(*frames, tracker=SimilarityTracker(min_similarity=0.0))[1] == [0]
-    above = SimilarityTracker(min_similarity=float(np.finfo(np.float32).tiny))
+    frames = [detection(BOX, [1, 1, 1, 1])], [detection(FAR, RIGHT)]
+    assert ids_of(*frames, tracker=SimilarityTracker(min_similarity=0.5))[1] == [0]
+    above = SimilarityTracker(min_similarity=float(np.nextafter(np.float32(0.5), 1)))
     assert ids_of(*frames, tracker=above)[1] == [1]
 
 

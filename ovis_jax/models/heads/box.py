@@ -1,6 +1,7 @@
 """Box head: RoI features to classes and class-specific boxes. Source: Fast R-CNN, section 2."""
 
 import dataclasses
+from collections.abc import Callable
 
 import flax
 import jax
@@ -176,11 +177,14 @@ class DetectionLimits:
       score_threshold: a candidate scores above it.
       candidates: (proposal, class) pairs that enter NMS, the best ones.
       detections: objects that remain.
+      density: from the boxes [C, 4] of the candidates, in pixels of the original frame, to their
+        densities [C] for `nms`; None: NMS has one threshold.
     """
 
     score_threshold: float
     candidates: int
     detections: int
+    density: Callable[[jax.Array], jax.Array] | None = None
 
 
 def decode_detections(
@@ -218,7 +222,15 @@ def decode_detections(
     row, labels = pair // num_classes, pair % num_classes
     boxes = convention.decode(proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS)
     boxes = convention.clip(boxes, image_size) / corner_factors(scale)
-    keep = nms(boxes, scores, valid, NMS_IOU, convention=convention, groups=labels)
+    keep = nms(
+        boxes,
+        scores,
+        valid,
+        NMS_IOU,
+        convention=convention,
+        groups=labels,
+        densities=None if limits.density is None else limits.density(boxes),
+    )
     capacity = limits.detections
     few = keep.sum() <= capacity
     # Candidates are in order of score, so a stable sort by class leaves scores descending inside a
