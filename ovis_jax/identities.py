@@ -18,6 +18,9 @@ from ovis_jax.formats.errors import InputError
 FIELD = "num_identities"
 """Of `config.model`, and of what a checkpoint says of itself."""
 
+FEWEST = 3
+"""Identities that a classifier tells apart at least."""
+
 AS_ANNOTATED = 0
 """Stands for as many identities as the training annotations have."""
 
@@ -52,6 +55,15 @@ def sized_by_checkpoint(config: ConfigDict, folder: pathlib.Path | str) -> Confi
             "how many identities it was trained on; expected their number"
         )
     return _sized(config, number)
+
+
+def sized_without_annotations(config: ConfigDict) -> ConfigDict:
+    """The configuration with as few identities as can be told apart, where it names no number.
+
+    For weights that come without annotations: prediction needs no identities, and training on
+    others begins with a new classifier (`config.train.fresh`).
+    """
+    return _sized(config, FEWEST) if _is_open(config) else config
 
 
 def check_identities(data: Samples, config: ConfigDict) -> None:

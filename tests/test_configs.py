@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from experiments.harness.datasets import DATASETS, QUICKSTART
 from experiments.harness.experiment import Experiment
 from ovis_jax.models.build import build_model
-from ovis_jax.training.optimizer import rate_factors, trained_parameters
+from ovis_jax.training.optimizer import decayed_parameters, rate_factors, trained_parameters
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -37,13 +37,20 @@ def load(name: str) -> ConfigDict:
     return importlib.import_module(f"configs.{name}").get_config()
 
 
+def numbered(config: ConfigDict) -> ConfigDict:
+    """The configuration with numbers where it takes those of the annotations."""
+    for field in {"num_classes", "num_identities"} & set(config.model):
+        config.model[field] = config.model[field] or 3
+    return config
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
     config = load(name)
     assert config.is_locked
-    for field in {"num_classes", "num_identities"} & set(config.model):
-        config.model[field] = config.model[field] or 3  # those of the annotations
-    params = build_model(config)[1]["params"]
+    params = build_model(numbered(config))[1]["params"]
+    for path in config.train.undecayed:
+        assert not all(jax.tree.leaves(decayed_parameters(params, (path,))))
     for path in config.train.frozen:  # a path of no parameter is an error
         assert not all(jax.tree.leaves(trained_parameters(params, (path,))))
     for path, factor in config.train.slowed:
@@ -93,7 +100,7 @@ def configuration_of(row: str) -> ConfigDict:
         if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
             value = ast.literal_eval(value)  # as the command line reads it
         config.update_from_flattened_dict({field: value})
-    return config
+    return numbered(config)
 
 
 def parameters(config: ConfigDict) -> dict:

@@ -54,6 +54,25 @@ class BoxConvention:
         union = self.areas(a) + self.areas(b) - overlap
         return overlap / jnp.where(union == 0, 1, union)
 
+    def paired_giou(self, a: jax.Array, b: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
+        """Generalised IoU [...] in [-1, 1] of boxes [..., 4] with their partners [..., 4].
+
+        IoU minus the share of the enclosing box that neither fills. Of two empty boxes at one place
+        nothing is enclosed, and that share is 0. Source: Rezatofighi et al. 2019.
+
+        Args:
+          a: boxes.
+          b: boxes.
+          smoothing: added to intersection and union before they are divided, as AdelaiDet does.
+        """
+        low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
+        overlap = _product(high - low + self.inclusive)
+        union = self.areas(a) + self.areas(b) - overlap
+        low, high = jnp.minimum(a[..., :2], b[..., :2]), jnp.maximum(a[..., 2:], b[..., 2:])
+        enclosing = _product(high - low + self.inclusive)
+        iou = (overlap + smoothing) / jnp.where(union + smoothing == 0, 1, union + smoothing)
+        return iou - (enclosing - union) / jnp.where(enclosing == 0, 1, enclosing)
+
     def encode(
         self, anchors: jax.Array, targets: jax.Array, *, stds: Sequence[float] = _UNIT
     ) -> jax.Array:

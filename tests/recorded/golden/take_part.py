@@ -44,19 +44,23 @@ def take_sipmask(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
-    """The tracker alone, and how frames are resized."""
-    for name in ("tracker.npz", "tracker_results.json"):
+    """Operations, target assignment, the tracker, and the names of the parameters."""
+    for name in ("ops.npz", "targets.npz", "tracker.npz", "tracker_results.json"):
         shutil.copyfile(source / name, target / name)
-    operations = np.load(source / "ops.npz")
-    save(target / "ops.npz", {k: x for k, x in operations.items() if k.startswith("resize/")})
+    parameters = json.loads((source / "params.json").read_text())
+    write(target / "params.json", [thin_entry(entry) for entry in parameters])
 
 
 def named_parameters(source: pathlib.Path) -> dict:
     """What it takes to make the weights from their names."""
     parameters = json.loads((source / "params.json").read_text())
-    kept = ("name", "shape", "scale", "offset", "abs", "crc32")
-    parameters["params"] = [{k: p[k] for k in kept} for p in parameters["params"]]
+    parameters["params"] = [thin_entry(entry) for entry in parameters["params"]]
     return parameters
+
+
+def thin_entry(entry: dict) -> dict:
+    """What it takes to make one tensor from its name."""
+    return {k: entry[k] for k in ("name", "shape", "scale", "offset", "abs", "crc32")}
 
 
 def take_cmasktrack_rcnn(source: pathlib.Path, target: pathlib.Path) -> None:
