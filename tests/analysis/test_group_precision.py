@@ -57,7 +57,7 @@ def test_tracks_on_objects_of_other_groups_are_not_wrong():
     assert own.objects.tolist() == [1, 1, 0]
 
 
-def test_a_category_without_objects_changes_nothing():
+def test_tracks_of_a_category_without_objects_count_nowhere():
     box = [[0, 0, 8, 8]] * 2
     objects = [{"category": 1, "boxes": box, "occlusion": None}]
     tracks = [{"category": kind, "boxes": box, "score": 0.5} for kind in (1, 2)]
