@@ -79,7 +79,13 @@ def predict(
     truth = None
     if oracle_of(system):
         options = annotation_options(config.data)
-        truth = Truth(annotations, category_ids, options, logging.warning)
+        truth = Truth(
+            annotations,
+            category_ids,
+            options,
+            logging.warning,
+            inclusive_boxes=config.data.inclusive_boxes,
+        )
     videos = cluster.own_share(annotations.videos)
     tracks = track_videos(system, variables, videos, config, truth)
     shares = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ovis_jax.data.transforms import FrameGeometry, transform_boxes
-from ovis_jax.data.videos.index import VideoObjects, annotated_videos
+from ovis_jax.data.videos.index import annotated_videos
 from ovis_jax.formats.annotation_options import AnnotationOptions, with_chosen_boxes
 from ovis_jax.formats.annotation_records import Instance, Video
 from ovis_jax.formats.annotations import Annotations
@@ -46,6 +46,7 @@ class Truth:
         category_ids: Sequence[int],
         options: AnnotationOptions,
         warn: Callable[[str], object],
+        inclusive_boxes: bool = True,
     ):
         """Looks at every box once.
 
@@ -54,11 +55,13 @@ class Truth:
           category_ids: of the model's labels, in their order.
           options: what to do with boxes.
           warn: takes warnings of boxes that contradict masks.
+          inclusive_boxes: the second corner of a box is its last pixel, not the edge behind it.
 
         Raises:
           InputError: there is no ground truth, or boxes contradict masks.
         """
         annotations.check_ground_truth("for an oracle")
+        self._inclusive = inclusive_boxes
         self._annotations = with_chosen_boxes(annotations, options, warn)
         videos = annotated_videos(self._annotations)
         self._objects = {own.video.id: own for own in videos}
@@ -79,22 +82,13 @@ class Truth:
         )
         labels = np.array([self._labels[k] for k in objects.category_ids.tolist()], np.int32)
         for frame in range(video.length):
-            _fill(instances, frame, objects, labels, geometry)
+            seen = np.flatnonzero(objects.counts[:, frame])
+            boxes = objects.boxes[seen, frame]
+            slots = (frame, slice(len(seen)))
+            instances.boxes[slots] = transform_boxes(
+                boxes, geometry, flip=False, inclusive=self._inclusive
+            )
+            instances.labels[slots] = labels[seen]
+            instances.identities[slots] = objects.tracks[seen]
+            instances.valid[slots] = True
         return VideoTruth(instances, self._annotations.instances_of(video.id))
-
-
-def _fill(
-    instances: Instances,
-    frame: int,
-    objects: VideoObjects,
-    labels: np.ndarray,
-    geometry: FrameGeometry,
-) -> None:
-    """Writes the objects of a frame into its first slots."""
-    seen = np.flatnonzero(objects.counts[:, frame])
-    slots = (frame, slice(len(seen)))
-    boxes = transform_boxes(objects.boxes[seen, frame], geometry, flip=False)
-    instances.boxes[slots] = boxes
-    instances.labels[slots] = labels[seen]
-    instances.identities[slots] = objects.tracks[seen]
-    instances.valid[slots] = True

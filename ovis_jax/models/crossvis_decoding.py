@@ -1,6 +1,6 @@
 """How CrossVIS makes detections of the points of its head. Source: its published code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax
 import jax
@@ -82,7 +82,13 @@ def _count_above(found: list[tuple[jax.Array, jax.Array]], threshold: float) -> 
     return sum(jnp.sum(best > threshold, dtype=jnp.int32) for best, _ in found)
 
 
-def suppress(candidates: Candidates, *, nms_iou: float, capacity: int) -> Candidates:
+def suppress(
+    candidates: Candidates,
+    *,
+    nms_iou: float,
+    capacity: int,
+    density: Callable[[jax.Array], jax.Array] | None = None,
+) -> Candidates:
     """The candidates that survive suppression within their class, in order of score.
 
     Args:
@@ -90,6 +96,7 @@ def suppress(candidates: Candidates, *, nms_iou: float, capacity: int) -> Candid
       nms_iou: a box is suppressed by a better one of its class with a greater IoU.
       capacity: D; the best survivors stay, others count as overflow. (The published code keeps more
         than its limit if several share the last score.)
+      density: from boxes [C, 4] to their densities [C] for `nms`; None: NMS has one threshold.
     """
     kept = nms(
         candidates.boxes,
@@ -98,6 +105,7 @@ def suppress(candidates: Candidates, *, nms_iou: float, capacity: int) -> Candid
         nms_iou,
         convention=EXCLUSIVE,
         groups=candidates.labels,
+        densities=None if density is None else density(candidates.boxes),
     )
     lost = jnp.maximum(jnp.sum(kept, dtype=jnp.int32) - capacity, 0)
     order = jnp.argsort(~kept, stable=True)[:capacity]
@@ -108,6 +116,28 @@ def suppress(candidates: Candidates, *, nms_iou: float, capacity: int) -> Candid
 
     survivors = jax.tree.map(chosen, candidates.replace(valid=kept, overflow=None))
     return survivors.replace(overflow=candidates.overflow + lost)
+
+
+def points_of_boxes(
+    boxes: jax.Array,
+    points: Sequence[np.ndarray],
+    regress_ranges: Sequence[tuple[float, float]],
+) -> jax.Array:
+    """[N] int32, the point of each box: the nearest to its centre, of the level for its size.
+
+    Args:
+      boxes: [N, 4], pixels of the resized frame.
+      points: each level's points, [A_l, 2], together A.
+      regress_ranges: of the distance to the farthest side of a box, from and to, of each level.
+    """
+    sizes = jnp.max(boxes[:, 2:] - boxes[:, :2], axis=-1, keepdims=True) / 2
+    ends = np.float32([end for _, end in regress_ranges[:-1]])
+    own_level = jnp.sum(sizes > ends, axis=-1, keepdims=True)
+    levels = np.repeat(np.arange(len(points)), [len(level) for level in points])
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    offsets = centers[:, None] - np.concatenate(points)
+    squares = jnp.where(own_level == levels, jnp.sum(offsets**2, axis=-1), jnp.inf)
+    return jnp.argmin(squares, axis=-1).astype(jnp.int32)
 
 
 def in_original_frame(

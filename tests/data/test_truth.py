@@ -15,7 +15,7 @@ from ovis_jax.formats.errors import InputError
 LABELS = [3, 7]  # category ids of the labels 0 and 1
 
 
-def truth_of(folder, change=lambda document: None):
+def truth_of(folder, change=lambda document: None, **options):
     """Annotations, truth, and that of the first video, of which `change` may change the file."""
     data = write_tiny_ovis(folder)
     path = folder / "annotations.json"
@@ -23,14 +23,16 @@ def truth_of(folder, change=lambda document: None):
     change(document)
     path.write_text(json.dumps(document))
     annotations = load_annotations(path)
-    truth = Truth(annotations, LABELS, annotation_options(data), pytest.fail)
+    truth = Truth(annotations, LABELS, annotation_options(data), pytest.fail, **options)
     video = annotations.videos[0]
     own = truth.of(video, frame_geometry(video.width, video.height, resizing(data)))
     return annotations, truth, own
 
 
-def test_the_objects_of_each_frame_stand_in_its_first_slots(tmp_path):
-    annotations, truth, own = truth_of(tmp_path)
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_the_objects_of_each_frame_stand_in_its_first_slots(tmp_path, inclusive):
+    annotations, truth, own = truth_of(tmp_path, inclusive_boxes=inclusive)
+    last = int(inclusive)
     red, green = annotations.instances_of(1)
     assert truth.capacity == 2
     # Green is hidden in frame 1, and both in the last one.
@@ -43,7 +45,8 @@ def test_the_objects_of_each_frame_stand_in_its_first_slots(tmp_path):
         for slot, number in enumerate(objects):
             instance = (red, green)[number]
             x, y, width, height = instance.boxes[frame]
-            corners = np.array([x, y, x + width - 1, y + height - 1]) * 0.75  # 64x40 to 48x30
+            corners = np.array([x, y, x + width - last, y + height - last])
+            corners = corners * 0.75  # 64x40 to 48x30
             np.testing.assert_allclose(own.instances.boxes[frame, slot], corners, rtol=1e-6)
             assert own.rle(frame, number) == instance.rle(frame)
 

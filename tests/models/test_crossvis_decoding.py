@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.models.crossvis_decoding import in_original_frame, point_candidates, suppress
+from ovis_jax.models.crossvis_decoding import (
+    in_original_frame,
+    point_candidates,
+    points_of_boxes,
+    suppress,
+)
 from ovis_jax.ops.points import grid_points
 
 POINTS = [grid_points(4, 6, 8), grid_points(2, 3, 16)]
@@ -108,3 +113,17 @@ def test_boxes_outside_the_frame_are_left_out_and_the_others_move_up():
     count = int(survivors.valid.sum()) - 2
     assert moved.valid.sum() == count and moved.valid[:count].all()
     np.testing.assert_array_equal(moved.source[:2], survivors.point[[1, 3]])
+
+
+def test_the_point_of_a_box_is_the_nearest_of_the_level_for_its_size():
+    ranges = ((-1, 8), (8, 16), (16, np.inf))
+    points = [grid_points(16 // s, 32 // s, s) for s in (2, 4, 8)]
+    boxes = np.array([[3, 3, 9, 9], [0, 0, 16, 4], [0, 0, 17, 3], [0, 0, 32, 32.5]], np.float32)
+    found = points_of_boxes(jnp.array(boxes), points, ranges)
+    places, levels = np.concatenate(points), np.repeat([0, 1, 2], [len(p) for p in points])
+    for box, point in zip(boxes, found, strict=True):
+        size, center = (box[2:] - box[:2]).max() / 2, (box[:2] + box[2:]) / 2
+        level = next(i for i, (_, end) in enumerate(ranges) if size <= end)
+        distances = np.linalg.norm(places - center, axis=1)
+        assert levels[point] == level
+        assert distances[point] == distances[levels == level].min()

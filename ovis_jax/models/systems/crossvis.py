@@ -4,6 +4,7 @@ In training the mask network of a point must also draw its object in another fra
 """
 
 import math
+from typing import ClassVar
 
 import flax
 import jax
@@ -16,12 +17,14 @@ from ovis_jax.models import references
 from ovis_jax.models.crossvis_decoding import (
     in_original_frame,
     point_candidates,
+    points_of_boxes,
     suppress,
     to_original,
 )
 from ovis_jax.models.heads import dynamic_mask as mask_head
 from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import reid as reid_head
+from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops.boxes import EXCLUSIVE
 from ovis_jax.ops.masks import mask_centroids
@@ -75,6 +78,7 @@ class CrossVIS(OnlineSystem):
     calibration: nn.Module | None = None
 
     MASK_FRAMES = 2
+    ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
     @property
     def mask_rule(self) -> MaskRule:
@@ -196,7 +200,8 @@ class CrossVIS(OnlineSystem):
         query = references.query_features(window, center)
         calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
-        kept = self.decode(maps, weights, window.image_size, window.scale)
+        frame = window.image_size, window.scale, window.truth
+        kept = self.decode(maps, weights, *frame)
         masks = self.segment(maps, self.mask.features(calibrated), kept.source, weights)
         canvas = mask_head.MASK_STRIDE * jnp.array([[0, 0, masks.shape[2], masks.shape[1]]])
         canvas, _ = to_original(canvas, window.image_size, window.scale)
@@ -211,16 +216,27 @@ class CrossVIS(OnlineSystem):
             overflow=kept.overflow,
         )
 
+    def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
+        """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels.
+
+        Training teaches several points of an object; this is the one nearest to the box's centre.
+        """
+        query = references.query_features(window, self.window_before)
+        points = self.fcos.points(query)
+        return self.reid(query)[0, points_of_boxes(boxes, points, self.fcos.regress_ranges)]
+
     def decode(
         self,
         maps: fcos_head.FCOSMaps,
         weights: jax.Array,
         image_size: jax.Array,
         scale: jax.Array,
+        truth: Instances | None = None,
     ) -> BoxDetections:
         """Detections [D] of maps [F, ...] of references with weights [F], which are averaged.
 
-        The resized frame has `image_size` [2] and `scale` resized pixels per original pixel.
+        The resized frame has `image_size` [2] and `scale` resized pixels per original pixel;
+        `truth` is that of the window, for adaptive suppression.
         """
         probs = references.mean_probs(maps.logits, weights, "logits")
         centerness = references.mean_probs(maps.centerness, weights, "logits")
@@ -233,7 +249,10 @@ class CrossVIS(OnlineSystem):
             capacity=self.capacity.candidates,
         )
         survivors = suppress(
-            candidates, nms_iou=self.fcos.nms_iou, capacity=self.capacity.detections
+            candidates,
+            nms_iou=self.fcos.nms_iou,
+            capacity=self.capacity.detections,
+            density=truth_density(truth, jnp.ones(2), EXCLUSIVE),  # before boxes are scaled
         )
         return in_original_frame(survivors, image_size, scale)
 
