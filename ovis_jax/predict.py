@@ -76,16 +76,7 @@ def predict(
     """
     category_ids = classes.ids_in(annotations, annotations.path, config.model.num_classes)
     annotations.check_frames(config.data.eval_images)
-    truth = None
-    if oracle_of(system):
-        options = annotation_options(config.data)
-        truth = Truth(
-            annotations,
-            category_ids,
-            options,
-            logging.warning,
-            inclusive_boxes=config.data.inclusive_boxes,
-        )
+    truth = _truth(annotations, category_ids, config) if oracle_of(system) else None
     videos = cluster.own_share(annotations.videos)
     tracks = track_videos(system, variables, videos, config, truth)
     shares = [
@@ -108,6 +99,16 @@ def predict(
         num_frames = sum(video.length for video in annotations.videos)
         report(num_frames, len(found.records), found.lost_objects)
     return found
+
+
+def _truth(annotations: Annotations, category_ids: Sequence[int], config: ConfigDict) -> Truth:
+    return Truth(
+        annotations,
+        category_ids,
+        annotation_options(config.data),
+        logging.warning,
+        inclusive_boxes=config.data.inclusive_boxes,
+    )
 
 
 def track_videos(
