@@ -9,7 +9,7 @@ from configs import quickstart_ccrossvis
 from ovis_jax.models.build import build_system, init_variables
 
 
-def tiny_config(calibrated: bool = True, **model):
+def tiny_config(calibrated: bool = False, **model):
     """The quickstart network, narrower, with batch norms of pairs of rows."""
     config = quickstart_ccrossvis.get_config().copy_and_resolve_references()
     config.unlock()
@@ -32,7 +32,7 @@ def tiny_config(calibrated: bool = True, **model):
 
 
 @functools.cache
-def tiny_system(calibrated: bool = True, **model):
+def tiny_system(calibrated: bool = False, **model):
     """A system, and variables with which points predict boxes of several pixels."""
     system = build_system(tiny_config(calibrated, **model))
     variables = init_variables(system, jax.random.key(0))
