@@ -41,7 +41,7 @@ def stages(system: nn.Module, stage: Callable, window: Window) -> dict[str, Call
     maps = head()
     decode = stage("decode", maps, weights, window.image_size, window.scale)
     found = decode()
-    features = stage(lambda system, x: system.mask.features(x), calibrated)
+    features = stage(lambda system, x: system.mask.features(x, False), calibrated)
     return {
         "calibrate": calibrate,
         "towers and boxes": head,

@@ -118,10 +118,14 @@ def mean_masks(
     if len(weights) == 1:
         return draw(*(x[0] for x in arguments))
 
-    def add(total, reference):
+    def add(probs, reference):
         *own, weight = reference
-        return total + jnp.where(weight > 0, jax.nn.sigmoid(draw(*own)) * weight, 0), None
+        logits = jnp.where(weight > 0, draw(*own), 0)
+        inside, outside = probs  # apart, so that neither is lost in the rounding of the other
+        inside = inside + weight * jax.nn.sigmoid(logits)
+        return (inside, outside + weight * jax.nn.sigmoid(-logits)), None
 
     empty = jnp.zeros(jax.eval_shape(draw, *(x[0] for x in arguments)).shape)
-    total, _ = jax.lax.scan(add, empty, (*arguments, weights))
-    return jnp.log(jnp.maximum(total, MIN_PROB)) - jnp.log(jnp.maximum(1 - total, MIN_PROB))
+    probs, _ = jax.lax.scan(add, (empty, empty), (*arguments, weights))
+    inside, outside = (jnp.log(jnp.maximum(x, MIN_PROB)) for x in probs)
+    return inside - outside

@@ -1,5 +1,6 @@
 """Work on the valid ones of many padded items, so that padding costs memory but no time."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -35,12 +36,15 @@ def map_valid(
         return x.reshape(-1, chunk, *x.shape[1:])
 
     def values(own, exists):
-        return jnp.where(exists, jax.checkpoint(function)(own).astype(jnp.float32), 0)
+        return jnp.where(exists, function(own).astype(jnp.float32), 0)
 
     def zeros(own, exists):
         del own, exists
         return jnp.zeros(chunk)
 
+    # Around the condition: what it hands to the backward pass would be kept for every chunk, with
+    # all that the function reads besides its items.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
     def step(carry, part):
         own, exists = part
         return carry, jax.lax.cond(exists.any(), values, zeros, own, exists)

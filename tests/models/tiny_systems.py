@@ -78,8 +78,7 @@ SYSTEMS = {
         build=tiny_crossvis.tiny_system,
         losses=frozenset({"identity", *halves("class", "box", "centerness", "mask", "crossover")}),
         background_losses=frozenset(halves("class")),
-        parts=frozenset({"backbone", "neck", "fcos", "mask", "reid", "identity", "calibration"}),
-        calibrated=True,
+        parts=frozenset({"backbone", "neck", "fcos", "mask", "reid", "identity"}),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

@@ -46,3 +46,17 @@ def test_chunks_without_valid_items_are_skipped():
     map_valid(function, jnp.arange(40.0), valid, CHUNK).block_until_ready()
     jax.effects_barrier()
     assert seen == [CHUNK, CHUNK]
+
+
+def test_what_is_kept_for_the_backward_pass_does_not_grow_with_the_number_of_chunks():
+    def kept(count):
+        def values(shared, items):
+            return map_valid(lambda own: own @ shared @ shared.T[0], items, valid, CHUNK)
+
+        valid = jnp.ones(count, bool)
+        shapes = [jax.ShapeDtypeStruct(x, jnp.float32) for x in ((50, 50), (count, 50))]
+        backward = jax.eval_shape(lambda *x: jax.vjp(values, *x)[1], *shapes)
+        return sum(x.size for x in jax.tree.leaves(backward))
+
+    few, many = kept(2 * CHUNK), kept(20 * CHUNK)
+    assert many - few < 4 * 18 * CHUNK * 50  # the items themselves, and their places

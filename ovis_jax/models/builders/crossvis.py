@@ -27,6 +27,8 @@ def build(config: ConfigDict) -> CrossVIS:
     model = config.model
     shared = {"dtype": model.dtype}
     fcos = rematerialised(FCOSHead, model)
+    mask = rematerialised(DynamicMaskHead, model, {"features": (2,)})  # `training` is static
+    reid = rematerialised(ReidHead, model, {"train": ()})
     return CrossVIS(
         **online_parts(config),
         **calibration_parts(config),
@@ -38,8 +40,8 @@ def build(config: ConfigDict) -> CrossVIS:
             **model.fcos,
             **shared,
         ),
-        mask=DynamicMaskHead(**model.mask, **shared),
-        reid=ReidHead(**model.reid, **shared),
+        mask=mask(**model.mask, **shared),
+        reid=reid(**model.reid, **shared),
         identity=IdentityClassifier(model.num_identities),
         capacity=sizes(CrossVISCapacity, config.capacity),
         crossover=model.crossover,

@@ -67,12 +67,12 @@ class DynamicMaskHead(nn.Module):
         levels = [self.controller(x) for x in box_features]
         return jnp.concatenate([x.reshape(len(x), -1, x.shape[-1]) for x in levels], axis=1)
 
-    def refined(self, pyramid: Sequence[jax.Array], training: bool = False) -> list[jax.Array]:
+    def refined(self, pyramid: Sequence[jax.Array], training: bool) -> list[jax.Array]:
         """P3, P4 and P5 [B, h, w, C] to maps [B, h, w, branch_channels] that are to be joined."""
         levels = zip(self.refine, pyramid[:BRANCH_LEVELS], strict=True)
         return [nn.relu(refine(x, training)) for refine, x in levels]
 
-    def features(self, pyramid: Sequence[jax.Array], training: bool = False) -> jax.Array:
+    def features(self, pyramid: Sequence[jax.Array], training: bool) -> jax.Array:
         """Features that masks are drawn on.
 
         Args:

@@ -58,19 +58,23 @@ class ReidHead(nn.Module):
             levels = [self.batch_norm(x, training=False) for x in levels]
         return _join(levels)
 
-    def train(self, pyramid: Sequence[jax.Array], num_frames: int) -> jax.Array:
+    def train(self, frames: Sequence[Sequence[jax.Array]]) -> jax.Array:
         """The same in training, with the statistics of each level of each frame.
 
         Args:
-          pyramid: levels [T * B, h, w, C]: B rows of one frame, then B of the next one.
-          num_frames: T. Running statistics move level by level of the first frame, then of the
-            next one.
+          frames: pyramids of levels [B, h, w, C] of T frames of the same clips. Running statistics
+            move level by level of the first frame, then of the next one.
+
+        Returns:
+          [T * B, A, channels] float32, frame after frame.
         """
-        levels = [self.embedding(self.tower(x)) for x in pyramid]
+        count = len(frames)
+        levels = [jnp.concatenate(x) for x in zip(*frames, strict=True)]
+        levels = [self.embedding(self.tower(x)) for x in levels]
         if self.norm == "batch":
-            frames = zip(*(jnp.split(x, num_frames) for x in levels), strict=True)
-            done = [[self.batch_norm(x, training=True) for x in frame] for frame in frames]
-            levels = [jnp.concatenate(level) for level in zip(*done, strict=True)]
+            split = zip(*(jnp.split(x, count) for x in levels), strict=True)
+            done = [[self.batch_norm(x, training=True) for x in frame] for frame in split]
+            levels = [jnp.concatenate(x) for x in zip(*done, strict=True)]
         return _join(levels)
 
 

@@ -143,21 +143,17 @@ class CrossVIS(OnlineSystem):
 
     def predict_pairs(self, batch: Clips) -> pairs.PairPredictions:
         """What the heads say of both frames; each has batch statistics of its own."""
-        query, reference = pairs.slowed(self.encode_pairs(batch), self.pyramid_rate)
-        pyramid = jax.tree.map(lambda *x: jnp.concatenate(x), query, reference)
+        frames = pairs.slowed(self.encode_pairs(batch), self.pyramid_rate)
+        pyramid = jax.tree.map(lambda *x: jnp.concatenate(x), *frames)
         calibrated = self.calibrate(pyramid, pairs.swap_frames(pyramid))
         maps = self.fcos(calibrated)
+        split = zip(*(jnp.split(x, len(frames)) for x in calibrated), strict=True)
         return pairs.PairPredictions(
             maps=maps,
             networks=self.mask.networks(maps.box_features),
-            features=self._features(calibrated),
-            embeddings=self.reid.train(pyramid, len(pairs.FRAMES)),
+            features=jnp.concatenate([self.mask.features(x, True) for x in split]),
+            embeddings=self.reid.train(frames),
         )
-
-    def _features(self, pyramid: Pyramid) -> jax.Array:
-        """Features of both frames, one after the other."""
-        frames = zip(*(jnp.split(x, len(pairs.FRAMES)) for x in pyramid), strict=True)
-        return jnp.concatenate([self.mask.features(x, training=True) for x in frames])
 
     def targets(self, maps: fcos_head.FCOSMaps, instances: Instances) -> fcos_head.FCOSTargets:
         """Targets [2B, A, ...] of instances [2B, N, ...], around the centroids of their masks."""
@@ -202,7 +198,7 @@ class CrossVIS(OnlineSystem):
         maps = self.fcos(calibrated)
         frame = window.image_size, window.scale, window.truth
         kept = self.decode(maps, weights, *frame)
-        masks = self.segment(maps, self.mask.features(calibrated), kept.source, weights)
+        masks = self.segment(maps, self.mask.features(calibrated, False), kept.source, weights)
         canvas = mask_head.MASK_STRIDE * jnp.array([[0, 0, masks.shape[2], masks.shape[1]]])
         canvas, _ = to_original(canvas, window.image_size, window.scale)
         return Detections(
@@ -282,6 +278,6 @@ class CrossVIS(OnlineSystem):
         pyramid = self.encode(frames, jnp.zeros((len(frames), 2)))
         calibrated = self.calibrate(pyramid, pyramid)
         self.mask.networks(self.fcos(calibrated).box_features)
-        self.mask.features(calibrated)
+        self.mask.features(calibrated, False)
         self.reid(pyramid)
         self.identity(self.embedding_size)

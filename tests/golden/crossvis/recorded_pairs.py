@@ -16,7 +16,6 @@ from ovis_jax.models.heads.fcos import STRIDES, FCOSMaps, FCOSTargets
 from ovis_jax.structures import Clips, Instances
 
 FRAMES = (0, 1)
-SLOTS = 8  # for instances
 
 
 def num_pairs() -> int:
@@ -37,7 +36,9 @@ def recorded_instances(pair: int, frame: int) -> dict[str, np.ndarray]:
 def batch() -> Clips:
     """Both frames of all pairs, with the masks of both."""
     height, width = manifest()["padded_train"]
-    clips = empty_clip(height, width, ClipShape(2, 2, SLOTS), leading=(num_pairs(),))
+    counts = [len(recorded_instances(b, t)["ids"]) for b in range(num_pairs()) for t in FRAMES]
+    shape = ClipShape(2, 2, max(counts) + 1)  # with an empty slot
+    clips = empty_clip(height, width, shape, leading=(num_pairs(),))
     for b in range(num_pairs()):
         for t in FRAMES:
             image = np.moveaxis(record(f"pair{b}/frame{t}/image", "train"), 0, -1)

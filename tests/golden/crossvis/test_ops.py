@@ -114,16 +114,21 @@ def test_suppression_within_classes():
     np.testing.assert_array_equal(found.point[np.asarray(found.valid)], ops("nms/keep"))
 
 
-CANVAS, RESIZED, ORIGINAL = (96, 160), (90, 150), (171, 300)  # of the post-processing records
-
-
-def scales():
-    """Resized pixels per original pixel along x and y."""
-    return np.float32([RESIZED[1] / ORIGINAL[1], RESIZED[0] / ORIGINAL[0]])
+def post_processing():
+    """Sizes of the resized and of the original frame, and pixels of the former in the latter."""
+    original = ops("post/full_probs_first").shape
+    before, after = ops("post/boxes_in")[ops("post/keep")], ops("post/boxes_out")
+    inside = (after > 0) & (after < np.tile(original[::-1], 2))
+    in_x, in_y = (
+        np.median(before[:, axis::2][inside[:, axis::2]] / after[:, axis::2][inside[:, axis::2]])
+        for axis in (0, 1)
+    )
+    resized = round(original[0] * in_y), round(original[1] * in_x)
+    return resized, original, np.float32([resized[1] / original[1], resized[0] / original[0]])
 
 
 def test_boxes_in_the_original_frame():
-    boxes = ops("post/boxes_in")
+    boxes, (resized, _, scales) = ops("post/boxes_in"), post_processing()
     candidates = Candidates(
         boxes=boxes,
         scores=np.linspace(0.9, 0.1, len(boxes), dtype=np.float32),
@@ -132,7 +137,7 @@ def test_boxes_in_the_original_frame():
         valid=np.ones(len(boxes), bool),
         overflow=np.zeros((), np.int32),
     )
-    found = jax.jit(in_original_frame)(candidates, np.float32(RESIZED), scales())
+    found = jax.jit(in_original_frame)(candidates, np.float32(resized), scales)
     valid = np.asarray(found.valid)
     np.testing.assert_array_equal(found.source[valid], ops("post/keep"))
     assert np.abs(found.boxes[valid] - ops("post/boxes_out")).max() < BOX_TOLERANCE
@@ -140,8 +145,9 @@ def test_boxes_in_the_original_frame():
 
 def test_masks_in_the_original_frame():
     probs = ops("post/probs")[ops("post/keep")].astype(np.float64)
-    by_row = grid_weights(probs.shape[1], RESIZED[0], ORIGINAL[0])
-    by_column = grid_weights(probs.shape[2], RESIZED[1], ORIGINAL[1])
+    resized, original, scales = post_processing()
+    by_row = grid_weights(probs.shape[1], resized[0], original[0])
+    by_column = grid_weights(probs.shape[2], resized[1], original[1])
     full = np.einsum("yr,drc,xc->dyx", by_row, probs, by_column)
     np.testing.assert_allclose(full[0], ops("post/full_probs_first"), atol=MAP_TOLERANCE)
     logits = (np.log(probs) - np.log1p(-probs)).astype(np.float32)
@@ -156,8 +162,8 @@ def test_masks_in_the_original_frame():
         valid=np.ones(count, bool),
         overflow=np.zeros(()),
     )
-    masks = paste_aligned(objects, OriginalFrame(*ORIGINAL, scales()))
-    wanted = np.unpackbits(ops("post/masks"), axis=-1)[..., : ORIGINAL[1]]
+    masks = paste_aligned(objects, OriginalFrame(*original, scales))
+    wanted = np.unpackbits(ops("post/masks"), axis=-1)[..., : original[1]]
     for own, want, soft in zip(masks, wanted, full, strict=True):
         uncertain = np.abs(soft - 0.5) < 1e-4
         assert not np.any((rle.decode(own) != want) & ~uncertain)

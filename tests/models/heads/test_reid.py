@@ -24,7 +24,8 @@ def test_statistics_are_those_of_each_level_of_each_frame_and_move_in_their_orde
     def both(key):
         variables = head.init(key, levels)
         params = {name: variables["params"][name] for name in ("tower", "embedding")}
-        trained = head.apply(variables, levels, 2, method="train", mutable=[RUNNING_STATS])
+        frames = zip(*(jnp.split(x, 2) for x in levels), strict=True)
+        trained = head.apply(variables, list(frames), method="train", mutable=[RUNNING_STATS])
         return *trained, plain.apply({"params": params}, levels)
 
     got, moved, raw = both(jax.random.key(0))

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from models.detections import detect, random_frames
+from models.detections import assert_same_detections, detect, random_frames
 from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs
 from models.tiny_crossvis import tiny_system
-from models.total_loss import total_loss
+from models.tiny_systems import SYSTEMS
+from models.total_loss import assert_every_part_learns, total_loss
 
 from ovis_jax.models import crossvis_pairs as pairs
 from ovis_jax.models.batch_norm import RUNNING_STATS
@@ -170,3 +171,25 @@ def test_embeddings_are_those_of_the_query_alone():
     every = np.asarray(of_all_points(frames[2:3]))[0]
     for own in np.asarray(found.embeddings)[found.valid]:
         assert np.abs(every - own).max(axis=1).min() < 1e-5
+
+
+@functools.cache
+def calibrated():
+    return tiny_system(calibrated=True)
+
+
+def test_calibrated_detections_depend_on_the_frames_inside_the_video_alone():
+    frames, valid = random_frames(), [False, True, True, True, True]
+    a = detect(*calibrated(), frames, valid)
+    b = detect(*calibrated(), frames, valid, outside=jnp.nan)
+    assert a.valid.any()
+    assert_same_detections(a, b)
+    c = detect(*calibrated(), frames.at[4].set(255 - frames[4]), valid)
+    assert not np.array_equal(a.scores, c.scores)
+
+
+@pytest.mark.exhaustive
+def test_the_calibration_learns():
+    (total, _), gradient = total_loss(*calibrated(), frame_pairs())
+    assert np.isfinite(total)
+    assert_every_part_learns(gradient, SYSTEMS["crossvis"].parts | {"calibration"})
