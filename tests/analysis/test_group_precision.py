@@ -80,7 +80,7 @@ def analysed(scene, tracks=None):
     return own
 
 
-def test_a_category_without_objects_changes_nothing():
+def test_one_more_category_of_no_object_changes_no_number():
     scene = moving_boxes.random_scene(5)
     truth = moving_boxes.annotations(scene)
     more = dataclasses.replace(truth, categories=(*truth.categories, Category(99, "unicorn")))
