@@ -7,6 +7,7 @@ import importlib.util
 
 import jax
 from flax import linen as nn
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from ovis_jax.data.clips import empty_clip
@@ -57,21 +58,21 @@ class StepMemory:
 
 
 class TrainProgram:
-    """Step, state and batch shapes of `config`, on all devices.
+    """Step, state and batch shapes of `config`, on all devices or those of a mesh.
 
     Attributes:
       step: compiled when first called; takes state, batch and key.
-      mesh: all devices.
+      mesh: the devices.
     """
 
-    def __init__(self, config: ConfigDict):
-        """Compiles nothing yet."""
+    def __init__(self, config: ConfigDict, mesh: Mesh | None = None):
+        """Compiles nothing yet; without a mesh all devices are used."""
         self._config, settings = config, config.train
         self._system, self._shapes = build_model(config)
         trained = trained_parameters(self._shapes["params"], settings.frozen)
         descent = Descent(settings.momentum, settings.weight_decay, settings.clip_norm)
         self._optimizer = make_optimizer(lambda step: RATE, trained, descent)
-        self.mesh = data_mesh()
+        self.mesh = data_mesh() if mesh is None else mesh
         self.step: TrainStep = make_train_step(
             self._system,
             self._optimizer,
@@ -97,8 +98,12 @@ class TrainProgram:
 
     def compile(self, num_pairs: int) -> jax.stages.Compiled:
         """Compiles the step for a batch of so many pairs; runs nothing."""
+        return self.lower(num_pairs).compile()
+
+    def lower(self, num_pairs: int) -> jax.stages.Lowered:
+        """Traces and lowers the step for a batch of so many pairs."""
         key = jax.eval_shape(lambda: jax.random.key(0))
-        return self.step.lower(self.state_shapes(), self.batch_shapes(num_pairs), key).compile()
+        return self.step.lower(self.state_shapes(), self.batch_shapes(num_pairs), key)
 
     def batch_shapes(self, num_pairs: int) -> Clips:
         """Shapes of a batch of landscape frames."""

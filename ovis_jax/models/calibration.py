@@ -6,6 +6,8 @@ import jax
 from flax import linen as nn
 
 from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv, kaiming_normal, torch_uniform
+from ovis_jax.ops import implementations
+from ovis_jax.ops.canvas import Canvas, canvas_of, keep_on_level
 from ovis_jax.ops.correlation import correlation
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
@@ -63,28 +65,56 @@ class TemporalCalibration(nn.Module):
         self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
     ) -> tuple[jax.Array, ...]:
         """Calibrates every level; both are sequences of [B, h, w, C]."""
+        if implementations.one_canvas() and len(query) > 1 and self.compare != "addition":
+            return self._on_one_canvas(tuple(query), tuple(reference))
         return tuple(self.level(q, r) for q, r in zip(query, reference, strict=True))
 
-    def level(self, query: jax.Array, reference: jax.Array) -> jax.Array:
-        """Maps two levels [B, h, w, C] to the calibrated level [B, h, w, C]."""
+    def _on_one_canvas(self, query, reference) -> tuple[jax.Array, ...]:
+        """All levels at once, on a map that keeps them out of each other's reach."""
+        canvas = canvas_of(tuple(x.shape[1:3] for x in query), self._reach)
+        calibrated = self.level(canvas.pack(query), canvas.pack(reference), canvas)
+        return canvas.unpack(calibrated)
+
+    @property
+    def _reach(self) -> int:
+        """Cells that a convolution or a comparison looks away from a position."""
+        compared = (self.displacements - 1) * self.dilation // 2 + self.kernel_size // 2
+        return max(compared if self.compare == "correlation" else 0, DEFORM_KERNEL // 2, 1)
+
+    def level(
+        self, query: jax.Array, reference: jax.Array, canvas: Canvas | None = None
+    ) -> jax.Array:
+        """Maps two levels [B, h, w, C] to the calibrated level [B, h, w, C].
+
+        With a canvas these are the maps of several levels.
+        """
         if self.compare == "addition":
             return query + reference
         if self.compare == "query":
             reference = query
-        offsets = self.offsets(query, reference)
+        offsets = self.offsets(query, reference, canvas)
         return query + self.align(reference, offsets)
 
-    def offsets(self, query: jax.Array, reference: jax.Array) -> jax.Array:
-        """Calibration offsets [B, h, w, 18], (dy, dx) of the nine taps in cells."""
+    def offsets(
+        self, query: jax.Array, reference: jax.Array, canvas: Canvas | None = None
+    ) -> jax.Array:
+        """Calibration offsets [B, h, w, 18], (dy, dx) of the nine taps in cells.
+
+        With a canvas, taps that would leave the level of their position read nothing.
+        """
         x = self.comparison(query, reference)
         for conv in self.offset_convs:
+            x = x if canvas is None else canvas.clear(x)
             x = nn.relu(conv(x))
-        return self.offset(x)
+        x = x if canvas is None else canvas.clear(x)
+        offsets = self.offset(x)
+        return offsets if canvas is None else keep_on_level(offsets, DEFORM_KERNEL, canvas)
 
     def comparison(self, query: jax.Array, reference: jax.Array) -> jax.Array:
         """What the offsets are computed from, [B, h, w, F]."""
         if self.compare == "difference":
             return query - reference
+        query, reference = implementations.as_computed((query, reference), self.dtype)
         x = correlation(
             query,
             reference,

@@ -4,26 +4,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter, bilinear_slopes
+from ovis_jax.ops import deform_conv_gather, implementations
 
 
-def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> jax.Array:
+def deform_conv(
+    features: jax.Array,
+    offsets: jax.Array,
+    kernel: jax.Array,
+    modulation: jax.Array | None = None,
+) -> jax.Array:
     """Convolves with displaced taps; stride 1, padded to the same size with zeros, without bias.
 
     Source: Dai et al. 2017 (version 1), as its published CUDA kernel computes it: a tap beyond the
-    border mixes the border with zeros.
+    border mixes the border with zeros. With modulation: Zhu et al. 2019 (version 2).
 
     Args:
       features: [B, H, W, C].
       offsets: [B, H, W, 2 * kh * kw * G] in cells: for each of G groups (dy, dx) of each tap, taps
         row by row. A group moves an equal share of the channels, in their order.
       kernel: [kh, kw, C, F] with odd sides.
+      modulation: [B, H, W, kh * kw * G], factors of the taps' samples in the order of the offsets,
+        or None: all are 1. A tap of factor 0 adds nothing, and its factor has a gradient.
 
     Returns:
       [B, H, W, F].
 
     Raises:
-      ValueError: the offsets do not belong to the kernel and the map.
+      ValueError: the offsets or the modulation do not belong to the kernel and the map.
     """
     batch, height, width, channels = features.shape
     rows, columns = kernel.shape[:2]
@@ -35,8 +42,11 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
             f"an equal share of the {channels} channels"
         )
     kernel = kernel.reshape(-1, *kernel.shape[2:])
+    if modulation is not None:
+        return _modulated(features, offsets, kernel, modulation, (rows, columns))
+    convolve = implementations.deform_conv(features.shape)
     return sum(
-        _convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
+        convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
         for own_features, own_offsets, own_kernel in zip(
             jnp.split(features, groups, axis=-1),
             jnp.split(offsets, groups, axis=-1),
@@ -44,6 +54,23 @@ def deform_conv(features: jax.Array, offsets: jax.Array, kernel: jax.Array) -> j
             strict=True,
         )
     )
+
+
+def _modulated(features, offsets, kernel, modulation, sides: tuple[int, int]) -> jax.Array:
+    """Version 2, for a kernel [T, C, F] of T = rows * columns taps."""
+    taps, groups = len(kernel), offsets.shape[-1] // (2 * len(kernel))
+    expected = (*offsets.shape[:-1], taps * groups)
+    if modulation.shape != expected:
+        raise ValueError(f"modulation has shape {modulation.shape}; expected {expected}")
+    total = 0
+    for group in range(groups):
+        own = slice(group * taps, (group + 1) * taps)
+        channels = jnp.split(features, groups, axis=-1)[group]
+        points = _sampling_points(offsets[..., 2 * own.start : 2 * own.stop], *sides)
+        matrices = jnp.split(kernel, groups, axis=1)[group]
+        scales = jnp.moveaxis(modulation[..., own], -1, 0)
+        total = total + deform_conv_gather.modulated(channels, points, matrices, scales)
+    return total
 
 
 def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:
@@ -61,57 +88,3 @@ def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:
     )
     points = jnp.stack([grid[1] + grid[3] + offsets[..., 1], grid[0] + grid[2] + offsets[..., 0]])
     return jnp.transpose(points.reshape(2, batch, height, width, -1), (4, 1, 2, 3, 0))
-
-
-@jax.custom_vjp
-def _convolve(features, points, kernel):
-    """Sum over taps of the map at the tap's points times the tap's matrix.
-
-    One tap at a time, which needs a ninth of the memory of [B, H, W, T, C] and on CPUs a third of
-    the time. Nothing but the arguments is kept for the gradient.
-
-    Args:
-      features: [B, H, W, C].
-      points: [T, B, H, W, 2].
-      kernel: [T, C, F].
-
-    Returns:
-      [B, H, W, F].
-    """
-    exact = jnp.promote_types(features.dtype, jnp.float32)
-    total = 0
-    for tap_points, matrix in zip(points, kernel, strict=True):
-        samples = jax.vmap(bilinear_gather)(features, tap_points)
-        total = total + jnp.matmul(samples, matrix, preferred_element_type=exact)
-    return total.astype(features.dtype)
-
-
-def _convolve_forward(features, points, kernel):
-    return _convolve(features, points, kernel), (features, points, kernel)
-
-
-def _convolve_backward(saved, gradient):
-    features, points, kernel = saved
-    points = jnp.moveaxis(points, 0, 3)  # [B, H, W, T, 2]
-    by_samples = jnp.einsum("bhwf,tcf->bhwtc", gradient, kernel)
-    by_features = jax.vmap(lambda g, p: bilinear_scatter(g, p, features.shape[1:]))(
-        by_samples, points
-    )
-    slopes = jax.vmap(bilinear_slopes)(features, points)
-    by_points = jnp.einsum(
-        "bhwtjc,bhwtc->tbhwj", slopes, by_samples, preferred_element_type=points.dtype
-    )
-    by_kernel = jnp.stack(
-        [_matrix_gradient(features, points[..., t, :], gradient) for t in range(len(kernel))]
-    )
-    return by_features.astype(features.dtype), by_points, by_kernel.astype(kernel.dtype)
-
-
-def _matrix_gradient(features, points, gradient):
-    """Gradient [C, F] of one tap's matrix; the output's is transposed because it is in memory."""
-    samples = jax.vmap(bilinear_gather)(features, points)
-    channels, filters = samples.shape[-1], gradient.shape[-1]
-    return (gradient.reshape(-1, filters).T @ samples.reshape(-1, channels)).T
-
-
-_convolve.defvjp(_convolve_forward, _convolve_backward)

@@ -10,8 +10,10 @@ import optax
 from flax import traverse_util
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.ops import implementations
 
 OPTIMIZERS = ("sgd", "adamw")
+_JOINED = 2**20  # numbers; an array of more is worth a kernel of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +131,21 @@ def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | No
 def trained_norm(gradients: dict, trained: dict) -> jax.Array:
     """L2 norm of the gradients of all trained parameters together."""
     kept = jax.tree.map(lambda gradient, use: gradient if use else None, gradients, trained)
-    return optax.tree.norm(kept)
+    return norm(kept)
+
+
+def norm(tree: dict) -> jax.Array:
+    """L2 norm of all arrays of a tree together.
+
+    On GPUs a sum of a small array is a launch and little else, so small arrays are joined first.
+    """
+    if not implementations.few_kernels():
+        return optax.tree.norm(tree)
+    arrays = [x.ravel() for x in jax.tree.leaves(tree)]
+    small = [x for x in arrays if x.size < _JOINED]
+    large = [x for x in arrays if x.size >= _JOINED]
+    joined = [jnp.concatenate(small)] if small else []
+    return jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in [*joined, *large]))
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
@@ -137,7 +153,7 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
 
     def update(gradients, state, params=None):
         del params
-        factor = jnp.minimum(limit / (optax.tree.norm(gradients) + 1e-6), 1)
+        factor = jnp.minimum(limit / (norm(gradients) + 1e-6), 1)
         return jax.tree.map(lambda gradient: gradient * factor, gradients), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

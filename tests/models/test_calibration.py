@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from ovis_jax.models.calibration import COMPARISONS, TemporalCalibration
+from ovis_jax.ops.platforms import traced_for
+
+SHAPES = tuple(enumerate([(8, 12), (4, 6), (2, 3)]))
 
 
 def maps(seed: int):
@@ -11,7 +14,7 @@ def maps(seed: int):
 
 
 def calibration(**settings):
-    module = TemporalCalibration(displacements=4, channels=8, num_convs=1, **settings)
+    module = TemporalCalibration(**{"displacements": 4, "channels": 8, "num_convs": 1} | settings)
     return module, module.init(jax.random.key(0), [maps(0)], [maps(1)])
 
 
@@ -57,3 +60,24 @@ def test_an_unknown_comparison_is_refused():
     assert "sum" not in COMPARISONS
     with pytest.raises(ValueError, match="sum"):
         calibration(compare="sum")
+
+
+def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other():
+    module, variables = calibration(num_convs=2)
+    query, reference = (
+        [jax.random.normal(jax.random.key(seed + i), (2, *shape, 4)) for i, shape in SHAPES]
+        for seed in (0, 10)
+    )
+
+    def score(params, query, reference):
+        levels = module.apply({"params": params}, query, reference)
+        return sum((x**2).sum() for x in levels), levels
+
+    def found():
+        score_and_gradients = jax.jit(lambda *x: jax.value_and_grad(score, (0, 1, 2), True)(*x))
+        return score_and_gradients(variables["params"], query, reference)
+
+    want = found()
+    with traced_for("gpu"):
+        got = found()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, want)

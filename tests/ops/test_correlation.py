@@ -6,26 +6,9 @@ import numpy as np
 import pytest
 from golden_folder import golden_arrays
 from ops.float64 import float64
+from ops.naive import naive_correlation
 
 from ovis_jax.ops.correlation import correlation
-
-
-def naive_correlation(query, reference, displacements, dilation, kernel_size=1):
-    """The definition, position by position, in float64."""
-    batch, height, width, channels = query.shape
-    steps = [round((a - (displacements - 1) / 2) * dilation) for a in range(displacements)]
-    single = np.zeros((batch, height, width, displacements**2))
-    for b, y, x in np.ndindex(batch, height, width):
-        for k, (dy, dx) in enumerate((dy, dx) for dy in steps for dx in steps):
-            if 0 <= y + dy < height and 0 <= x + dx < width:
-                product = query[b, y, x] * reference[b, y + dy, x + dx]
-                single[b, y, x, k] = product.sum() / channels
-    half = kernel_size // 2
-    padded = np.pad(single, ((0, 0), (half, half), (half, half), (0, 0)))
-    patches = [
-        padded[:, i : i + height, j : j + width] for i, j in np.ndindex(kernel_size, kernel_size)
-    ]
-    return sum(patches) / kernel_size**2
 
 
 def random_maps(shape=(2, 5, 7, 3)):

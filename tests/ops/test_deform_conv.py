@@ -6,24 +6,9 @@ import numpy as np
 import pytest
 from golden_folder import golden_arrays
 from ops.float64 import float64
+from ops.naive import naive_deform_conv
 
 from ovis_jax.ops.deform_conv import deform_conv
-
-
-def naive_deform_conv(features, offsets, kernel):
-    """The definition, tap by tap, in float64."""
-    batch, height, width, _ = features.shape
-    rows, columns = kernel.shape[:2]
-    out = np.zeros((batch, height, width, kernel.shape[-1]))
-    for b, i, j, m, n in np.ndindex(batch, height, width, rows, columns):
-        dy, dx = offsets[b, i, j].reshape(rows, columns, 2)[m, n]
-        y, x = i + m - rows // 2 + dy, j + n - columns // 2 + dx
-        for row in (int(np.floor(y)), int(np.floor(y)) + 1):
-            for column in (int(np.floor(x)), int(np.floor(x)) + 1):
-                if 0 <= row < height and 0 <= column < width:
-                    share = (1 - abs(y - row)) * (1 - abs(x - column))
-                    out[b, i, j] += share * features[b, row, column] @ kernel[m, n]
-    return out
 
 
 def random_inputs(height=5, width=6, spread=3.0):
@@ -152,3 +137,64 @@ def test_groups_that_cannot_share_the_channels_are_refused():
     features, offsets, kernel = map(jnp.asarray, random_inputs())
     with pytest.raises(ValueError, match="equal share of the 3 channels"):
         deform_conv(features, jnp.tile(offsets, 2), kernel)
+
+
+def test_modulation_follows_its_definition_in_value_and_gradient():
+    features, offsets, kernel = random_inputs(3, 4, spread=1.0)
+    modulation = np.random.default_rng(4).uniform(size=(2, 3, 4, 9))
+    modulation[0, 1, 2, 4] = 0
+    weights = np.random.default_rng(5).normal(size=(2, 3, 4, 4))
+    arguments = features, offsets, kernel, modulation
+    with float64():
+        arguments = [jnp.asarray(x) for x in arguments]
+        got, pullback = jax.vjp(jax.jit(deform_conv), *arguments)
+        gradients = pullback(jnp.asarray(weights))
+    np.testing.assert_allclose(got, naive_deform_conv(*map(np.asarray, arguments)), atol=1e-9)
+    rng = np.random.default_rng(6)
+    for number, gradient in enumerate(gradients):
+        direction = rng.normal(size=gradient.shape)
+        ends = []
+        for step in (1e-6, -1e-6):
+            moved = [np.array(x) for x in arguments]
+            moved[number] += step * direction
+            ends.append((naive_deform_conv(*moved) * weights).sum())
+        np.testing.assert_allclose(
+            (gradient * direction).sum(), (ends[0] - ends[1]) / 2e-6, rtol=1e-5
+        )
+
+
+def test_taps_of_factor_zero_add_nothing_but_their_factors_have_a_gradient():
+    features, offsets, kernel = (jnp.asarray(x, jnp.float32) for x in random_inputs(spread=0.5))
+    none = jnp.zeros((2, 5, 6, 9))
+
+    def score(modulation):
+        return deform_conv(features, offsets, kernel, modulation).sum()
+
+    total, gradient = jax.jit(jax.value_and_grad(score))(none)
+    assert total == 0
+    ones = jax.jit(score)(none + 1)
+    np.testing.assert_allclose(gradient.sum(), ones, rtol=1e-4)  # it is linear in the factors
+    np.testing.assert_allclose(ones, deform_conv(features, offsets, kernel).sum(), rtol=1e-4)
+
+
+def test_groups_have_factors_of_their_own():
+    rng = np.random.default_rng(0)
+    features, kernel = rng.normal(size=(1, 4, 5, 4)), rng.normal(size=(3, 3, 4, 3))
+    offsets, modulation = rng.normal(size=(1, 4, 5, 36)), rng.uniform(size=(1, 4, 5, 18))
+    want = sum(
+        naive_deform_conv(
+            features[..., 2 * g : 2 * g + 2],
+            offsets[..., 18 * g : 18 * g + 18],
+            kernel[:, :, 2 * g : 2 * g + 2],
+            modulation[..., 9 * g : 9 * g + 9],
+        )
+        for g in range(2)
+    )
+    got = jax.jit(deform_conv)(*map(jnp.asarray, (features, offsets, kernel, modulation)))
+    np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_modulation_of_another_kernel_is_refused():
+    features, offsets, kernel = map(jnp.asarray, random_inputs())
+    with pytest.raises(ValueError, match=r"modulation .* expected \(2, 5, 6, 9\)"):
+        deform_conv(features, offsets, kernel, offsets)

@@ -5,35 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from ops.naive import naive_roi_align
 
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.ops.roi_align import assign_levels, roi_align
 
 STRIDES = (4, 8)
-
-
-def naive_roi_align(features, stride, roi, size, inclusive):
-    """One RoI on one map, sample by sample, in float64; two samples a bin and axis."""
-    height, width, channels = features.shape
-    x1, y1, x2, y2 = roi + np.array([0, 0, 1, 1]) * inclusive
-    shift = 0.0 if inclusive else 0.5
-    out = np.zeros((size, size, channels))
-
-    def corners(position, length):
-        if position < -1 or position > length:
-            return []
-        position = min(max(position, 0), length - 1)
-        low = int(position)
-        high = min(low + 1, length - 1)
-        return [(low, 1 - position + low), (high, position - low)]
-
-    for i, j, s, t in np.ndindex(size, size, 2, 2):
-        y = y1 / stride - shift + (i + (s + 0.5) / 2) * max(y2 - y1, 0) / stride / size
-        x = x1 / stride - shift + (j + (t + 0.5) / 2) * max(x2 - x1, 0) / stride / size
-        for row, a in corners(y, height):
-            for column, b in corners(x, width):
-                out[i, j] += a * b * features[row, column] / 4
-    return out
 
 
 def random_pyramid():

@@ -5,10 +5,12 @@ import optax
 import pytest
 
 from ovis_jax.formats.errors import InputError
+from ovis_jax.ops.platforms import traced_for
 from ovis_jax.training.optimizer import (
     Descent,
     decayed_parameters,
     make_optimizer,
+    norm,
     rate_factors,
     trained_norm,
     trained_parameters,
@@ -178,3 +180,13 @@ def test_a_factor_slows_the_parameters_below_its_path():
 def test_without_a_factor_for_anything_there_are_none():
     assert rate_factors(PARAMS, ()) is None
     assert rate_factors(PARAMS, (("tail", 0.1),)) is None
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_the_norm_is_that_of_all_arrays_together(kind):
+    rng = np.random.default_rng(0)
+    tree = {str(i): rng.normal(size=shape) for i, shape in enumerate([(), (3,), (2, 5), (2**20,)])}
+    with traced_for(kind):
+        got = norm(jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), tree))
+    want = np.sqrt(sum((x**2).sum() for x in tree.values()))
+    np.testing.assert_allclose(got, want, rtol=1e-5)

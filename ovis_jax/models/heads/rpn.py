@@ -9,9 +9,11 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from ovis_jax.ops import implementations
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
 from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.ops.canvas import canvas_of
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
@@ -19,6 +21,7 @@ from ovis_jax.structures import Instances, Proposals
 
 ASSIGNMENT = IouThresholds(positive=0.7, negative=0.3, claim=0.3)
 SMOOTH_L1_BETA = 1 / 9
+HIDDEN_KERNEL = 3  # side of the hidden convolution
 NMS_IOU = 0.7
 
 
@@ -44,16 +47,23 @@ class RPNHead(nn.Module):
         """Maps levels [B, h, w, C] to logits [B, A] and deltas [B, A, 4], ordered as `anchors`."""
         num_anchors = len(self.anchor_ratios)
         normal = nn.initializers.normal(0.01)
-        hidden = nn.Conv(self.channels, (3, 3), kernel_init=normal, dtype=self.dtype, name="hidden")
+        side = (HIDDEN_KERNEL, HIDDEN_KERNEL)
+        hidden = nn.Conv(self.channels, side, kernel_init=normal, dtype=self.dtype, name="hidden")
         logits = nn.Conv(num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="logits")
         deltas = nn.Conv(
             4 * num_anchors, (1, 1), kernel_init=normal, dtype="float32", name="deltas"
         )
-        features = [nn.relu(hidden(x)) for x in pyramid]
         batch = pyramid[0].shape[0]
+        if implementations.one_canvas():
+            canvas = canvas_of(tuple(x.shape[1:3] for x in pyramid), HIDDEN_KERNEL // 2)
+            features = nn.relu(hidden(canvas.pack(pyramid)))
+            found = canvas.unpack(logits(features)), canvas.unpack(deltas(features))
+        else:
+            features = [nn.relu(hidden(x)) for x in pyramid]
+            found = [logits(x) for x in features], [deltas(x) for x in features]
         return (
-            jnp.concatenate([logits(x).reshape(batch, -1) for x in features], 1),
-            jnp.concatenate([deltas(x).reshape(batch, -1, 4) for x in features], 1),
+            jnp.concatenate([x.reshape(batch, -1) for x in found[0]], 1),
+            jnp.concatenate([x.reshape(batch, -1, 4) for x in found[1]], 1),
         )
 
     def anchors(self, pyramid: Sequence[jax.Array], strides: Sequence[int]) -> list[np.ndarray]:
@@ -168,30 +178,10 @@ def decode_proposals(
       Proposals [capacity, ...] without gradient.
     """
     logits, deltas = jax.lax.stop_gradient((logits, deltas))
-    boxes, scores, keep = [], [], []
-    start = 0
-    for level in anchors:
-        count = len(level)
-        level_scores, index = jax.lax.top_k(
-            jax.nn.sigmoid(logits[start : start + count]), min(level_capacity, count)
-        )
-        level_boxes = convention.decode(
-            jnp.asarray(level)[index], deltas[start : start + count][index]
-        )
-        level_boxes = convention.clip(level_boxes, image_size)
-        boxes.append(level_boxes)
-        scores.append(level_scores)
-        keep.append(
-            nms(
-                level_boxes,
-                level_scores,
-                jnp.ones(len(index), bool),
-                NMS_IOU,
-                convention=convention,
-            )
-        )
-        start += count
-    boxes, scores, keep = (jnp.concatenate(x) for x in (boxes, scores, keep))
+    select = _best_of_all_levels if implementations.levels_at_once() else _best_of_each_level
+    boxes, scores, keep = select(
+        logits, deltas, anchors, image_size, level_capacity, convention=convention
+    )
     ranked = jnp.where(keep, scores, -1)
     scores, index = jax.lax.top_k(ranked, min(capacity, len(ranked)))
     padding = capacity - len(index)
@@ -200,3 +190,49 @@ def decode_proposals(
         scores=jnp.pad(scores, (0, padding)),
         valid=jnp.pad(keep[index], (0, padding)),
     )
+
+
+def _best_of_each_level(logits, deltas, anchors, image_size, capacity: int, *, convention):
+    """Boxes [N, 4], scores [N] and survivors [N] of all levels, one level after the other."""
+    found, start = [], 0
+    for level in anchors:
+        count = len(level)
+        level_scores, index = jax.lax.top_k(
+            jax.nn.sigmoid(logits[start : start + count]), min(capacity, count)
+        )
+        level_boxes = convention.decode(
+            jnp.asarray(level)[index], deltas[start : start + count][index]
+        )
+        level_boxes = convention.clip(level_boxes, image_size)
+        valid = jnp.ones(len(index), bool)
+        keep = nms(level_boxes, level_scores, valid, NMS_IOU, convention=convention)
+        found.append((level_boxes, level_scores, keep))
+        start += count
+    return tuple(jnp.concatenate(x) for x in zip(*found, strict=True))
+
+
+def _best_of_all_levels(logits, deltas, anchors, image_size, capacity: int, *, convention):
+    """The same from one sort and one suppression; slots that a small level leaves are no survivors.
+
+    On accelerators a sort is dear to compile and a loop is dear to begin.
+    """
+    counts = [len(level) for level in anchors]
+    longest, starts = max(counts), np.cumsum([0, *counts[:-1]])
+    probs = jax.nn.sigmoid(logits)
+    scores = jnp.stack(
+        [
+            jnp.pad(probs[start : start + count], (0, longest - count), constant_values=-1)
+            for start, count in zip(starts, counts, strict=True)
+        ]
+    )
+    scores, index = jax.lax.top_k(scores, min(capacity, longest))  # [L, N]
+    valid = scores >= 0
+    index = jnp.where(valid, index + starts[:, None], 0)
+    boxes = convention.decode(
+        jnp.concatenate([jnp.asarray(x) for x in anchors])[index], deltas[index]
+    )
+    boxes = convention.clip(boxes, image_size)
+    keep = jax.vmap(lambda *level: nms(*level, NMS_IOU, convention=convention))(
+        boxes, scores, valid
+    )
+    return boxes.reshape(-1, 4), scores.reshape(-1), keep.reshape(-1)

@@ -16,6 +16,7 @@ from ovis_jax.models.matching import pair_matches, track_loss, track_targets
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.references import calibrate, calibrate_window, query_features, weighted_mean
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops import implementations
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention, corner_factors
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
@@ -78,8 +79,7 @@ class MaskTrackRCNN(OnlineSystem):
 
     def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
         """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
-        logits, deltas = self.rpn(pyramid)
-        return self._decode_proposals(logits, deltas, pyramid, image_size)
+        return self._decode_proposals(*self.rpn(pyramid), pyramid, image_size)
 
     def classify(self, pyramid: Sequence[jax.Array], rois: jax.Array):
         """Class logits and deltas of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
@@ -294,7 +294,7 @@ class MaskTrackRCNN(OnlineSystem):
 
     def _roi_features(self, pyramid, rois: jax.Array, size: int) -> jax.Array:
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
-        levels = tuple(pyramid[:ROI_LEVELS])
+        levels = implementations.as_computed(pyramid[:ROI_LEVELS], self.box.dtype)
         return jax.vmap(
             lambda p, r: roi_align(p, STRIDES[:ROI_LEVELS], r, size, convention=self.convention)
         )(levels, rois)

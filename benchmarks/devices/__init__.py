@@ -1,0 +1,1 @@
+"""The compilers of accelerators, run without one: what they make of this package's programs."""

@@ -1,0 +1,68 @@
+"""Which way of computing an operation is taken: the one place that chooses, by device and shape.
+
+CPUs and GPUs read single cells fast. The matrix units of TPUs multiply with matrices of bilinear
+weights in a fraction of the time that a gather takes, and a scatter is dearer still. On GPUs every
+kernel costs a launch, so few large ones are better than many that need less memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import jax
+
+from ovis_jax.ops import (
+    correlation_loop,
+    correlation_rows,
+    correlation_tiles,
+    roi_align_gather,
+    roi_align_products,
+)
+from ovis_jax.ops import deform_conv_gather as gather
+from ovis_jax.ops import deform_conv_windows as windows
+from ovis_jax.ops.platforms import platform
+
+_FEW_CELLS = 64  # a map with fewer has no use for windows
+
+
+def deform_conv(shape: tuple[int, ...]) -> Callable:
+    """Of (features, points, kernel), for features of that shape; see `deform_conv_gather`."""
+    if platform() == "gpu":
+        return gather.all_taps_at_once
+    if platform() == "tpu" and shape[-3] * shape[-2] > _FEW_CELLS:
+        return windows.in_windows
+    return gather.tap_by_tap
+
+
+def correlation() -> Callable:
+    """Of (query, reference, displacements, dilation); see `correlation_rows`."""
+    ways = {"cpu": correlation_rows, "gpu": correlation_tiles, "tpu": correlation_loop}
+    return ways[platform()].position_products
+
+
+def roi_align() -> Callable:
+    """Of (pyramid, taps); see `roi_align_gather`."""
+    return roi_align_products.pool if platform() == "tpu" else roi_align_gather.pool
+
+
+def one_canvas() -> bool:
+    """Whether layers that all levels of a pyramid share run once, on a map of all levels."""
+    return platform() != "cpu"
+
+
+def levels_at_once() -> bool:
+    """Whether the proposals of all levels are sorted and suppressed together."""
+    return platform() != "cpu"
+
+
+def as_computed(levels: Sequence[jax.Array], dtype: str) -> tuple[jax.Array, ...]:
+    """Levels in the type that what is read from them is rounded to anyway.
+
+    On accelerators, where half the bytes are half the time; on CPUs they stay as they are.
+    """
+    return tuple(levels) if platform() == "cpu" else tuple(x.astype(dtype) for x in levels)
+
+
+def few_kernels() -> bool:
+    """Whether many small sums are joined into one: each would be a launch."""
+    return platform() == "gpu"
