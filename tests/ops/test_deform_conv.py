@@ -148,7 +148,7 @@ def test_modulation_follows_its_definition_in_value_and_gradient():
     with float64():
         arguments = [jnp.asarray(x) for x in arguments]
         got, pullback = jax.vjp(jax.jit(deform_conv), *arguments)
-        gradients = pullback(jnp.asarray(weights))
+        gradients = jax.tree.map(np.asarray, pullback(jnp.asarray(weights)))
     np.testing.assert_allclose(got, naive_deform_conv(*map(np.asarray, arguments)), atol=1e-9)
     rng = np.random.default_rng(6)
     for number, gradient in enumerate(gradients):
