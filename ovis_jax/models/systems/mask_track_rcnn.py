@@ -19,7 +19,7 @@ from ovis_jax.models.references import (
     weighted_mean,
 )
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention, corner_factors
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.row_keys import RowKeys
@@ -200,7 +200,7 @@ class MaskTrackRCNN(OnlineSystem):
           calibrated: levels [F, h, w, C], one for each reference.
           weights: [F], of the references in all averages.
           image_size: [2], (height, width) of the resized frame without padding.
-          scale: [], resized pixels per original pixel.
+          scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
@@ -217,7 +217,7 @@ class MaskTrackRCNN(OnlineSystem):
             ),
             convention=self.convention,
         )
-        rois = jnp.where(kept.valid[:, None], kept.boxes * scale, 0)
+        rois = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(scale), 0)
         masks = self._masks(calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
         return Detections(
             boxes=kept.boxes,
