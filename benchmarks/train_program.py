@@ -16,7 +16,7 @@ from ovis_jax.data.transforms import training_geometry
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Clips
-from ovis_jax.training.optimizer import make_optimizer, trained_parameters
+from ovis_jax.training.optimizer import Descent, make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh, replicate
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
@@ -70,13 +70,8 @@ class TrainProgram:
         self._config, settings = config, config.train
         self._system, self._shapes = build_model(config)
         trained = trained_parameters(self._shapes["params"], settings.frozen)
-        self._optimizer = make_optimizer(
-            lambda step: RATE,
-            trained,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            clip_norm=settings.clip_norm,
-        )
+        descent = Descent(settings.momentum, settings.weight_decay, settings.clip_norm)
+        self._optimizer = make_optimizer(lambda step: RATE, trained, descent)
         self.mesh = data_mesh() if mesh is None else mesh
         self.step: TrainStep = make_train_step(
             self._system,

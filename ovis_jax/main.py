@@ -19,6 +19,9 @@ from ovis_jax.evaluation import evaluate, format_table
 from ovis_jax.formats.annotation_options import with_chosen_crowds
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.atomic import write_json
+from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import sized_by_annotations, sized_by_checkpoint
+from ovis_jax.models.oracles import with_oracle
 from ovis_jax.predict import load_model, predict
 from ovis_jax.program import cluster, command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
@@ -29,6 +32,8 @@ from ovis_jax.tools.options import train as parser
 from ovis_jax.train import train
 from ovis_jax.training.metrics import Diverged
 from ovis_jax.visualization.overlays import write_overlays
+
+ORACLE = "config.predict.oracle"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +64,7 @@ def run(config: ConfigDict, workdir: str, mode: str) -> None:
       workdir: folder of the run.
       mode: one of MODES.
     """
+    check_mode(config, mode)
     warn_of_unused_accelerators()
     config, classes = known_classes(config, workdir, mode)
     workdir = Workdir(workdir, json.loads(config.to_json()))
@@ -68,26 +74,40 @@ def run(config: ConfigDict, workdir: str, mode: str) -> None:
         if not train(config, workdir, evaluate_model):
             return
     if mode != "train":
-        model = load_model(config, checkpoint_to_predict(config, workdir.path))
+        system, variables = load_model(config, checkpoint_to_predict(config, workdir.path))
+        system = with_oracle(system, config.predict.oracle, ORACLE)
         workdir.claim(trains=False)
-        output = workdir.path / "results.json"
-        records = predict(*model, annotations, config, output, classes).records
+        output = workdir.outputs(config.predict.oracle)
+        found = predict(system, variables, annotations, config, output / "results.json", classes)
         if cluster.is_first():
-            draw(annotations, records, config, workdir)
+            draw(annotations, found.records, config, output)
             if mode != "predict":
-                score(annotations, records, workdir)
+                score(annotations, found.records, output)
         cluster.wait_for_all("predicted")
+
+
+def check_mode(config: ConfigDict, mode: str) -> None:
+    """Raises InputError if a run would train with an oracle, which is a way to look at its end."""
+    if config.predict.oracle and mode not in ("evaluate", "predict"):
+        raise InputError(
+            f"{ORACLE}: {config.predict.oracle!r} with --mode={mode}; expected '', or "
+            "--mode=evaluate or predict"
+        )
 
 
 def known_classes(config: ConfigDict, workdir: str, mode: str) -> tuple[ConfigDict, ModelClasses]:
     """What the model's classes are, and the configuration with their number.
 
-    They are those of the training annotations, or, if nothing is trained, of the checkpoint.
+    They are those of the training annotations, or, if nothing is trained, of the checkpoint; and so
+    is the number of identities.
     """
     if mode in ("train", "train_and_evaluate"):
         classes = classes_of_training(config)
+        config = sized_by_annotations(config)
     else:
-        classes = classes_of_checkpoint(checkpoint_to_predict(config, workdir))
+        checkpoint = checkpoint_to_predict(config, workdir)
+        classes = classes_of_checkpoint(checkpoint)
+        config = sized_by_checkpoint(config, checkpoint)
     return classes.sized(config), classes
 
 
@@ -110,6 +130,8 @@ def eval_annotations(config: ConfigDict, mode: str, classes: ModelClasses) -> An
     classes.ids_in(annotations, annotations.path, config.model.num_classes)
     if mode != "predict":
         annotations.check_ground_truth("to evaluate with; use --mode=train or --mode=predict")
+    elif config.predict.oracle:
+        annotations.check_ground_truth(f"for {ORACLE}")
     return annotations
 
 
@@ -133,24 +155,24 @@ def metrics_during_training(
 
 
 def draw(
-    annotations: Annotations, records: list[dict], config: ConfigDict, workdir: Workdir
+    annotations: Annotations, records: list[dict], config: ConfigDict, output: pathlib.Path
 ) -> None:
-    """Draws overlays of some videos."""
+    """Draws overlays of some videos into a folder of `output`."""
     if config.predict.overlay_videos:
         write_overlays(
             annotations,
             config.data.eval_images,
             records,
-            workdir.path / "overlays",
+            output / "overlays",
             num_videos=config.predict.overlay_videos,
         )
 
 
-def score(annotations: Annotations, records: list[dict], workdir: Workdir) -> None:
-    """Evaluates results: a table on the terminal and metrics.json."""
+def score(annotations: Annotations, records: list[dict], output: pathlib.Path) -> None:
+    """Evaluates results: a table on the terminal and metrics.json in `output`."""
     metrics = evaluate(annotations, records)
     print(format_table(metrics))
-    write_json(workdir.path / "metrics.json", metrics.as_dict())
+    write_json(output / "metrics.json", metrics.as_dict())
 
 
 if __name__ == "__main__":

@@ -16,16 +16,20 @@ from tqdm import tqdm
 
 from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.classes import UNKNOWN_CLASSES, ModelClasses
-from ovis_jax.data.from_config import resizing
+from ovis_jax.data.from_config import annotation_options, resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
+from ovis_jax.data.truth import Truth, VideoTruth
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
 from ovis_jax.formats.annotations import Annotations
+from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.models.build import build_model
+from ovis_jax.models.oracles import IMAGE, oracle_of
 from ovis_jax.program import cluster
+from ovis_jax.tracking.paste import MaskRule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +61,7 @@ def predict(
     Args:
       system: the system of `config.model`.
       variables: its variables.
-      annotations: the videos; ground truth is not read.
+      annotations: the videos; ground truth is read for an oracle of the system alone.
       config: `data.eval_images`, frame sizes, `capacity.tracks` and `predict.chunk` are used.
       output: path of results.json; written as a whole at the end, by the first process. None: no
         file.
@@ -67,12 +71,14 @@ def predict(
       The records and what was lost, of all processes in every process.
 
     Raises:
-      InputError: frames are missing or damaged, or the categories are not those of the model.
+      InputError: frames are missing or damaged, the categories are not those of the model, or an
+        oracle has no ground truth.
     """
     category_ids = classes.ids_in(annotations, annotations.path, config.model.num_classes)
     annotations.check_frames(config.data.eval_images)
+    truth = _truth(annotations, category_ids, config) if oracle_of(system) else None
     videos = cluster.own_share(annotations.videos)
-    tracks = track_videos(system, variables, videos, config)
+    tracks = track_videos(system, variables, videos, config, truth)
     shares = [
         {
             "records": own.tracklets.records(
@@ -95,10 +101,27 @@ def predict(
     return found
 
 
+def _truth(annotations: Annotations, category_ids: Sequence[int], config: ConfigDict) -> Truth:
+    return Truth(
+        annotations,
+        category_ids,
+        annotation_options(config.data),
+        logging.warning,
+        inclusive_boxes=config.data.inclusive_boxes,
+    )
+
+
 def track_videos(
-    system: nn.Module, variables: dict, videos: Sequence[Video], config: ConfigDict
+    system: nn.Module,
+    variables: dict,
+    videos: Sequence[Video],
+    config: ConfigDict,
+    truth: Truth | None = None,
 ) -> list[VideoTracks]:
-    """The tracks of each video; every device of this process takes one video after the other."""
+    """The tracks of each video; every device of this process takes one video after the other.
+
+    `truth` is for an oracle of the system.
+    """
     stream, devices = make_stream(system, variables, config), jax.local_devices()
     resized = resizing(config.data)
     waiting, found = collections.deque(enumerate(videos)), {}
@@ -107,10 +130,11 @@ def track_videos(
         with HostThread() as host:
             for number, video in iter(functools.partial(_next, waiting), None):
                 frames = VideoFrames(config.data.eval_images, video, resized)
-                tracks = VideoTracks(
-                    video.width, video.height, frames.geometry.scale, system.mask_rule
-                )
-                run_video(stream, counted(frames, progress), frames.geometry, tracks, host)
+                geometry = frames.geometry
+                own = None if truth is None else truth.of(video, geometry)
+                rule = mask_rule(system, own)
+                tracks = VideoTracks(video.width, video.height, geometry.scale, rule)
+                run_video(stream, counted(frames, progress), geometry, tracks, host, own)
                 host.submit(found.__setitem__, number, tracks)
 
     num_frames = sum(video.length for video in videos)
@@ -125,6 +149,13 @@ def track_videos(
                 waiting.clear()  # so that the other workers end, too
             worker.result()
     return [found[number] for number in range(len(videos))]
+
+
+def mask_rule(system: nn.Module, truth: VideoTruth | None) -> MaskRule:
+    """How masks are made: as the system says; those of the image oracle are the annotated ones."""
+    if truth is None or oracle_of(system) != IMAGE:
+        return system.mask_rule
+    return lambda objects, frame: [truth.rle(frame.number, i) for i in objects.source.tolist()]
 
 
 def _next(waiting: collections.deque):
@@ -150,7 +181,12 @@ def predict_images(
       images: frames in order, [h, w, 3] uint8 RGB each.
       size: (width, height) of every image.
       config: as for `predict`; no path is used.
+
+    Raises:
+      InputError: the system has an oracle, which needs annotations.
     """
+    if oracle_of(system):
+        raise InputError(f"the oracle {oracle_of(system)!r} needs annotated videos")
     geometry = frame_geometry(*size, resizing(config.data))
     frames = (transform_image(image, geometry, flip=False) for image in images)
     tracks = VideoTracks(*size, geometry.scale, system.mask_rule)
@@ -185,13 +221,15 @@ def run_video(
     geometry: FrameGeometry,
     tracks: VideoTracks,
     host: HostThread,
+    truth: VideoTruth | None = None,
 ) -> None:
     """Sends the frames of one video through a stream; `host` adds its outputs to `tracks`.
 
     At the end the system finishes the tracks.
     """
     image_size = (geometry.height, geometry.width)
-    outputs = stream(frames, image_size, geometry.scale)
+    instances = None if truth is None else truth.instances
+    outputs = stream(frames, image_size, geometry.scale, instances)
     for chunk in outputs:
         host.submit(tracks.add, chunk)
     if outputs.memory is not None:

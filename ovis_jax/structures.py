@@ -23,10 +23,11 @@ class Instances:
     """Annotated objects of one frame, in pixels of the resized, unpadded frame.
 
     Attributes:
-      boxes: [..., N, 4] float32.
+      boxes: [..., N, 4] float32; whether the second corner belongs to a box says
+        `config.data.inclusive_boxes`.
       labels: [..., N] int32 in [0, K), without background.
       identities: [..., N] int32, the same for an object in all frames of a clip; unique among the
-        valid slots of a frame.
+        valid slots of a frame. Numbers of the whole data set; see `Samples.num_identities`.
       masks: [..., N, H, W // 8] uint8: visible masks on the padded canvas, eight columns a byte,
         the leftmost column in the highest bit (`np.packbits` along the width). None where they are
         not known.
@@ -91,13 +92,16 @@ class Window:
       features: what the system's `encode` gives, each array [before + 1 + after, ...].
       valid: [before + 1 + after] bool: the frame exists.
       image_size: [2] float32, (height, width) of the resized frame without padding.
-      scale: [] float32, resized pixels per original pixel.
+      scale: [2] float32, resized pixels per original pixel in x and in y.
+      truth: Instances [N, ...] of the query frame without masks, for an oracle; None, which costs
+        nothing, for all others.
     """
 
     features: Features
     valid: jax.Array
     image_size: jax.Array
     scale: jax.Array
+    truth: Instances | None = None
 
 
 @flax.struct.dataclass
@@ -137,6 +141,7 @@ class Detections:
       valid: [..., D] bool; valid slots come first.
       overflow: [...] int32, candidates that were lost because a capacity was too small.
       class_scores: [..., D, K] float32, as in `FrameOutput`.
+      source: [..., D] int32, as in `FrameOutput`.
     """
 
     boxes: jax.Array
@@ -148,6 +153,7 @@ class Detections:
     valid: jax.Array
     overflow: jax.Array
     class_scores: jax.Array | None = None
+    source: jax.Array | None = None
 
 
 @flax.struct.dataclass
@@ -165,6 +171,8 @@ class FrameOutput:
       overflow: [...] int32, objects lost to a capacity in this frame.
       class_scores: [..., D, K] float32 for a track rule that reads them; None, which costs nothing,
         for all others.
+      source: [..., D] int32, the annotated object (its identity) whose mask is to be shown, of the
+        image oracle; None for all others.
     """
 
     ids: jax.Array
@@ -176,3 +184,4 @@ class FrameOutput:
     valid: jax.Array
     overflow: jax.Array
     class_scores: jax.Array | None = None
+    source: jax.Array | None = None

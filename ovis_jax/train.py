@@ -25,13 +25,20 @@ from ovis_jax.data.loaders import find_loader
 from ovis_jax.data.pipeline import training_batches
 from ovis_jax.data.samples import Samples, open_training_data
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import check_identities, identities_of
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.program import cluster
 from ovis_jax.program.workdir import Workdir
 from ovis_jax.structures import Clips
 from ovis_jax.training.interruption import StopSignal
 from ovis_jax.training.metrics import MetricsBuffer
-from ovis_jax.training.optimizer import make_optimizer, rate_factors, trained_parameters
+from ovis_jax.training.optimizer import (
+    Descent,
+    decayed_parameters,
+    make_optimizer,
+    rate_factors,
+    trained_parameters,
+)
 from ovis_jax.training.progress import EventWriter, ProgressLine, Stopwatch
 from ovis_jax.training.run_length import check_same_past, make_schedule, run_length
 from ovis_jax.training.sharding import (
@@ -49,6 +56,8 @@ from ovis_jax.training.step import TrainStep, make_train_step
 from ovis_jax.visualization.clips import draw_clip
 
 Evaluate = Callable[[ConfigDict, tuple[nn.Module, dict]], dict[str, float]]
+
+_SHOWN_AP = ("AP", "AP50", "AP75")  # of evaluations during training, on the terminal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +100,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
     """
     data = open_training_data(config.data, config.capacity.instances)
     check_classes(data, config)
+    check_identities(data, config)
     find_loader(config.data.loader)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
@@ -126,10 +136,8 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     optimizer = make_optimizer(
         schedule,
         trained,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        clip_norm=settings.clip_norm,
-        name=settings.optimizer,
+        descent_of(settings),
+        decayed=decayed_parameters(shapes["params"], settings.undecayed),
         factors=rate_factors(shapes["params"], settings.slowed),
     )
     train_step = make_train_step(
@@ -154,6 +162,18 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     variables, progress, meta = store.restore(step, state_shapes.variables, state_shapes.progress)
     check_same_classes(meta.get("categories"), data, f"{store.folder}: checkpoint {step}")
     return run, state_shapes.restored(variables, progress)
+
+
+def descent_of(settings: ConfigDict) -> Descent:
+    """What `config.train` says of the optimizer."""
+    return Descent(
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        name=settings.optimizer,
+        second_moment=settings.second_moment,
+        nesterov=settings.nesterov,
+    )
 
 
 def check_average_decay(decay: float) -> None:
@@ -226,13 +246,21 @@ def run_steps(
                 writer.picture(step, "pair", draw_clip(rows))
             if evaluate and is_due(step, settings.evaluate_every) and not last:
                 found = evaluate(run.config, (run.system, on_one_device(state.variables)))
-                writer.scalars(step, {f"evaluation/{name}": value for name, value in found.items()})
+                report_evaluation(step, found, writer)
                 stopwatch.restart()
             if last:
                 break
     if shown:
         logging.info("%s", stopwatch.summary(step))
     return state
+
+
+def report_evaluation(step: int, values: dict[str, float], writer: EventWriter) -> None:
+    """Puts what an evaluation found into the events, and its AP on the terminal."""
+    writer.scalars(step, {f"evaluation/{name}": value for name, value in values.items()})
+    shown = [f"{name} {100 * values[name]:.1f}" for name in _SHOWN_AP if name in values]
+    if shown and cluster.is_first():
+        logging.info("step %d: %s", step, ", ".join(shown))
 
 
 def is_due(step: int, every: int) -> bool:
@@ -245,4 +273,5 @@ def save_state(run: Run, state: TrainState, store: CheckpointStore) -> None:
     step = int(state.step)
     meta = {"step": step, "next_batch": step, "seed": run.config.seed}
     meta["categories"] = as_records(run.data.categories)
+    meta |= identities_of(run.config)
     store.save(step, state.variables, state.progress, meta)

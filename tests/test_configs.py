@@ -10,30 +10,47 @@ import pytest
 from flax import traverse_util
 from ml_collections import ConfigDict
 
+from experiments.harness.datasets import DATASETS, QUICKSTART
+from experiments.harness.experiment import Experiment
 from ovis_jax.models.build import build_model
-from ovis_jax.training.optimizer import rate_factors, trained_parameters
+from ovis_jax.training.optimizer import decayed_parameters, rate_factors, trained_parameters
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted(
     path.stem for path in (ROOT / "configs").glob("*.py") if "get_config" in path.read_text()
 )
-ROWS = {
-    f"{path.stem}: {run.label}": run
+EXPERIMENTS: dict[str, Experiment] = {
+    path.stem: module.EXPERIMENT
     for path in sorted((ROOT / "experiments").glob("*.py"))
-    for run in getattr(importlib.import_module(f"experiments.{path.stem}"), "RUNS", ())
+    if hasattr(module := importlib.import_module(f"experiments.{path.stem}"), "EXPERIMENT")
 }
+ROWS = {
+    f"{name} on {dataset}: {run.label}": (run, DATASETS[dataset])
+    for name, experiment in EXPERIMENTS.items()
+    for dataset in DATASETS
+    for run in experiment.ready(DATASETS[dataset])[0]
+}
+_built: dict[str, dict] = {}  # parameters of rows, by model
 
 
 def load(name: str) -> ConfigDict:
     return importlib.import_module(f"configs.{name}").get_config()
 
 
+def numbered(config: ConfigDict) -> ConfigDict:
+    """The configuration with numbers where it takes those of the annotations."""
+    for field in {"num_classes", "num_identities"} & set(config.model):
+        config.model[field] = config.model[field] or 3
+    return config
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
     config = load(name)
     assert config.is_locked
-    config.model.num_classes = config.model.num_classes or 3  # those of the annotations
-    params = build_model(config)[1]["params"]
+    params = build_model(numbered(config))[1]["params"]
+    for path in config.train.undecayed:
+        assert not all(jax.tree.leaves(decayed_parameters(params, (path,))))
     for path in config.train.frozen:  # a path of no parameter is an error
         assert not all(jax.tree.leaves(trained_parameters(params, (path,))))
     for path, factor in config.train.slowed:
@@ -42,12 +59,56 @@ def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(row):
-    config = load(ROWS[row].config)
-    for field, value in ROWS[row].overrides.items():
+    assert configuration_of(row)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is QUICKSTART])
+def test_a_row_of_an_experiment_describes_a_model_that_can_be_built(row):
+    assert parameters(configuration_of(row))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is not QUICKSTART])
+def test_a_row_of_an_experiment_of_full_size_can_be_built(row):
+    assert parameters(configuration_of(row))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_is_called_as_its_file_and_its_rows_start_from_rows(name):
+    experiment = EXPERIMENTS[name]
+    labels = [run.label for run in experiment.runs]
+    assert experiment.name == name and len(set(labels)) == len(labels)
+    for number, run in enumerate(experiment.runs):
+        assert run.start in {*labels[:number], ""}
+    assert not set(experiment.not_built) & set(labels)
+    assert experiment.parts and experiment.title and experiment.question.endswith(("?", ".", ")"))
+    known = {*labels, *experiment.paper.rows}
+    assert set(experiment.paper.order) <= known
+
+
+def test_every_table_and_figure_of_the_paper_has_an_experiment():
+    names = set(EXPERIMENTS)
+    for kind, numbers in (("table", range(1, 13)), ("figure", range(8, 12))):
+        for number in numbers:
+            assert any(name.startswith(f"{kind}{number}_") for name in names), (kind, number)
+
+
+def configuration_of(row: str) -> ConfigDict:
+    run, dataset = ROWS[row]
+    config = load(dataset.configuration(run.system))
+    for field, value in run.changes(dataset).items():
         if isinstance(functools.reduce(getattr, field.split("."), config), tuple):
             value = ast.literal_eval(value)  # as the command line reads it
         config.update_from_flattened_dict({field: value})
-    assert traverse_util.flatten_dict(build_model(config)[1]["params"])
+    return numbered(config)
+
+
+def parameters(config: ConfigDict) -> dict:
+    """Shapes of the parameters; rows that differ in other fields have the same model."""
+    key = config.model.to_json(sort_keys=True) + config.capacity.to_json(sort_keys=True)
+    if key not in _built:
+        _built[key] = traverse_util.flatten_dict(build_model(config)[1]["params"])
+    return _built[key]
 
 
 def test_ioutracker_plus_has_the_parameters_of_the_detector_whose_checkpoints_it_reads():

@@ -86,6 +86,7 @@ def contents(folder):
         ([CONFIG, "--config.train.frozen=('x',)"], ["config.train.frozen", "x"]),
         ([CONFIG, "--config.train.init_checkpoint=/none"], ["/none", "checkpoint"]),
         ([CONFIG, "--mode=evaluate"], ["checkpoint"]),
+        ([CONFIG, "--config.predict.oracle=image"], ["config.predict.oracle", "--mode=evaluate"]),
         ([CONFIG, "--num_processes=2"], ["--coordinator", "all three"]),
     ],
 )
@@ -164,6 +165,36 @@ def test_a_checkpoint_of_another_model_is_bad_input(failure, data_flags, tmp_pat
     )
     assert code == 2 and "params/rpn/hidden/bias" in errors and "(7,)" in errors
     assert not (tmp_path / "run").exists()
+
+
+def keep_first_object(annotations):
+    """Of the first video alone."""
+    data = json.loads(annotations.read_text())
+    first = {"videos": data["videos"][:1], "annotations": data["annotations"][:1]}
+    annotations.write_text(json.dumps(data | first))
+
+
+def test_annotated_objects_that_the_model_tracks_are_scored_in_a_folder_of_their_own(
+    failure, tmp_path
+):
+    tiny_ovis.write_tiny_ovis(tmp_path)
+    keep_first_object(tmp_path / "annotations.json")
+    variables = zero_variables(build_system(get_config()), jax.random.key(0))
+    save_variables(tmp_path / "model", variables, {})
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "results.json").write_text("those of the whole model")
+    arguments = [f"--workdir={run}", CONFIG, *path_flags(tmp_path), "--mode=evaluate"]
+    arguments += ["--config.predict.overlay_videos=0", "--config.predict.oracle=image"]
+    code, errors = failure(*arguments, f"--config.train.init_checkpoint={tmp_path / 'model'}")
+    assert code == 0, errors
+    (record,) = json.loads((run / "oracles/image/results.json").read_text())
+    (truth,) = json.loads((tmp_path / "annotations.json").read_text())["annotations"]
+    assert record["segmentations"] == truth["segmentations"] and record["score"] == 1
+    assert json.loads((run / "oracles/image/metrics.json").read_text())["AP"] == pytest.approx(1)
+    assert (run / "results.json").read_text() == "those of the whole model"
+    assert not (run / "metrics.json").exists()
+    assert json.loads((run / "config.json").read_text())["predict"]["oracle"] == ""
 
 
 def program(workdir, data_flags, cache, *arguments, devices=1):

@@ -13,6 +13,7 @@ from ovis_jax.checkpoints.folders import checkpoint_categories
 from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models import build
+from ovis_jax.models.batch_norm import RUNNING_STATS
 from ovis_jax.program.workdir import Workdir
 
 
@@ -36,17 +37,20 @@ def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path):
+def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path, monkeypatch):
     seen = []
 
     def evaluate(config, model):
         seen.append(jax.tree.map(np.array, model[1]))
-        return {"AP": 0.5}
+        return {"AP": 0.5, "AP75": 0.25, "lost_objects": 3}
 
+    lines = []
+    monkeypatch.setattr(train.logging, "info", lambda form, *args: lines.append(form % args))
     found = run(tmp_path / "a", evaluate, evaluate_every=2, checkpoint_every=2, keep_checkpoints=9)
     assert len(seen) == 2  # after steps 2 and 4; step 6 is the end, where the program evaluates
     assert_equal(found, run(tmp_path / "b"))
     assert scalars(tmp_path / "a", "evaluation/AP") == {2: 0.5, 4: 0.5}
+    assert lines[:2] == ["step 2: AP 50.0, AP75 25.0", "step 4: AP 50.0, AP75 25.0"]
 
 
 def test_objects_beyond_the_capacity_are_in_the_events(tmp_path):
@@ -64,6 +68,28 @@ def test_the_average_is_what_a_checkpoint_predicts_with_and_survives_a_restart(t
     for later in [p for p in half.iterdir() if p.name == "6"]:
         later.rename(tmp_path / "6")  # as if the run had been killed after step 3
     assert_equal(run(folder, **values), whole)
+
+
+def test_running_statistics_predict_and_survive_a_restart(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "build_system", lambda config: toy.NormedToy())
+    seen = []
+
+    def evaluate(config, model):
+        seen.append(jax.device_get(model[1]))
+        return {}
+
+    def run_normed(workdir):
+        config = toy.toy_config(evaluate_every=3)
+        assert train.train(config, Workdir(workdir, json.loads(config.to_json())), evaluate)
+        with CheckpointStore(workdir / "checkpoints") as store:
+            return store.restore_variables(toy.init_toy(toy.NormedToy(), jax.random.key(0)))
+
+    whole = run_normed(tmp_path / "whole")
+    start, end = (jax.tree.leaves(x[RUNNING_STATS]) for x in (seen[0], whole))
+    assert all(not np.array_equal(a, b) for a, b in zip(start, end, strict=True))
+    run_normed(tmp_path / "halves")
+    (tmp_path / "halves" / "checkpoints" / "6").rename(tmp_path / "6")  # as if killed after step 3
+    assert_equal(run_normed(tmp_path / "halves"), whole)
 
 
 @pytest.mark.parametrize(

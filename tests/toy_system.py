@@ -53,7 +53,8 @@ class ToySystem(nn.Module):
             labels=slots % 2,
             boxes=jnp.tile(self._box(window), (self.detections, 1)),
             mask_boxes=jnp.tile(self._box(window), (self.detections, 1)),
-            mask_logits=jnp.full((self.detections, 4, 4), memory.embeddings[0, 0]) * window.scale,
+            mask_logits=jnp.full((self.detections, 4, 4), memory.embeddings[0, 0])
+            * window.scale[0],
             valid=slots < count % 3,
             overflow=window.valid.sum(),
         )
@@ -64,7 +65,7 @@ class ToySystem(nn.Module):
 
     def _box(self, window):
         """The upper left quarter of the original frame."""
-        height, width = window.image_size / window.scale
+        height, width = window.image_size / window.scale[::-1]
         return jnp.array([0.0, 0.0, width / 2, height / 2])
 
 

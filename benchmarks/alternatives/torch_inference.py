@@ -81,7 +81,7 @@ class TorchInference:
 
     def _track(self, clip: Sequence[pathlib.Path]) -> None:
         pyramids = [self._model.encode(self._canvas(path)) for path in clip]
-        scale = self._geometry.scale
+        scale, _ = self._geometry.scale  # the same in both axes
         for number, own in enumerate(pyramids):
             near = range(max(0, number - self._reach), number + self._reach + 1)
             window = [pyramids[i] for i in near if i != number and i < len(pyramids)]

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.alternatives.input_alternatives import BATCH, Pair
 from benchmarks.inputs.camera_videos import HEIGHT, NUM_FRAMES, NUM_OBJECTS, WIDTH, data_config
 from ovis_jax.data.frame_files import decode_frame
-from ovis_jax.data.transforms import resize_image, transform_image
+from ovis_jax.data.transforms import Resizing, resize_image, transform_image
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.data.videos.sources import stacked_masks
@@ -63,7 +63,9 @@ def raw_parts(data: TrainingData, folder: pathlib.Path, halved: bool) -> dict[st
 
 def prepared_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]:
     """Milliseconds of the parts of a pair from prepared records."""
-    source = open_records(data_config(folder, prepared=True).train_records, "train", (640, 360))
+    source = open_records(
+        data_config(folder, prepared=True).train_records, "train", Resizing((640, 360))
+    )
     geometry = data.geometry(0)
     objects, none = np.arange(NUM_OBJECTS), np.arange(0)
 

@@ -7,6 +7,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from benchmarks.stages.calibrated import calibration, query_pyramid
+from ovis_jax.ops.boxes import corner_factors
 from ovis_jax.structures import Window
 
 SIDE = 4.0  # distance of each side of a predicted box, in strides
@@ -41,11 +42,12 @@ def stages(system: nn.Module, stage: Callable, window: Window) -> dict[str, Call
     decode = stage("decode", maps, weights, window.image_size, window.scale)
     found = decode()
     basis = stage("basis", query, maps)
+    resized = found.boxes * corner_factors(window.scale)
     return {
         "calibrate": calibrate,
         "towers and boxes": head,
         "decode, fast NMS": decode,
         "basis maps": basis,
-        "masks": stage("segment", maps, basis(), found.source, found.boxes * window.scale, weights),
+        "masks": stage("segment", maps, basis(), found.source, resized, weights),
         "tracking map": stage(lambda system, x: system.track(x), query),
     }

@@ -16,8 +16,10 @@ def data() -> ConfigDict:
             eval_annotations="data/ovis/annotations_valid.json",
             eval_images="data/ovis/valid",
             image_scale=(640, 360),  # longer and shorter side that a resized frame fits into
+            resize=resize(),
             crowds_are_objects=False,  # or True: every crowd (iscrowd 1) is an object like others
             boxes="file",  # or "masks": those around the masks, where the file's are wrong
+            inclusive_boxes=True,  # their second corner is the last pixel; or False: the edge
             pad_multiple=32,
             mean=(123.675, 116.28, 103.53),  # RGB
             std=(58.395, 57.12, 57.375),
@@ -27,6 +29,17 @@ def data() -> ConfigDict:
             reference_window=5,  # frames on either side
             image_share=0.0,  # of clips made from still images among all clips; 0: video only
             pseudo_video=pseudo_video(),
+        )
+    )
+
+
+def resize() -> ConfigDict:
+    """How frames are resized, as mmdetection 0.x does; see `ovis_jax.data.transforms`."""
+    return ConfigDict(
+        dict(
+            fit="within",  # or "short_side", "exact" (to image_scale as width and height)
+            resampling="opencv",  # or "pillow", which is antialiased
+            axis_scales=False,  # or True: boxes are scaled by the ratio of the rounded sizes
         )
     )
 

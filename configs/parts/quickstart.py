@@ -2,6 +2,7 @@
 
 from ml_collections import ConfigDict
 
+from ovis_jax.configs.parts import crossvis as crossvis_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
 from ovis_jax.configs.parts.calibration import calibration
@@ -15,6 +16,8 @@ def small_run(model: ConfigDict, capacity: ConfigDict) -> ConfigDict:
     config.data.train_images = "data/occluded_shapes/train"
     config.data.eval_annotations = "data/occluded_shapes/annotations_valid.json"
     config.data.eval_images = "data/occluded_shapes/valid"
+    config.data.pseudo_video.annotations = "data/occluded_stills/instances_stills.json"
+    config.data.pseudo_video.images = "data/occluded_stills/stills"
     config.data.image_scale = (320, 192)
     config.train.update(
         batch_size=4,
@@ -71,6 +74,25 @@ def sipmask() -> ConfigDict:
     model.mask.update(num_basis=16, channels=64)
     model.track.update(channels=128, tower_channels=32)
     config.train.slowed = (("mask/basis0", 0.1), ("mask/basis1", 0.1), ("mask/coefficient", 0.1))
+    return config
+
+
+def crossvis() -> ConfigDict:
+    """CrossVIS; a whole configuration."""
+    config = small_run(crossvis_parts.model(), crossvis_parts.capacity())
+    config.capacity.update(
+        instances=10, level_candidates=200, candidates=200, detections=20, tracks=100
+    )
+    config.data.clip.mask_frames = 2
+    config.data.inclusive_boxes = False
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1, stride_in_1x1=False)
+    model.neck.channels = 32
+    model.fcos.update(channels=32, class_convs=2, box_convs=3)
+    model.mask.update(branch_channels=32, branch_convs=2, norm="group")
+    model.reid.update(channels=64, tower_channels=32, num_convs=2)
+    model.pyramid_rate = 1.0  # nothing below the heads is trained yet
     return config
 
 

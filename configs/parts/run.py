@@ -37,10 +37,15 @@ def train() -> ConfigDict:
             learning_rate=0.005,
             warmup_steps=500,
             warmup_factor=1 / 3,
-            schedule="step",  # or "cosine"
+            schedule="step",  # or "cosine", "polynomial", "exponential"
             drops=(8 / 12, 11 / 12),  # shares of the run after which the rate falls to a tenth
-            momentum=0.9,
+            schedule_power=0.9,  # of "polynomial"
+            schedule_final_factor=0.01,  # of "exponential", which falls from the first drop on
+            momentum=0.9,  # also the decay of AdamW's first moment
+            second_moment=0.99,  # decay of AdamW's second moment
+            nesterov=False,  # or True: Nesterov's correction of the momentum, of "sgd"
             weight_decay=1e-4,
+            undecayed=(),  # paths without decay, such as "**/norm*"; see `training.optimizer`
             clip_norm=35.0,
             frozen=(
                 "backbone/stem",
@@ -66,5 +71,6 @@ def predict() -> ConfigDict:
             reference_window=0,  # frames on either side whose calibrated outputs are averaged
             chunk=4,  # frames encoded together
             overlay_videos=4,
+            oracle="",  # or "image", "adaptive_nms": annotations do a part of the system's work
         )
     )

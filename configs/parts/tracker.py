@@ -24,6 +24,11 @@ def iou() -> ConfigDict:
     )
 
 
+def similarity() -> ConfigDict:
+    """CrossVIS's similarity, as published: cosine of embeddings plus overlap, of equal labels."""
+    return ConfigDict(dict(min_similarity=0.4))  # that links
+
+
 def track_by_overlap(config: ConfigDict) -> ConfigDict:
     """A configuration whose detections IoUTracker+ links; parameters stay those of its model."""
     config.model.linker = "iou"

@@ -1,52 +1,225 @@
-"""The command line of an experiment: trains or reuses each run, prints a table, writes a CSV file.
+"""The command line of an experiment: makes or reuses each run, and writes what came out.
 
-An experiment is data: its runs (label, configuration, overrides) and the measures that answer its
-question.
+An experiment is data: its runs (label, system, overrides), the measures that answer its question,
+and the parts that show them.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-from experiments.harness.measures import Measure
-from experiments.harness.runs import PlannedRun, Run, plan
-from experiments.harness.table import markdown_table, write_csv
+from experiments.harness.claims import Claims
+from experiments.harness.datasets import ANNOTATIONS, DATASETS, IMAGES, STILLS, Dataset
+from experiments.harness.experiment import Experiment, Outcome
+from experiments.harness.files import write_outcome
+from experiments.harness.runs import Plan, PlannedRun, Run
+from experiments.harness.sweep import finish_all
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import BAD_INPUT, InputError
 from ovis_jax.program.command_line import end
+from ovis_jax.tools.tool import ToolParser
+
+RUNS = "runs"  # folder of the runs, below that of the experiments
 
 
-def main(question: str, runs: Sequence[Run], measures: Sequence[Measure]) -> None:
+def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
     """Command line of an experiment file; the arguments are `python -m experiments.NAME --help`.
 
-    Experiments may share a folder of runs; each writes its own NAME.csv there.
+    Experiments that share a folder share the runs that they have in common; each writes its own
+    NAME.csv and NAME/ there.
     """
-    parser = argparse.ArgumentParser(description=question)
-    parser.add_argument("--workdir", type=pathlib.Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"
-    )
-    arguments = parser.parse_args()
-    overrides = dict(item.split("=", 1) for item in arguments.override)
-    workdir = arguments.workdir.resolve()
-    planned = plan(runs, arguments.seeds, overrides, workdir)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = parser(experiment).parse_args(given)
     try:
-        for each in planned:
-            each.check()
+        run(experiment, options, given)
     except InputError as error:
         end(error, BAD_INPUT)
-    rows = [measured(each, measures) for each in planned]
-    print(question + "\n")
-    print(markdown_table(rows, measures))
-    write_csv(workdir / f"{pathlib.Path(sys.argv[0]).stem}.csv", rows)
 
 
-def measured(planned: PlannedRun, measures: Sequence[Measure]) -> dict[str, Any]:
-    """A row: labels and revision of a run, all of its metrics, and what the question asks for."""
-    run = planned.finish()
-    asked = {measure.name: measure.of(run) for measure in measures}
-    return planned.labels | {"revision": run.revision} | run.metrics | asked
+def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[str]) -> None:
+    """Does what the options say; the report repeats `command`, which they are read from.
+
+    Raises:
+      InputError: data are missing, a setting is wrong, or a folder holds something else.
+    """
+    dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
+    data_dir = options.data_dir and options.data_dir.resolve()
+    weights = options.weights and options.weights.resolve()
+    runs, left_out = ready(experiment, dataset)
+    if options.trained:
+        runs = with_weights(runs, weights, left_out)
+    runs = chosen(runs, options.rows, left_out)
+    plan = Plan(dataset, data_dir, overrides(options.override), workdir / RUNS, weights)
+    planned = plan.runs(runs, options.seeds)
+    dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
+    check(planned)
+    finish_all(planned, Claims(workdir / "claims"))
+    rows = {
+        own.label: [each.finished for each in planned if each.label == own.label]
+        for own in runs
+        if own.shown
+    }
+    places = dataset.places(data_dir) | plan.overrides
+    outcome = Outcome(experiment, dataset, places, rows, weights if options.trained else None)
+    write_outcome(workdir, outcome, left_out, command)
+
+
+def ready(experiment: Experiment, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:
+    """The runs that can be made, and why others are left out, by label.
+
+    Raises:
+      InputError: there are rows, and none can be made.
+    """
+    runs, left_out = experiment.ready(dataset)
+    left_out |= {label: "it is not built yet" for label in experiment.not_built}
+    if experiment.runs and not runs:
+        raise InputError(f"--dataset: none of the rows can be made: {left_out}")
+    return runs, left_out
+
+
+def with_weights(
+    runs: Sequence[Run], weights: pathlib.Path | None, left_out: dict[str, str]
+) -> list[Run]:
+    """The runs that need no training, with weights that are trained; says which do.
+
+    Args:
+      runs: of the experiment.
+      weights: folder of checkpoints; see `Run.with_weights`.
+      left_out: gets those that would have to be trained.
+
+    Raises:
+      InputError: there are no weights, or none of the rows.
+    """
+    if weights is None:
+        raise InputError("--trained: expected --weights DIR, too")
+    found: dict[str, Run] = {}
+    for run in runs:
+        own = run.with_weights(weights)
+        if own is None or (own.start and own.start not in found):
+            left_out[run.label] = "it would have to be trained"
+        else:
+            found[run.label] = own
+    if runs and not found:
+        raise InputError(f"--weights: {weights}: no checkpoint of {', '.join(left_out)}")
+    return list(found.values())
+
+
+def chosen(
+    runs: Sequence[Run], labels: Sequence[str] | None, left_out: dict[str, str]
+) -> list[Run]:
+    """The runs with these labels, all without labels, and what they start from, which is no row.
+
+    Args:
+      runs: of the experiment.
+      labels: what was asked for.
+      left_out: gets the others.
+
+    Raises:
+      InputError: a label is of no run.
+    """
+    if labels is None:
+        return list(runs)
+    known = {own.label for own in runs}
+    for label in labels:
+        if label not in known:
+            raise InputError(f"--rows: {label!r}, expected some of {', '.join(sorted(known))}")
+    needed = _with_starts(runs, set(labels))
+    for own in runs:
+        if own.shown and own.label not in labels:
+            left_out[own.label] = "it was not asked for"
+    return [
+        dataclasses.replace(own, shown=own.shown and own.label in labels)
+        for own in runs
+        if own.label in needed
+    ]
+
+
+def _with_starts(runs: Sequence[Run], labels: set[str]) -> set[str]:
+    """The labels, and those of all runs that they start from."""
+    starts = {own.label: own.start for own in runs}
+    found, waiting = set(), list(labels)
+    while waiting:
+        label = waiting.pop()
+        if label and label not in found:
+            found.add(label)
+            waiting.append(starts[label])
+    return found
+
+
+def needed(planned: Sequence[PlannedRun]) -> set[str]:
+    """Configuration fields of the data that are read; where nothing is trained, no frames."""
+    if not planned:
+        return set(ANNOTATIONS)
+    stills = STILLS if any(own.has_stills for own in planned) else ()
+    return {*ANNOTATIONS, *IMAGES, *stills}
+
+
+def check(planned: Sequence[PlannedRun]) -> None:
+    """Looks at everything that would end a run, before the first one begins.
+
+    Raises:
+      InputError: a setting is wrong, a folder has another run, or there is no ground truth.
+    """
+    for own in planned:
+        own.check()
+    for path in dict.fromkeys(own.eval_annotations for own in planned if not own.is_finished):
+        purpose = (
+            "to evaluate with; take a part of the training split (ovis-jax split) and name it by "
+            "--override data.eval_annotations=FILE data.eval_images=FOLDER"
+        )
+        load_annotations(path).check_ground_truth(purpose)
+
+
+def overrides(items: Sequence[str]) -> dict[str, str]:
+    """Values by configuration field from "FIELD=VALUE".
+
+    Raises:
+      InputError: one is written otherwise.
+    """
+    for item in items:
+        if "=" not in item:
+            raise InputError(f"--override: {item!r}, expected FIELD=VALUE")
+    return dict(item.split("=", 1) for item in items)
+
+
+def parser(experiment: Experiment) -> ToolParser:
+    """Of the command line."""
+    own = ToolParser(
+        prog=f"experiments.{experiment.name}",
+        description=experiment.question,
+        epilog="On several hosts that share DIR, give each the same command: a run is made by one "
+        "of them. A run that was killed goes on where it stopped.",
+    )
+    own.add_argument(
+        "--dataset",
+        choices=sorted(DATASETS),
+        default="quickstart",
+        help="quickstart: generated data and small networks (default)",
+    )
+    own.add_argument(
+        "--data-dir", type=pathlib.Path, help="folder with the official layout of the data set"
+    )
+    own.add_argument(
+        "--workdir", type=pathlib.Path, required=True, metavar="DIR", help="of all experiments"
+    )
+    own.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    own.add_argument(
+        "--weights",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="imported checkpoints to start from: DIR/SYSTEM of each system",
+    )
+    own.add_argument(
+        "--trained",
+        action="store_true",
+        help="train nothing: predict with the checkpoints of --weights, which are trained",
+    )
+    own.add_argument("--rows", nargs="+", metavar="LABEL", help="only these rows")
+    own.add_argument(
+        "--override", nargs="*", default=[], metavar="FIELD=VALUE", help="for every run"
+    )
+    return own

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from experiments.harness.runs import FinishedRun
+from experiments.harness.finished import FinishedRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,23 +33,33 @@ class Measure:
     Attributes:
       name: its heading.
       unit: of the numbers in the table.
-      of: the number of a finished run, as it is written to the CSV file.
+      of: the number of a finished run, as it is written to the CSV file; None where there is
+        nothing to measure.
     """
 
     name: str
     unit: Unit
-    of: Callable[[FinishedRun], float]
+    of: Callable[[FinishedRun], float | None]
 
 
 def metric(name: str) -> Measure:
     """A number of metrics.json, as AP or AR_HO."""
-    return Measure(name, POINTS, lambda run: run.metrics[name])
+    return Measure(name, POINTS, lambda run: _known(run.metrics, name))
 
 
 def linked(name: str) -> Measure:
     """The same, if the tracker made no mistakes."""
-    return Measure(f"{name}, linked", POINTS, lambda run: run.linked_metrics[name])
+    return Measure(f"{name}, linked", POINTS, lambda run: _known(run.linked_metrics, name))
+
+
+def _known(values: Mapping[str, float], name: str) -> float | None:
+    """The evaluator's -1 stands for nothing to be found."""
+    value = values.get(name, -1)
+    return None if value < 0 else value
 
 
 AP_BY_OCCLUSION = tuple(map(metric, ("AP", "AP50", "AP75", "AP_SO", "AP_MO", "AP_HO")))
 """The columns of the paper's tables."""
+
+AP_AND_AR = (*AP_BY_OCCLUSION[:3], metric("AR1"), metric("AR10"), *AP_BY_OCCLUSION[3:])
+"""Those of its Table 2."""

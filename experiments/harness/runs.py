@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ovis_jax.evaluation import evaluate
-from ovis_jax.evaluation.oracles import with_true_identities
-from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.formats.crowds import crowds_as_objects
-from ovis_jax.formats.results import load_results
-from ovis_jax.program.configurations import read_configuration
+from ml_collections import ConfigDict
+
+from experiments.harness.datasets import STILLS, Dataset
+from experiments.harness.finished import FinishedRun
+from ovis_jax.formats.atomic import write_json
+from ovis_jax.formats.errors import InputError
+from ovis_jax.program.config_changes import LOADING, LOGGING
+from ovis_jax.program.configurations import find_configuration, read_configuration
+from ovis_jax.program.data_places import PLACES
 from ovis_jax.program.workdir import Workdir
+
+TRAIN, EVALUATE = "train_and_evaluate", "evaluate"
+SECONDS = "seconds.json"
+_ORACLE, _IMAGE_SHARE, _WEIGHTS = "predict.oracle", "data.image_share", "train.init_checkpoint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,53 +34,57 @@ class Run:
     """One row of the table.
 
     Attributes:
-      label: first column, and the run's folder.
-      config: name of a file in `configs/`.
-      overrides: values by dotted configuration field; {workdir} and {seed} in a text stand for
-        those of the experiment, so that a run can start from what another one left.
-      mode: "evaluate" trains nothing, and predicts with `train.init_checkpoint`.
+      label: first column.
+      system: whose configuration it has; see `Dataset.configuration`.
+      overrides: values by dotted configuration field; {NAME} in a text stands for one of
+        `Dataset.words`.
+      start: label of the run from whose last checkpoint it starts.
+      mode: TRAIN; or EVALUATE, which trains nothing, and predicts with the checkpoint of `start`.
+      shown: it is a row of the table; others are there to be started from.
+      weights: where `--weights` has a checkpoint of its model, if not where that of the system is.
     """
 
     label: str
-    config: str
-    overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
-    mode: str = "train_and_evaluate"
+    system: str
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    start: str = ""
+    mode: str = TRAIN
+    shown: bool = True
+    weights: str = ""
 
+    def lacks(self, dataset: Dataset) -> str:
+        """What must be built before the run can be made; empty if nothing."""
+        name = dataset.configuration(self.system)
+        try:
+            config = base_configuration(name)
+        except InputError:
+            return f"there is no configuration {name}"
+        absent = [field for field in self.overrides if not _has(config, field)]
+        return f"{name} has no field {absent[0]}" if absent else ""
 
-@dataclasses.dataclass(frozen=True)
-class FinishedRun:
-    """What a run with one seed left; files are read when they are asked for, once.
+    def changes(self, dataset: Dataset) -> dict[str, Any]:
+        """What it sets on this data set; on equal fields the run's own value holds."""
+        own = {
+            field: value.format(**dataset.words) if isinstance(value, str) else value
+            for field, value in self.overrides.items()
+        }
+        return {**dataset.settings, **own}
 
-    Attributes:
-      folder: its work directory.
-    """
+    def with_weights(self, folder: pathlib.Path) -> Run | None:
+        """The run with weights that are trained already; None if it has to be trained itself.
 
-    folder: pathlib.Path
+        What is predicted with changes nothing of the weights; other overrides do, unless they have
+        weights of their own.
 
-    @functools.cached_property
-    def config(self) -> dict[str, Any]:
-        """Its whole configuration."""
-        return json.loads((self.folder / "config.json").read_text())
-
-    @functools.cached_property
-    def metrics(self) -> dict[str, float]:
-        """Numbers of its metrics.json by name, in [0, 1]."""
-        values = json.loads((self.folder / "metrics.json").read_text())
-        return {name: value for name, value in values.items() if not isinstance(value, dict)}
-
-    @functools.cached_property
-    def linked_metrics(self) -> dict[str, float]:
-        """`metrics` if its tracker made no mistakes: identities are the ground truth's."""
-        annotations = load_annotations(self.config["data"]["eval_annotations"])
-        if self.config["data"].get("crowds_are_objects"):  # absent in older work directories
-            annotations = crowds_as_objects(annotations)
-        tracks = load_results(self.folder / "results.json", annotations)
-        return evaluate(annotations, with_true_identities(annotations, tracks)).values
-
-    @property
-    def revision(self) -> str | None:
-        """Of the code that ran last."""
-        return json.loads((self.folder / "run.json").read_text())["starts"][-1]["revision"]
+        Args:
+          folder: of checkpoints, by system, or by `weights` of a run.
+        """
+        if self.start or self.mode == EVALUATE:
+            return self
+        predicts = all(field.startswith("predict.") for field in self.overrides)
+        if not (folder / (self.weights or self.system)).exists():
+            return None
+        return dataclasses.replace(self, mode=EVALUATE) if predicts or self.weights else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,63 +92,189 @@ class PlannedRun:
     """A run with one seed, in its folder.
 
     Attributes:
-      labels: columns that tell it from others: run, config, seed.
+      label: of the run.
+      config: name of its configuration.
+      seed: see `config.seed`.
       folder: its work directory.
+      outputs: where its results and metrics are: the folder, or one in it for an oracle.
       mode: see `Run`.
-      config: file of its configuration.
-      settings: arguments that set fields of it.
+      checkpoint: what it predicts with.
+      settings: arguments that set fields of the configuration.
+      start: what it starts from, if anything.
     """
 
-    labels: dict[str, Any]
-    folder: pathlib.Path
-    mode: str
+    label: str
     config: str
+    seed: int
+    folder: pathlib.Path
+    outputs: pathlib.Path
+    mode: str
+    checkpoint: pathlib.Path | str
     settings: Sequence[str]
+    start: PlannedRun | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its metrics are on disk."""
+        return (self.outputs / "metrics.json").exists()
+
+    @property
+    def has_stills(self) -> bool:
+        """Whether it trains on still images, too."""
+        return any(own.startswith(f"--config.{_IMAGE_SHARE}=") for own in self.settings)
+
+    def predicts_as(self, config: str, settings: Sequence[str]) -> bool:
+        """Whether it also does what another run with its checkpoint would do."""
+        own, other = (
+            {k: v for k, v in _flat(read_configuration(*given)).items() if k != _WEIGHTS}
+            for given in ((self.config, self.settings), (config, settings))
+        )
+        return self.config == config and own == other
+
+    @property
+    def finished(self) -> FinishedRun:
+        """What it left."""
+        return FinishedRun(self.folder, self.outputs, self.config)
+
+    @property
+    def seconds(self) -> float | None:
+        """What it took, in its last start; None if nobody measured."""
+        try:
+            return float(json.loads((self.folder / SECONDS).read_text()))
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def eval_annotations(self) -> str:
+        """Path of the ground truth."""
+        return read_configuration(self.config, self.settings).data.eval_annotations
 
     def check(self) -> None:
-        """Raises InputError if a setting is wrong, or the folder has a run with other settings."""
+        """Raises InputError if a setting is wrong, or the folder has a run with other settings.
+
+        Weights that it is to start from must exist, unless another run makes them.
+        """
         config = read_configuration(self.config, self.settings)
+        weights = config.train.init_checkpoint
+        if weights and self.start is None and not pathlib.Path(weights).exists():
+            raise InputError(f"{weights}: no such checkpoint, expected one for {self.label}")
         workdir = Workdir(self.folder, json.loads(config.to_json()))
         if workdir.changes.length:  # whose metrics are not those of the run that is asked for
             raise workdir.refusal(workdir.changes.length)
 
-    def finish(self) -> FinishedRun:
-        """Trains and evaluates; a run whose metrics are on disk is not repeated.
+    def finish(self) -> None:
+        """Trains and evaluates. The program ends with the run's exit code if it fails."""
+        command = [sys.executable, "-m", "ovis_jax.main", f"--config=configs/{self.config}.py"]
+        command += [*self.settings, f"--workdir={self.folder}", f"--mode={self.mode}"]
+        print("+", *command, file=sys.stderr, flush=True)
+        began = time.monotonic()
+        done = subprocess.run(command)
+        if done.returncode:
+            sys.exit(done.returncode)
+        if not self.is_finished:  # it was stopped, and has saved where it was
+            sys.exit(f"{self.folder}: stopped before its end; the same command goes on")
+        write_json(self.folder / SECONDS, round(time.monotonic() - began, 1))
 
-        The program ends with the run's exit code if it fails.
-        """
-        if not (self.folder / "metrics.json").exists():
-            command = [sys.executable, "-m", "ovis_jax.main", f"--config={self.config}"]
-            command += self.settings
-            command += [f"--workdir={self.folder}", f"--mode={self.mode}"]
-            print("+", *command, file=sys.stderr)
-            done = subprocess.run(command)
-            if done.returncode:
-                sys.exit(done.returncode)
-        return FinishedRun(self.folder)
+    def with_starts(self) -> Iterator[PlannedRun]:
+        """What it starts from, the first one first, and itself."""
+        if self.start is not None:
+            yield from self.start.with_starts()
+        yield self
 
 
-def plan(
-    runs: Sequence[Run], seeds: Sequence[int], overrides: dict[str, str], workdir: pathlib.Path
-) -> list[PlannedRun]:
-    """Every run with every seed.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How runs are made on a data set.
 
-    Args:
-      runs: of an experiment.
-      seeds: of every run.
-      overrides: for every run, by dotted configuration field.
-      workdir: folder of the runs' folders.
+    Attributes:
+      dataset: which.
+      data_dir: its folder; None for the usual one.
+      overrides: for every run, by dotted configuration field; they win over those of the run.
+      folder: of the runs' folders.
+      weights: folder with a checkpoint of each system, from which what is trained starts; None
+        for random weights, or what the configuration says.
     """
-    return [_planned(run, seed, overrides, workdir) for seed in seeds for run in runs]
+
+    dataset: Dataset
+    data_dir: pathlib.Path | None
+    overrides: Mapping[str, str]
+    folder: pathlib.Path
+    weights: pathlib.Path | None = None
+
+    def runs(self, runs: Sequence[Run], seeds: Sequence[int]) -> list[PlannedRun]:
+        """Every run with every seed; what a run starts from is among them."""
+        by_label = {run.label: run for run in runs}
+        return [self._planned(run, by_label, seed) for seed in seeds for run in runs]
+
+    def _planned(self, run: Run, by_label: Mapping[str, Run], seed: int) -> PlannedRun:
+        start = self._planned(by_label[run.start], by_label, seed) if run.start else None
+        name = self.dataset.configuration(run.system)
+        values = {**run.changes(self.dataset), **self.overrides, "seed": seed}
+        places = self.dataset.places(self.data_dir)
+        if _IMAGE_SHARE not in values:
+            places = {field: place for field, place in places.items() if field not in STILLS}
+        values = places | values
+        if start is not None:
+            values[_WEIGHTS] = start.checkpoint
+        elif self.weights is not None:
+            values[_WEIGHTS] = self.weights / (run.weights or run.system)
+        settings = [f"--config.{field}={value}" for field, value in values.items()]
+        if start is not None and run.mode == EVALUATE and start.predicts_as(name, settings):
+            return dataclasses.replace(start, label=run.label)
+        mark = _mark(name, settings, run.mode, start)
+        folder = self.folder / f"{name}-seed{seed}{mark and '-'}{mark}"
+        oracle = values.get(_ORACLE)
+        outputs = folder / "oracles" / oracle if oracle else folder
+        checkpoint = folder / "checkpoints" if run.mode == TRAIN else values.get(_WEIGHTS, "")
+        return PlannedRun(
+            run.label, name, seed, folder, outputs, run.mode, checkpoint, settings, start
+        )
 
 
-def _planned(run: Run, seed: int, common: dict[str, str], workdir: pathlib.Path) -> PlannedRun:
-    folder = workdir / f"{run.label.replace(' ', '-')}-seed{seed}"
-    overrides = run.overrides | common | {"seed": seed}
-    settings = []
-    for field, value in overrides.items():
-        filled = value.format(workdir=workdir, seed=seed) if isinstance(value, str) else value
-        settings.append(f"--config.{field}={filled}")
-    labels = {"run": run.label, "config": run.config, "seed": seed}
-    file = f"configs/{run.config}.py"
-    return PlannedRun(labels, folder, run.mode, file, settings)
+@functools.lru_cache
+def base_configuration(name: str) -> ConfigDict:
+    """A configuration as it stands in its file.
+
+    Raises:
+      InputError: there is none of this name.
+    """
+    find_configuration(name)
+    return read_configuration(name)
+
+
+def _mark(name: str, settings: Sequence[str], mode: str, start: PlannedRun | None) -> str:
+    """A short text that tells runs of one configuration and seed apart.
+
+    It follows from what differs from the configuration's file, so that an experiment finds the
+    finished runs of another one, and a field that is added to the package changes no mark. Where
+    data lie and what is logged does not count; a work directory looks at these itself.
+    """
+    base = _flat(base_configuration(name))
+    own = _flat(read_configuration(name, settings))
+    passed = {"seed", *PLACES, *(field.removeprefix("config.") for field in LOGGING + LOADING)}
+    changes = {k: v for k, v in own.items() if k not in passed and v != base.get(k)}
+    if not changes and mode == TRAIN and start is None:
+        return ""
+    text = json.dumps([changes, mode, start and start.folder.name], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _flat(config: ConfigDict) -> dict[str, Any]:
+    """Values of JSON's types by dotted field."""
+    flat: dict[str, Any] = {}
+    waiting = [("", json.loads(config.to_json()))]
+    while waiting:
+        prefix, value = waiting.pop()
+        if isinstance(value, dict) and value:
+            waiting += [(f"{prefix}.{key}" if prefix else key, own) for key, own in value.items()]
+        else:
+            flat[prefix] = value
+    return flat
+
+
+def _has(config: ConfigDict, field: str) -> bool:
+    for part in field.split("."):
+        if not isinstance(config, ConfigDict) or part not in config:
+            return False
+        config = config[part]
+    return True

@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from ovis_jax.analysis.hota import HotaSums, score_hota, tally_hota
+from ovis_jax.analysis.hota import ALPHAS, HotaSums, score_hota, tally_hota
 from ovis_jax.analysis.identity import IdentitySums, score_identity, tally_identity
-from ovis_jax.analysis.occlusion_rows import FRAME_LEVELS, chosen_frames, frame_levels
+from ovis_jax.analysis.occlusion_rows import FRAME_LEVELS, ROWS, chosen_frames, frame_levels
 from ovis_jax.analysis.scenes import Scene
 
 
@@ -28,6 +28,8 @@ def measure_association(scene: Scene, objects: np.ndarray, tracks: np.ndarray) -
       objects: [G] bool, which objects are to be found.
       tracks: [P] bool, which tracks may find them.
     """
+    if not objects.any():  # many categories of a video have tracks alone
+        return _surplus_alone(int(scene.has_track[:, tracks].sum()))
     part = (
         scene.iou[:, objects][:, :, tracks],
         scene.has_object[:, objects],
@@ -60,3 +62,19 @@ def association_numbers(sums: AssociationSums) -> dict[str, np.ndarray]:
     numbers |= {"IDF1": identity.idf1, "IDP": identity.idp, "IDR": identity.idr}
     known = sums.identity.wanted > 0
     return {name: np.where(known, own, np.nan) for name, own in numbers.items()}
+
+
+def _surplus_alone(frames: int) -> AssociationSums:
+    """Sums of tracks with so many frames and of no object."""
+    hota, identity = (len(ROWS), len(ALPHAS)), len(ROWS)
+    return AssociationSums(
+        HotaSums(
+            **{field.name: np.zeros(hota) for field in dataclasses.fields(HotaSums)[:-1]},
+            surplus=np.full(hota, float(frames)),
+        ),
+        IdentitySums(
+            right=np.zeros(identity),
+            wanted=np.zeros(identity),
+            wrong=np.full(identity, float(frames)),
+        ),
+    )

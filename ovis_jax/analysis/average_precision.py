@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,11 +20,13 @@ class PrecisionLog:
         """Nothing so far."""
         self._videos: list[int] = []
         self._verdicts: list[Verdicts] = []
+        self._known: list[_Category] | None = None
 
     def add(self, video_id: int, verdicts: Verdicts) -> None:
         """Takes the next video."""
         self._videos.append(video_id)
         self._verdicts.append(verdicts)
+        self._known = None
 
     def average_precision(self) -> np.ndarray:
         """[L, H, K] over the categories with objects, ascending; NaN where nothing is wanted."""
@@ -38,11 +40,12 @@ class PrecisionLog:
             return np.full(len(draws), np.nan)
         return mean_known(np.concatenate(found, axis=1), axis=1)
 
-    def _categories(self) -> Iterator[_Category]:
-        ids = np.unique(_joined([own.object_categories for own in self._verdicts]))
-        order = np.argsort(self._videos, kind="stable").tolist()
-        for category in ids.tolist():
-            yield _of_category(category, order, self._verdicts)
+    def _categories(self) -> list[_Category]:
+        """The categories with objects, ascending."""
+        if self._known is None:
+            order = np.argsort(self._videos, kind="stable").tolist()
+            self._known = _by_category(order, [self._verdicts[number] for number in order])
+        return self._known
 
 
 def mean_known(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
@@ -72,27 +75,34 @@ class _Category:
     wanted: np.ndarray
 
 
-def _of_category(category: int, order: Sequence[int], verdicts: Sequence[Verdicts]) -> _Category:
-    """Joins videos; `order` are their numbers by id."""
-    scores, videos, states, object_videos, wanted = [], [], [], [], []
-    for number in order:
-        own = verdicts[number]
-        members = own.categories == category
-        kept = np.flatnonzero(members.any(axis=tuple(range(members.ndim - 1))))
-        scores.append(own.scores[kept])
-        states.append(np.where(members[..., kept], own.states[..., kept], LEFT_OUT))
-        videos.append(np.full(len(kept), number))
-        objects = own.object_categories == category
-        wanted.append(own.wanted[..., objects])
-        object_videos.append(np.full(objects.sum(), number))
-    by_score = np.argsort(-np.concatenate(scores), kind="stable")
-    return _Category(
-        scores=np.concatenate(scores)[by_score],
-        videos=np.concatenate(videos)[by_score],
-        states=np.concatenate(states, axis=-1)[..., by_score],
-        object_videos=np.concatenate(object_videos),
-        wanted=np.concatenate(wanted, axis=-1),
+def _by_category(numbers: Sequence[int], verdicts: Sequence[Verdicts]) -> list[_Category]:
+    """Joins videos, given by id with the numbers that they came in, and parts them by category."""
+    if not verdicts:
+        return []
+    states = np.concatenate([own.states for own in verdicts], axis=-1)
+    wanted = np.concatenate([own.wanted for own in verdicts], axis=-1)
+    scores = np.concatenate([own.scores for own in verdicts])
+    categories = np.concatenate([own.categories for own in verdicts], axis=-1)
+    object_categories = np.concatenate([own.object_categories for own in verdicts])
+    videos, object_videos = (
+        np.repeat(numbers, [len(getattr(own, name)) for own in verdicts])
+        for name in ("scores", "object_categories")
     )
+    found = []
+    for category in np.unique(object_categories).tolist():
+        members, objects = categories == category, object_categories == category
+        kept = np.flatnonzero(members.any(axis=tuple(range(members.ndim - 1))))
+        kept = kept[np.argsort(-scores[kept], kind="stable")]
+        found.append(
+            _Category(
+                scores=scores[kept],
+                videos=videos[kept],
+                states=np.where(members[..., kept], states[..., kept], LEFT_OUT),
+                object_videos=object_videos[objects],
+                wanted=wanted[..., objects],
+            )
+        )
+    return found
 
 
 def _average_precision(own: _Category) -> np.ndarray:
@@ -131,7 +141,3 @@ def _read(
         )
         values[cells] = precision.mean(axis=(1, 2))
     return values
-
-
-def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, np.int64), *arrays])

@@ -6,6 +6,7 @@ Source: OVIS paper, section 4, equations 3 and 4 and Table 7.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -53,13 +54,28 @@ class Choice:
     unseen: bool = False
     worst_since: bool = False
 
+    @property
+    def matching(self) -> tuple[bool, bool, float]:
+        """All that decides which masks stand for the objects."""
+        return self.one_to_one, self.keep_ties, self.min_score
+
 
 def count_errors(scene: Scene, choice: Choice) -> np.ndarray:
     """[rates, levels, 2] int, errors and what they are counted among.
 
     Levels are those of the annotations, then frames without a label.
     """
-    matches = match_frames(scene, choice)
+    return _count(scene, choice, match_frames(scene, choice))
+
+
+def count_choices(scene: Scene, choices: Sequence[Choice]) -> np.ndarray:
+    """[choices, rates, levels, 2] int, `count_errors` of each; equal matchings are made once."""
+    matches = {choice.matching: choice for choice in choices}
+    matches = {key: match_frames(scene, choice) for key, choice in matches.items()}
+    return np.stack([_count(scene, choice, matches[choice.matching]) for choice in choices])
+
+
+def _count(scene: Scene, choice: Choice, matches: FrameMatches) -> np.ndarray:
     visible = scene.has_object
     same = scene.object_categories[:, None] == scene.track_categories
     right_class = (matches.shown & same).any(axis=2)

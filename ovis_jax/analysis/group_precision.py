@@ -63,7 +63,7 @@ def _grouped(objects: Objects, members: Mapping[int | str, np.ndarray], num_grou
     within = np.array([members.get(own.id, nowhere) for own in objects.instances], bool)
     within = within.reshape(len(objects.instances), num_groups).T
     cells = within_area(objects.areas)[:, None] & within
-    ignored = objects.is_crowd | ~cells.reshape(-1, len(objects.instances))
+    ignored = objects.is_crowd | ~np.concatenate(cells)
     return dataclasses.replace(objects, ignored=ignored)
 
 

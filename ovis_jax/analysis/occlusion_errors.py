@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ovis_jax.analysis.bootstrap import ratio_comparison
-from ovis_jax.analysis.frame_errors import NUM_LEVELS, RATES, Choice, count_errors
+from ovis_jax.analysis.frame_errors import NUM_LEVELS, RATES, Choice, count_choices
 from ovis_jax.analysis.scenes import Scene
 from ovis_jax.analysis.sections import Axis, Bars, Column, Section, Table, percent
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
@@ -64,7 +64,7 @@ class OcclusionErrors:
 
     def add(self, scene: Scene) -> None:
         """Counts the errors of a video."""
-        self._counts.append(np.stack([count_errors(scene, choice) for choice in CHOICES]))
+        self._counts.append(count_choices(scene, CHOICES))
 
     def by_video(self) -> np.ndarray:
         """[V, rates, columns, 2] int, errors as defined and what they are counted among."""

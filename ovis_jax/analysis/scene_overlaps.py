@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,7 +16,8 @@ from ovis_jax.formats.annotations import Annotations, Instance
 from ovis_jax.formats.result_heads import UNKNOWN
 
 
-def scene_overlaps(scene: Scene) -> dict[Key, Overlaps]:
+@functools.lru_cache(maxsize=1)  # several analyses ask for those of one scene
+def scene_overlaps(scene: Scene) -> Mapping[Key, Overlaps]:
     """Overlaps of the tracks of a video, by category and video id."""
     return overlaps_by_category(
         scene.video.id,

@@ -49,6 +49,21 @@ def checkpoint_categories(folder: pathlib.Path | str) -> tuple[Category, ...] | 
     return records and tuple(Category(record["id"], record["name"]) for record in records)
 
 
+def checkpoint_identities(folder: pathlib.Path | str) -> int | None:
+    """How many identities a checkpoint was trained to tell apart; None if it does not say so.
+
+    Args:
+      folder: as for `restore_from`.
+
+    Raises:
+      InputError: there is no checkpoint, or it is damaged.
+    """
+    if pathlib.Path(folder).is_file():
+        return read_packed(folder).config["model"].get("num_identities")
+    with _chosen(folder) as (store, step):
+        return store.restore_meta(step).get("num_identities")
+
+
 def has_checkpoint(folder: pathlib.Path | str) -> bool:
     """Whether a folder holds a checkpoint, as `restore_from` would find it."""
     folder = pathlib.Path(folder)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.checkpoints.trees import flattened, is_within, nested
 from ovis_jax.formats.errors import InputError
+from ovis_jax.models.batch_norm import RUNNING_STATS
 
 
 def start_variables(
@@ -27,7 +28,7 @@ def start_variables(
     if not folder:
         return initialise()
     _check_parts(shapes["params"], fresh)
-    parts = [f"params/{part}" for part in fresh]
+    parts = [f"{kind}/{part}" for kind in ("params", RUNNING_STATS) for part in fresh]
     flat = flattened(shapes)
     known = {path: shape for path, shape in flat.items() if not is_within(path, parts)}
     restored = restore_from(folder, nested(known), parts)

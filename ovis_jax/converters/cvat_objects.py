@@ -68,7 +68,10 @@ def add_object(
             if entry.visible and entry.shape.tag in USABLE:
                 where = f"{track.where}, frame {entry.shape.get('frame')}"
                 if entry.frame not in places:
-                    raise InputError(f"{where}: there is no image of it")
+                    raise InputError(
+                        f"{where}: there is no image of it; expected images of all frames that "
+                        "the task shows"
+                    )
                 mask = segmentation(entry.shape, clip.height, clip.width, where)
                 part = mask, _level(entry.shape) or level
                 frames.setdefault(places[entry.frame], []).append(part)

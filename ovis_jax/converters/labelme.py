@@ -52,6 +52,7 @@ def read(path: pathlib.Path, sources: Sources) -> Annotations:
     _note_ungrouped(videos, sources)
     ids = sources.category_ids(sorted(labels), path)
     clips = [_clip(path, name, frames, sources, ids) for name, frames in videos]
+    _note_partial(path, clips, sources)
     return annotations_of(clips, sources.categories or numbered(ids or {"object": 1}), path)
 
 
@@ -131,10 +132,6 @@ def _clip(
     annotated = [number for number, stem in enumerate(stems) if stem in frames]
     if len(annotated) < len(stems):
         clip.annotated = annotated
-        sources.note(
-            f"{path}: {name}: {len(stems) - len(annotated)} of {len(stems)} frames have no file "
-            "and are taken as not annotated; a file without shapes says that there is no object"
-        )
     for number, stem in enumerate(stems):
         frame = frames.get(stem)
         if frame is None:
@@ -144,6 +141,19 @@ def _clip(
         for key, (segmentation, level) in frame.objects.items():
             clip.add(key, ids[key[0]], number, segmentation, occlusion=level)
     return clip
+
+
+def _note_partial(path: pathlib.Path, clips: Sequence[Clip], sources: Sources) -> None:
+    """Notes frames that are not annotated."""
+    partial = [clip for clip in clips if clip.annotated is not None]
+    if partial:
+        frames = sum(len(clip.file_names) for clip in partial)
+        lacking = frames - sum(len(clip.annotated) for clip in partial)
+        sources.note(
+            f"{path}: {lacking} of {frames} frames, in {len(partial)} of {len(clips)} videos, have "
+            "no file and are taken as not annotated; a file without shapes says that there is no "
+            "object"
+        )
 
 
 def _note_ungrouped(videos: Sequence[tuple[str, Frames]], sources: Sources) -> None:

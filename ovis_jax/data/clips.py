@@ -32,9 +32,10 @@ class LoadedFrame:
 
     Attributes:
       image: [h, w, 3] uint8, resized and flipped, not padded.
-      identities: [n] int, numbers that the objects keep in other frames; no two are equal.
+      identities: [n] int, numbers that the objects keep in other frames of the clip, and of videos
+        in all clips; no two are equal.
       labels: [n] int in [0, K).
-      boxes: [n, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners.
+      boxes: [n, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame.
       masks: [n, H, W // 8] uint8, padded, eight columns a byte; of frames with masks.
     """
 

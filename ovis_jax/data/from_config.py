@@ -25,17 +25,18 @@ from ovis_jax.data.settings import (
     VideoFolder,
     VideoRecords,
 )
-from ovis_jax.data.transforms import Resizing
+from ovis_jax.data.transforms import FITS, RESAMPLINGS, Resizing
 from ovis_jax.formats.annotation_options import BOXES, CONFIG_FIELDS, AnnotationOptions
 from ovis_jax.formats.errors import InputError
 
 FIELDS = (
     *("train_annotations", "train_images", "train_records", "train_split", "halved_decoding"),
     *("eval_annotations", "eval_images", "crowds_are_objects", "boxes"),
-    *("image_scale", "pad_multiple", "mean", "std", "flip_probability"),
+    *("image_scale", "pad_multiple", "resize", "mean", "std", "flip_probability"),
     *("clip", "reference_sampling", "reference_window", "image_share", "pseudo_video"),
-    "loader",
+    *("inclusive_boxes", "loader"),
 )
+_RESIZE_FIELDS = ("fit", "resampling", "axis_scales")
 _CLIP_FIELDS = ("num_frames", "mask_frames", "others", "stride", "in_order", "allow_same")
 _PSEUDO_FIELDS = ("annotations", "images", "categories", "min_pixels", "motion", "pasting")
 
@@ -93,6 +94,7 @@ def training_settings(data: ConfigDict) -> TrainingSettings:
             resizing=resizing(data),
             flip_probability=flip_probability(data),
             annotation_options=annotation_options(data),
+            inclusive_boxes=_switch(section, "inclusive_boxes"),
         ),
         image_share=share,
         pseudo_video=pseudo_video(data) if share else None,
@@ -107,7 +109,20 @@ def resizing(data: ConfigDict) -> Resizing:
         "two sides in pixels",
         lambda sides: len(sides) == 2 and all(map(_is_count, sides)),
     )
-    return Resizing(tuple(scale), section.take("pad_multiple", "at least 1", _is_count))
+    multiple = section.take("pad_multiple", "at least 1", _is_count)
+    how = section.section("resize", _RESIZE_FIELDS)
+    fit = how.take("fit", f"one of {', '.join(map(repr, FITS))}", FITS.__contains__)
+    return Resizing(
+        image_scale=tuple(scale),
+        pad_multiple=multiple,
+        fit=fit,
+        resampling=how.take("resampling", "'opencv' or 'pillow'", RESAMPLINGS.__contains__),
+        axis_scales=how.take(
+            "axis_scales",
+            "True" if fit == "exact" else "True or False",
+            lambda value: isinstance(value, bool) and (value or fit != "exact"),
+        ),
+    )
 
 
 def annotation_options(data: ConfigDict) -> AnnotationOptions:

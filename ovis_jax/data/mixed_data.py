@@ -21,7 +21,10 @@ class MixedData:
       num_dropped: annotated objects beyond the capacity, of both; never used.
       path: where the annotations of the videos come from, for messages.
       categories: sorted by id; label k of the model is `categories[k]`.
+      num_identities: None, as objects of the images have none that last; see `Samples`.
     """
+
+    num_identities = None
 
     def __init__(self, videos: TrainingData, images: ImageData, image_share: float):
         """Mixes data sets.

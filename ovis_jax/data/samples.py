@@ -23,12 +23,16 @@ class Samples(Protocol):
       num_dropped: annotated objects beyond the capacity; never used.
       path: where the annotations come from, for messages.
       categories: sorted by id; label k of the model is `categories[k]`.
+      num_identities: objects of all videos; the identities of clips are numbers below it, the same
+        for an object in all of its clips. None where there are still images, whose objects are
+        numbered anew in every clip.
     """
 
     num_samples: int
     num_dropped: int
     path: str
     categories: Sequence[Category]
+    num_identities: int | None
 
     @property
     def num_categories(self) -> int:

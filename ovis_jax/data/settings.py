@@ -88,12 +88,14 @@ class Sampling:
       resizing: of the frames.
       flip_probability: that a clip is mirrored.
       annotation_options: what to do with crowds and boxes.
+      inclusive_boxes: the second corner of a box is its last pixel; otherwise the edge behind it.
     """
 
     frames: ClipFrames
     resizing: Resizing
     flip_probability: float
     annotation_options: AnnotationOptions
+    inclusive_boxes: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Resize, flip and pad: the same map for image, boxes and masks.
 
-Coordinates: an *original* frame is resized by one factor and put into the upper left corner of a
-zero *canvas*. Boxes are `(x1, y1, x2, y2)` with inclusive corners, as the published code has them.
+Coordinates: an *original* frame is resized and put into the upper left corner of a zero *canvas*.
+Boxes are `(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import functools
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ovis_jax.data.mask_sampling import sample_mask
+
+FITS = ("within", "short_side", "exact")
+RESAMPLINGS = ("opencv", "pillow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +25,23 @@ class Resizing:
 
     Attributes:
       image_scale: longer and shorter side, in either order, that a resized frame fits into; the
-        frame may lie either way.
+        frame may lie either way. Of "exact" the width and the height of every resized frame.
       pad_multiple: both sides of the canvas are multiples of it.
+      fit: one of `FITS`. "within" is the largest size of the same aspect, as mmdetection 0.x
+        computes it; "short_side" is the same but for rounding, as detectron2 computes it: the
+        shorter side is fitted, then the longer one if it is too long; "exact" stretches.
+      resampling: one of `RESAMPLINGS`, whose numbers are computed. "opencv": bilinear between the
+        nearest pixels, masks by the corner of a pixel; "pillow": bilinear over all pixels that
+        shrink into one (antialiased), masks by its centre.
+      axis_scales: boxes are scaled by the ratio of the rounded sizes in each axis, instead of one
+        factor that is not rounded. "exact" has no such factor.
     """
 
     image_scale: tuple[int, int]
     pad_multiple: int = 1
+    fit: str = "within"
+    resampling: str = "opencv"
+    axis_scales: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,14 +53,16 @@ class FrameGeometry:
       width: see `height`.
       canvas_height: pixels with padding; likewise `canvas_width`.
       canvas_width: see `canvas_height`.
-      scale: resized pixels per original pixel, not rounded; boxes are multiplied by it.
+      scale: resized pixels per original pixel in x and in y; boxes are multiplied by it.
+      resampling: one of `RESAMPLINGS`.
     """
 
     height: int
     width: int
     canvas_height: int
     canvas_width: int
-    scale: float
+    scale: tuple[float, float]
+    resampling: str = "opencv"
 
 
 def is_landscape(width: int, height: int) -> bool:
@@ -54,7 +71,7 @@ def is_landscape(width: int, height: int) -> bool:
 
 
 def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
-    """The largest aspect-keeping size within `image_scale`, padded to the next multiple.
+    """The size that `image_scale` gives, padded to the next multiple.
 
     Args:
       width: of the original frame; likewise `height`.
@@ -62,33 +79,57 @@ def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry
       resizing: what the size follows from.
     """
     sides = resizing.image_scale
-    scale = min(max(sides) / max(width, height), min(sides) / min(width, height))
-    new_height, new_width = int(height * scale + 0.5), int(width * scale + 0.5)
+    factor = min(max(sides) / max(width, height), min(sides) / min(width, height))
+    if resizing.fit == "exact":
+        size = sides
+    elif resizing.fit == "short_side":
+        size = _fitted_by_short_side(width, height, sides)
+    else:
+        size = (width * factor, height * factor)
+    new_width, new_height = (int(side + 0.5) for side in size)
+    ratios = (new_width / width, new_height / height)
     return FrameGeometry(
         height=new_height,
         width=new_width,
         canvas_height=_round_up(new_height, resizing.pad_multiple),
         canvas_width=_round_up(new_width, resizing.pad_multiple),
-        scale=scale,
+        scale=ratios if resizing.axis_scales else (factor, factor),
+        resampling=resizing.resampling,
     )
+
+
+def _fitted_by_short_side(width: int, height: int, sides: tuple[int, int]) -> tuple[float, float]:
+    """Width and height, not rounded, in detectron2's order of operations."""
+    long, short = max(sides), min(sides)
+    factor = short / min(width, height)
+    size = (factor * width, short) if height < width else (short, factor * height)
+    if max(size) > long:
+        factor = long / max(size)
+        size = (size[0] * factor, size[1] * factor)
+    return size
 
 
 def training_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
     """As `frame_geometry`, with one canvas for all landscape frames and one for all others."""
     geometry = frame_geometry(width, height, resizing)
+    if resizing.fit == "exact":  # which has one canvas for all
+        return geometry
     long, short = (_round_up(f(resizing.image_scale), resizing.pad_multiple) for f in (max, min))
     rows, columns = (short, long) if is_landscape(width, height) else (long, short)
     return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
 
 
 def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
-    """Resizes a uint8 frame [h, w, 3] exactly as `cv2.resize` does (bilinear).
+    """Resizes a uint8 frame [h, w, 3] exactly as OpenCV or Pillow does (bilinear).
 
-    Where the height shrinks by an odd whole factor, as from 1080 to 360, each row of the result is
-    one row of the frame, and the others need not be looked at.
+    Where OpenCV shrinks the height by an odd whole factor, as from 1080 to 360, each row of the
+    result is one row of the frame, and the others need not be looked at.
     """
     if image.shape[:2] == (geometry.height, geometry.width):
         return image
+    if geometry.resampling == "pillow":
+        size = (geometry.width, geometry.height)
+        return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     factor, rest = divmod(image.shape[0], geometry.height)
     if not rest and factor % 2:
         image = image[factor // 2 :: factor]
@@ -117,23 +158,27 @@ def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     return canvas
 
 
-def transform_boxes(boxes: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
+def transform_boxes(
+    boxes: np.ndarray, geometry: FrameGeometry, *, flip: bool, inclusive: bool = True
+) -> np.ndarray:
     """Scales, flips and clips boxes.
 
     Args:
       boxes: [N, 4] as (x, y, width, height) in pixels of the original frame.
       geometry: how the frame is resized.
       flip: mirror left and right.
+      inclusive: the second corner is the last pixel; otherwise the edge behind it.
 
     Returns:
-      [N, 4] float32 as (x1, y1, x2, y2) in pixels of the resized frame, inclusive corners, x within
-      [0, width] and y within [0, height] (not width - 1: as the published code clips).
+      [N, 4] float32 as (x1, y1, x2, y2) in pixels of the resized frame, x within [0, width] and y
+      within [0, height] (not width - 1 of inclusive corners: as the published code clips).
     """
     x, y, width, height = np.asarray(boxes, np.float32).reshape(-1, 4).T
-    corners = np.stack([x, y, x + width - 1, y + height - 1], axis=1)
-    corners *= np.float32(geometry.scale)
+    last = 1 if inclusive else 0
+    corners = np.stack([x, y, x + width - last, y + height - last], axis=1)
+    corners *= np.tile(np.float32(geometry.scale), 2)
     if flip:
-        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - 1
+        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - last
     size = [geometry.width, geometry.height]
     return np.clip(corners, 0, np.array(size + size, np.float32))
 
@@ -150,8 +195,8 @@ def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndar
       [H, W // 8] uint8 on the canvas, eight columns a byte.
     """
     height, width = rle["size"]
-    rows = nearest_source(height, geometry.height)
-    columns = nearest_source(width, geometry.width)
+    rows = nearest_source(height, geometry.height, geometry.resampling)
+    columns = nearest_source(width, geometry.width, geometry.resampling)
     canvas = np.zeros((geometry.canvas_height, geometry.canvas_width), bool)
     canvas[: geometry.height, : geometry.width] = sample_mask(
         rle, rows, columns[::-1] if flip else columns
@@ -160,8 +205,14 @@ def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndar
 
 
 @functools.lru_cache(maxsize=256)
-def nearest_source(old: int, new: int) -> np.ndarray:
-    """[new] int: which of `old` pixels each of `new` shows, as OpenCV's INTER_NEAREST chooses."""
+def nearest_source(old: int, new: int, resampling: str = "opencv") -> np.ndarray:
+    """[new] int: which of `old` pixels each of `new` shows.
+
+    As OpenCV's INTER_NEAREST chooses, or Pillow's NEAREST, which adds up the steps between centres.
+    """
+    if resampling == "pillow":
+        step = old / new
+        return np.cumsum([step * 0.5, *[step] * (new - 1)]).astype(np.int64)
     return np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
 
 

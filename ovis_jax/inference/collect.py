@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -26,13 +27,19 @@ class VideoTracks:
       overflow: objects lost to a capacity so far.
     """
 
-    def __init__(self, width: int, height: int, scale: float, mask_rule: MaskRule = paste_objects):
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        scale: float | tuple[float, float],
+        mask_rule: MaskRule = paste_objects,
+    ):
         """Starts without tracks.
 
         Args:
           width: width of the original frames.
           height: height of the original frames.
-          scale: resized pixels per original pixel.
+          scale: resized pixels per original pixel in x and in y, or one number for both.
           mask_rule: of the system, makes the masks of a frame.
         """
         self.tracklets = Tracklets()
@@ -56,7 +63,7 @@ class VideoTracks:
         self.tracklets.finish(lambda tracks: finish(memory, tracks))
 
     def _add_frame(self, frame: int, objects: FrameOutput) -> None:
-        masks = self._mask_rule(objects, self._original)
+        masks = self._mask_rule(objects, dataclasses.replace(self._original, number=frame))
         self.tracklets.add(
             frame, objects.ids, objects.scores, objects.labels, masks, objects.class_scores
         )

@@ -15,7 +15,9 @@ import numpy as np
 from flax import linen as nn
 
 from ovis_jax.inference import window as windows
-from ovis_jax.structures import Features, FrameOutput, Window
+from ovis_jax.structures import FrameOutput, Instances, Window
+
+Scale = float | tuple[float, float]
 
 
 @flax.struct.dataclass
@@ -104,7 +106,11 @@ class VideoStream:
         return moved
 
     def __call__(
-        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+        self,
+        frames: Iterable[np.ndarray],
+        image_size: tuple[int, int],
+        scale: Scale,
+        truth: Instances | None = None,
     ) -> VideoOutputs:
         """The outputs of one video in the order of its frames.
 
@@ -113,28 +119,36 @@ class VideoStream:
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
           image_size: (height, width) of the resized frames without padding.
-          scale: resized pixels per original pixel.
+          scale: resized pixels per original pixel in x and in y, or one number for both.
+          truth: Instances [T, N, ...] of all frames without masks, in numpy; for an oracle.
         """
-        return VideoOutputs(self._outputs(frames, image_size, scale))
+        return VideoOutputs(self._outputs(frames, image_size, scale, truth))
 
     def _outputs(
-        self, frames: Iterable[np.ndarray], image_size: tuple[int, int], scale: float
+        self,
+        frames: Iterable[np.ndarray],
+        image_size: tuple[int, int],
+        scale: Scale,
+        truth: Instances | None,
     ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
-        scale = np.float32(scale)
+        scale = np.broadcast_to(np.float32(scale), 2)
         sizes = np.tile(size, (self._chunk, 1))
         state, features = None, None
         num_frames, first_query = 0, -self._after
         for images, exists in _chunks(frames, self._chunk):
             features = self._encode(self._variables, images, sizes)
-            state = self._start(self._variables, features) if state is None else state
-            encoded = windows.EncodedFrames(features=features, exists=exists)
+            own = _part_of(truth, num_frames, self._chunk)
+            encoded = windows.EncodedFrames(features=features, exists=exists, truth=own)
+            state = self._start(self._variables, encoded) if state is None else state
             state, output = self._advance(self._variables, state, encoded, size, scale)
             num_frames += int(exists.sum())
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
         while 0 < num_frames > first_query:  # the last queries wait for frames that never come
-            encoded = windows.EncodedFrames(features=features, exists=np.zeros(self._chunk, bool))
+            own = _part_of(truth, num_frames, self._chunk)
+            never = np.zeros(self._chunk, bool)
+            encoded = windows.EncodedFrames(features=features, exists=never, truth=own)
             state, output = self._advance(self._variables, state, encoded, size, scale)
             yield self._chunk_output(first_query, num_frames, output)
             first_query += self._chunk
@@ -158,11 +172,23 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarra
         yield np.stack(group + padding), np.arange(size) < len(group)
 
 
-def _start(system: nn.Module, tracks: int, variables: dict, features: Features) -> VideoState:
-    """State before the first frame of a video whose chunks are encoded to `features`."""
-    shapes = windows.frame_shapes(features)
+def _part_of(truth: Instances | None, first: int, size: int) -> Instances | None:
+    """Instances [size, ...] of the frames from `first` on; those beyond the end have none."""
+
+    def part(x):
+        own = x[first : first + size]
+        return np.concatenate([own, np.zeros((size - len(own), *x.shape[1:]), x.dtype)])
+
+    return jax.tree.map(part, truth)
+
+
+def _start(
+    system: nn.Module, tracks: int, variables: dict, encoded: windows.EncodedFrames
+) -> VideoState:
+    """State before the first frame of a video whose chunks are such as `encoded`."""
+    shapes = windows.frame_shapes(encoded.features)
     return VideoState(
-        buffer=windows.empty_frames(features, system.window_before + system.window_after),
+        buffer=windows.empty_frames(encoded, system.window_before + system.window_after),
         memory=system.apply(variables, tracks, shapes, method="init_memory"),
     )
 
@@ -192,6 +218,7 @@ def _advance(
             valid=around.exists,
             image_size=image_size,
             scale=scale,
+            truth=jax.tree.map(lambda x: x[before], around.truth),
         )
         exists = around.exists[before]
         return jax.lax.cond(exists, step, functools.partial(_skip, step), memory, window)

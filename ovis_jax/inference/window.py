@@ -4,7 +4,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.structures import Features
+from ovis_jax.structures import Features, Instances
 
 
 @flax.struct.dataclass
@@ -14,21 +14,22 @@ class EncodedFrames:
     Attributes:
       features: arrays [T, ...] each; anything where a frame does not exist.
       exists: [T] bool.
+      truth: Instances [T, N, ...] without masks, for an oracle; or None.
     """
 
     features: Features
     exists: jax.Array
+    truth: Instances | None = None
 
 
-def empty_frames(features: Features, count: int) -> EncodedFrames:
+def empty_frames(frames: EncodedFrames, count: int) -> EncodedFrames:
     """Frames before the start of a video.
 
     Args:
-      features: those [T, ...] (or their shapes) of the frames that will follow; T is not used.
+      frames: those [T, ...] (or their shapes) that will follow; T is not used.
       count: number of frames, `before + after` for a window's buffer.
     """
-    empty = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), features)
-    return EncodedFrames(features=empty, exists=jnp.zeros(count, bool))
+    return jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), frames)
 
 
 def frame_shapes(features: Features) -> Features:

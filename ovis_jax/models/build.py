@@ -9,12 +9,13 @@ from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.builders import mask_track_rcnn, sipmask
+from ovis_jax.models.builders import crossvis, mask_track_rcnn, sipmask
 
 INIT_SIDE = 64
 BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "mask_track_rcnn": mask_track_rcnn.build,
     "sipmask": sipmask.build,
+    "crossvis": crossvis.build,
 }
 
 
@@ -32,11 +33,12 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
     Raises:
       InputError: a part of the model does not take a value.
     """
-    if config.model.num_classes < 1:
-        raise InputError(
-            f"config.model.num_classes: {config.model.num_classes}, expected at least 1; 0 stands "
-            "for those of the training annotations where there are any"
-        )
+    for field in ("num_classes", "num_identities"):  # which not every system has
+        if field in config.model and config.model[field] < 1:
+            raise InputError(
+                f"config.model.{field}: {config.model[field]}, expected at least 1; 0 stands "
+                "for those of the training annotations where there are any"
+            )
     try:
         system = build_system(config)
         shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
@@ -63,7 +65,10 @@ def class_layers(config: ConfigDict) -> list[str]:
 
 
 def init_variables(system: nn.Module, key: jax.Array) -> dict:
-    """Freshly initialised variables: `params` and, with frozen batch norm, `batch_stats`."""
+    """Freshly initialised variables.
+
+    `params` and, with batch norm, `batch_stats` (frozen) or `running_stats` (that training moves).
+    """
     frames = jnp.zeros((1, INIT_SIDE, INIT_SIDE, 3), jnp.uint8)
     initialise = jax.jit(lambda k: system.init(k, frames, method="initialise"))
     return initialise(key)

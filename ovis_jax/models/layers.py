@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.models.batch_norm import BatchNorm
 from ovis_jax.ops.deform_conv import deform_conv
 
-NORMS = ("none", "group", "frozen_batch")
+NORMS = ("none", "group", "frozen_batch", "batch")
 GROUP_CHANNELS = 8
 MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
@@ -48,6 +49,7 @@ class ConvNorm(nn.Module):
       kernel_size: odd; padding is `kernel_size // 2` on every side, also with a stride.
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias only without a norm.
+      group_rows: of a norm "batch"; see `BatchNorm`.
       dtype: of the computation; parameters are float32.
     """
 
@@ -56,12 +58,20 @@ class ConvNorm(nn.Module):
     stride: int = 1
     norm: str = "none"
     dtype: str = "float32"
+    group_rows: int | None = None
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., H, W, C] to [..., H / stride, W / stride, features]."""
-        if self.norm not in NORMS:
-            raise ValueError(f"norm is {self.norm!r}; expected one of {NORMS}")
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [..., H, W, C] to [..., H / stride, W / stride, features].
+
+        Args:
+          x: a batch of maps.
+          training: what a norm "batch" asks for; see `BatchNorm`. None: whoever calls cannot say,
+            and the norm is another one.
+        """
+        norms = NORMS if training is not None else NORMS[:-1]
+        if self.norm not in norms:
+            raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
         pad = self.kernel_size // 2
         x = nn.Conv(
             self.features,
@@ -83,6 +93,9 @@ class ConvNorm(nn.Module):
             )(x)
         if self.norm == "frozen_batch":
             return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
+        if self.norm == "batch":
+            norm = BatchNorm(self.group_rows, dtype=self.dtype, name="norm")
+            return norm(x, training=training)
         return x
 
 
@@ -103,17 +116,19 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
 
 
 class Tower(nn.Module):
-    """3x3 convolutions without bias, each with group norm and ReLU: FCOS, figure 2.
+    """3x3 convolutions, each with group norm and ReLU: FCOS, figure 2.
 
     Attributes:
       num_convs: how many.
       channels: of each.
       dtype: of the computation.
+      use_bias: convolutions have a bias although a norm follows.
     """
 
     num_convs: int
     channels: int
     dtype: str = "float32"
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -122,7 +137,7 @@ class Tower(nn.Module):
             x = nn.Conv(
                 self.channels,
                 (3, 3),
-                use_bias=False,
+                use_bias=self.use_bias,
                 kernel_init=nn.initializers.normal(0.01),
                 dtype=self.dtype,
                 name=f"conv{i}",

@@ -67,3 +67,32 @@ def track_loss(
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
     per_image = jnp.sum(loss, axis=-1, where=positive) / jnp.maximum(positive.sum(-1), 1)
     return Mean.of(per_image)
+
+
+def draw_partners(
+    matches: jax.Array,
+    rows: tuple[jax.Array, jax.Array],
+    others: tuple[jax.Array, jax.Array],
+    draws: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """For each row of one frame, a row of the other frame that stands for the same object.
+
+    Of the n rows of the other frame that do, in their order, the one of number `draw % n`.
+
+    Args:
+      matches: [N] int32 of `pair_matches`, from the frame to the other one.
+      rows: index [P] int32, the instance of each row (a point), and positive [P] bool.
+      others: the same [R] of the other frame.
+      draws: [P] unsigned integers.
+
+    Returns:
+      [P] int32, and which rows have a partner, [P] bool; elsewhere it is 0.
+    """
+    index, positive = rows
+    slot = track_targets(matches, index, positive) - 1
+    same = (slot[:, None] == others[0]) & others[1] & (slot >= 0)[:, None]  # [P, R]
+    count = same.sum(axis=1, dtype=jnp.uint32)
+    number = jnp.cumsum(same, axis=1, dtype=jnp.int32) - 1
+    drawn = (draws.astype(jnp.uint32) % jnp.maximum(count, 1)).astype(jnp.int32)
+    partner = jnp.argmax(same & (number == drawn[:, None]), axis=1)
+    return partner.astype(jnp.int32), count > 0

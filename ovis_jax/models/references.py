@@ -12,6 +12,7 @@ import numpy as np
 from ovis_jax.structures import Features, Window
 
 AVERAGES = ("logits", "probs")
+MIN_PROB = 1e-30  # of a mean of probabilities, where it is given as a logit
 
 Pyramid = tuple[jax.Array, ...]
 Calibration = Callable[[Pyramid, Pyramid], Pyramid]
@@ -99,3 +100,32 @@ def mean_probs(logits: jax.Array, weights: jax.Array, average: str) -> jax.Array
     if average == "logits":
         return jax.nn.sigmoid(weighted_mean(logits, weights))
     return weighted_mean(jax.nn.sigmoid(logits), weights)
+
+
+def mean_masks(
+    draw: Callable[..., jax.Array], arguments: Sequence[jax.Array], weights: jax.Array
+) -> jax.Array:
+    """Mask logits [...] whose probabilities are the means of those of several references.
+
+    References are drawn one after the other: all together would need many times the memory. A
+    single one is drawn as it is.
+
+    Args:
+      draw: of the arguments of one reference to mask logits [...].
+      arguments: [F, ...] each; those of weight 0 may be anything.
+      weights: [F] that add up to 1.
+    """
+    if len(weights) == 1:
+        return draw(*(x[0] for x in arguments))
+
+    def add(probs, reference):
+        *own, weight = reference
+        logits = jnp.where(weight > 0, draw(*own), 0)
+        inside, outside = probs  # apart, so that neither is lost in the rounding of the other
+        inside = inside + weight * jax.nn.sigmoid(logits)
+        return (inside, outside + weight * jax.nn.sigmoid(-logits)), None
+
+    empty = jnp.zeros(jax.eval_shape(draw, *(x[0] for x in arguments)).shape)
+    probs, _ = jax.lax.scan(add, (empty, empty), (*arguments, weights))
+    inside, outside = (jnp.log(jnp.maximum(x, MIN_PROB)) for x in probs)
+    return inside - outside

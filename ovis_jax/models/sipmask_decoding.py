@@ -1,13 +1,13 @@
 """How SipMask makes detections of the points of its head. Source: its published code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import INCLUSIVE, corner_factors
 from ovis_jax.ops.nms import fast_nms
 from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.structures import BoxDetections
@@ -43,7 +43,7 @@ def best_points(
       distances: [A, 4], pixels of the resized frame.
       points: each level's points, [A_l, 2], together A.
       image_size: [2], (height, width) of the resized frame; boxes are clipped to it.
-      scale: [], resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
       level_candidates: points of each level that are decoded, those of the best scores.
 
     Returns:
@@ -60,7 +60,7 @@ def best_points(
     index = jnp.concatenate(index)
     places = jnp.concatenate([jnp.asarray(level) for level in points])[index]
     boxes = boxes_from_distances(places, distances[index])
-    boxes = INCLUSIVE.clip(boxes, image_size) / scale
+    boxes = INCLUSIVE.clip(boxes, image_size) / corner_factors(scale)
     return PointBoxes(boxes=boxes, scores=scores[index], point=index.astype(jnp.int32))
 
 
@@ -71,6 +71,7 @@ def suppress(
     nms_iou: float,
     class_candidates: int,
     capacity: int,
+    density: Callable[[jax.Array], jax.Array] | None = None,
 ) -> BoxDetections:
     """Detections in order of score; fast NMS runs per class, in original pixels.
 
@@ -80,6 +81,7 @@ def suppress(
       nms_iou: a box is dropped by a better one of its class with a greater IoU.
       class_candidates: boxes of each class that enter NMS, the best ones.
       capacity: D.
+      density: from boxes [C, 4] to their densities [C] for `fast_nms`; None: NMS has one threshold.
     """
     kept = fast_nms(
         points.boxes,
@@ -88,6 +90,7 @@ def suppress(
         score_threshold,
         candidates=class_candidates,
         capacity=capacity,
+        densities=None if density is None else density(points.boxes),
     )
     return BoxDetections(
         boxes=points.boxes[kept.index],

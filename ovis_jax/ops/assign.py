@@ -92,11 +92,14 @@ def assign_points(
     ranges: jax.Array,
     targets: jax.Array,
     target_valid: jax.Array,
+    *,
+    centers: jax.Array | None = None,
+    convention: BoxConvention = INCLUSIVE,
 ) -> Assignment:
     """Assigns points to the smallest object around whose centre they lie, others to background.
 
     A point may stand for an object if it lies inside the object's box, strictly within `radius` of
-    the box's centre along both axes, and if its largest distance to a side of the box is in the
+    the object's centre along both axes, and if its largest distance to a side of the box is in the
     point's range. Of equally small objects the first counts. Source: FCOS, section 3.2, with the
     centre sampling of its improved version.
 
@@ -106,15 +109,20 @@ def assign_points(
       ranges: [A, 2], smallest and largest permitted distance, both permitted.
       targets: [N, 4], boxes of the objects.
       target_valid: [N] bool.
+      centers: [N, 2] of the objects, such as the centroids of their masks; None: of their boxes.
+      convention: what the corners of boxes mean for the size of an object.
     """
     targets = jnp.where(target_valid[:, None], targets, 0)
-    centers = (targets[:, :2] + targets[:, 2:]) / 2
+    if centers is None:
+        centers = (targets[:, :2] + targets[:, 2:]) / 2
+    else:
+        centers = jnp.where(target_valid[:, None], centers, 0)
     low = jnp.maximum(centers[:, None] - radius[:, None], targets[:, None, :2])  # [N, A, 2]
     high = jnp.minimum(centers[:, None] + radius[:, None], targets[:, None, 2:])
     inside = jnp.all((points > low) & (points < high), axis=-1)
     longest = distances_to_sides(points, targets[:, None]).max(axis=-1)
     fits = (longest >= ranges[:, 0]) & (longest <= ranges[:, 1])
-    area = INCLUSIVE.areas(targets)[:, None]
+    area = convention.areas(targets)[:, None]
     area = jnp.where(inside & fits & target_valid[:, None], area, jnp.inf)
     smallest = area.min(axis=0)
     positive = jnp.isfinite(smallest)

@@ -29,12 +29,13 @@ class BoxConvention:
         """Areas [...] in square pixels of boxes [..., 4]; swapped corners make none."""
         return _product(boxes[..., 2:] - boxes[..., :2] + self.inclusive)
 
-    def iou(self, a: jax.Array, b: jax.Array) -> jax.Array:
+    def iou(self, a: jax.Array, b: jax.Array, *, added_to_union: float = 0.0) -> jax.Array:
         """Intersection over union of every pair of boxes.
 
         Args:
           a: [N, 4].
           b: [M, 4], in the same frame.
+          added_to_union: square pixels, of code that keeps its divisor from 0 in this way.
 
         Returns:
           [N, M] in [0, 1]; 0 where both boxes are empty. A NaN box spoils only its row or column.
@@ -43,6 +44,7 @@ class BoxConvention:
         high = jnp.minimum(a[:, None, 2:], b[None, :, 2:])
         overlap = _product(high - low + self.inclusive)
         union = self.areas(a)[:, None] + self.areas(b) - overlap
+        union = union + added_to_union if added_to_union else union
         return overlap / jnp.where(union == 0, 1, union)
 
     def paired_iou(self, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -51,6 +53,25 @@ class BoxConvention:
         overlap = _product(high - low + self.inclusive)
         union = self.areas(a) + self.areas(b) - overlap
         return overlap / jnp.where(union == 0, 1, union)
+
+    def paired_giou(self, a: jax.Array, b: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
+        """Generalised IoU [...] in [-1, 1] of boxes [..., 4] with their partners [..., 4].
+
+        IoU minus the share of the enclosing box that neither fills. Of two empty boxes at one place
+        nothing is enclosed, and that share is 0. Source: Rezatofighi et al. 2019.
+
+        Args:
+          a: boxes.
+          b: boxes.
+          smoothing: added to intersection and union before they are divided, as AdelaiDet does.
+        """
+        low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
+        overlap = _product(high - low + self.inclusive)
+        union = self.areas(a) + self.areas(b) - overlap
+        low, high = jnp.minimum(a[..., :2], b[..., :2]), jnp.maximum(a[..., 2:], b[..., 2:])
+        enclosing = _product(high - low + self.inclusive)
+        iou = (overlap + smoothing) / jnp.where(union + smoothing == 0, 1, union + smoothing)
+        return iou - (enclosing - union) / jnp.where(enclosing == 0, 1, enclosing)
 
     def encode(
         self, anchors: jax.Array, targets: jax.Array, *, stds: Sequence[float] = _UNIT
@@ -100,6 +121,11 @@ class BoxConvention:
     def _centers_sizes(self, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
         low, high = boxes[..., :2], boxes[..., 2:]
         return (low + high) / 2, high - low + self.inclusive
+
+
+def corner_factors(scale: jax.Array) -> jax.Array:
+    """Factors [4] of (x1, y1, x2, y2) from those of (x, y), [2], or from one of both, []."""
+    return jnp.tile(jnp.broadcast_to(jnp.asarray(scale, jnp.float32), (2,)), 2)
 
 
 def _product(sizes: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Elementwise losses; the heads clean their inputs and reduce."""
+"""Losses of single items; the heads clean their inputs and reduce."""
 
 import jax
 import jax.numpy as jnp
@@ -29,3 +29,20 @@ def sigmoid_focal(logits: jax.Array, targets: jax.Array, alpha: float, gamma: fl
     weight = jnp.where(targets, alpha, 1 - alpha)
     entropy = optax.sigmoid_binary_cross_entropy(logits, targets.astype(logits.dtype))
     return weight * wrong**gamma * entropy
+
+
+def dice(probs: jax.Array, targets: jax.Array, epsilon: float = 1e-5) -> jax.Array:
+    """1 - 2 sum(p g) / (sum(p^2) + sum(g^2) + epsilon) of each mask. Source: V-Net, section 3.
+
+    Args:
+      probs: [..., H, W] in [0, 1].
+      targets: [..., H, W] in {0, 1}.
+      epsilon: keeps the divisor of two empty masks from 0; their loss is 1.
+
+    Returns:
+      [...] in [0, 1].
+    """
+    targets = targets.astype(probs.dtype)
+    shared = jnp.sum(probs * targets, axis=(-2, -1))
+    squares = jnp.sum(probs * probs, axis=(-2, -1)) + jnp.sum(targets * targets, axis=(-2, -1))
+    return 1 - 2 * shared / (squares + epsilon)

@@ -25,6 +25,40 @@ def halve_masks(packed: jax.Array) -> jax.Array:
     return blocks.sum(axis=(-3, -1), dtype=jnp.int32) >= 3
 
 
+def strided_masks(packed: jax.Array, stride: int) -> jax.Array:
+    """Every `stride`-th pixel of masks along both axes, from pixel `stride // 2` on.
+
+    [..., H, W // 8] uint8, packed, to [..., H / stride, W / stride] bool.
+    """
+    first = stride // 2
+    return unpack_masks(packed[..., first::stride, :])[..., first::stride]
+
+
+def mask_centroids(packed: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean pixel index of each mask: centroids that are whole or half numbers come out exactly.
+
+    Args:
+      packed: [..., H, W // 8] uint8, masks packed along the width; at most about 2^31 / W pixels.
+
+    Returns:
+      [..., 2] float32 as (x, y), (0, 0) of an empty mask; and the number of pixels, [...] int32.
+    """
+    masks = unpack_masks(packed)
+    in_columns = jnp.sum(masks, axis=-2, dtype=jnp.int32)
+    in_rows = jnp.sum(masks, axis=-1, dtype=jnp.int32)
+    count = in_rows.sum(-1)
+    means = [_mean_index(x, count) for x in (in_columns, in_rows)]
+    return jnp.stack(means, axis=-1), count
+
+
+def _mean_index(in_bins: jax.Array, count: jax.Array) -> jax.Array:
+    """Mean number [...] of the bin of `count` [...] pixels that lie in bins [..., L]."""
+    total = jnp.sum(in_bins * jnp.arange(in_bins.shape[-1]), axis=-1)
+    # Sums are whole numbers; only the remainder is divided, so that nothing large is rounded.
+    whole, rest = jnp.divmod(total, jnp.maximum(count, 1))
+    return whole + rest / jnp.maximum(count, 1).astype(jnp.float32)
+
+
 def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:
     """Cuts boxes out of masks and resizes each cut to a square; reads only the pixels it needs.
 

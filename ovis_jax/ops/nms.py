@@ -15,6 +15,7 @@ def nms(
     *,
     convention: BoxConvention,
     groups: jax.Array | None = None,
+    densities: jax.Array | None = None,
 ) -> jax.Array:
     """Exact greedy suppression: a box survives unless a better survivor overlaps it too much.
 
@@ -29,16 +30,19 @@ def nms(
       iou_threshold: a box is suppressed by an IoU strictly above it.
       convention: what the corners of boxes mean.
       groups: [N] int, boxes suppress only boxes of their own group; None: all are one group.
+      densities: [N]; a box suppresses what overlaps it by more than this, if that is more than
+        `iou_threshold`. Source: Liu et al. 2019, Adaptive NMS. None: by more than `iou_threshold`.
 
     Returns:
       [N] bool, the survivors.
     """
+    thresholds = iou_threshold if densities is None else jnp.maximum(densities, iou_threshold)
     boxes = jnp.where(valid[:, None], boxes, 0)
     scores = jnp.where(valid, scores, 0)
     index = jnp.arange(len(scores))
     tie = (scores == scores[:, None]) & (index < index[:, None])
     better = (scores > scores[:, None]) | tie  # [box, rival]
-    rivals = better & valid & (convention.iou(boxes, boxes) > iou_threshold)
+    rivals = better & valid & (convention.iou(boxes, boxes) > thresholds)
     if groups is not None:
         rivals &= groups == groups[:, None]
 
@@ -79,6 +83,7 @@ def fast_nms(
     *,
     candidates: int,
     capacity: int,
+    densities: jax.Array | None = None,
 ) -> Survivors:
     """Drops a box that overlaps a better one of its class, whether that one survives or not.
 
@@ -93,9 +98,14 @@ def fast_nms(
       score_threshold: what survives scores strictly above it.
       candidates: best boxes of each class that are looked at.
       capacity: D; the best survivors of all classes are kept.
+      densities: [N], as of `nms`.
     """
     scores, index = jax.lax.top_k(scores.T, min(candidates, len(boxes)))  # [K, C]
-    overlap = jax.vmap(lambda own: _overlap_of_better(boxes[own]))(index)
+
+    def overlaps(own):
+        return _overlap_of_better(*jax.tree.map(lambda x: x[own], (boxes, densities)))
+
+    overlap = jax.vmap(overlaps)(index)
     keep = (overlap <= iou_threshold) & (scores > score_threshold)
     ranked = jnp.where(keep, scores, -1).reshape(-1)
     best, place = jax.lax.top_k(ranked, min(capacity, len(ranked)))
@@ -110,9 +120,14 @@ def fast_nms(
     )
 
 
-def _overlap_of_better(boxes: jax.Array) -> jax.Array:
-    """Largest IoU [N] of each box [N, 4] with one before it; infinite if both are empty."""
+def _overlap_of_better(boxes: jax.Array, densities: jax.Array | None) -> jax.Array:
+    """Largest IoU [N] of each box [N, 4] with one before it; infinite if both are empty.
+
+    An overlap that is not above the density of the earlier box is none.
+    """
     iou = EXCLUSIVE.iou(boxes, boxes)
+    if densities is not None:
+        iou = jnp.where(iou > densities, iou, 0)
     empty = EXCLUSIVE.areas(boxes) == 0
     iou = jnp.where(empty[:, None] & empty, jnp.inf, iou)
     order = jnp.arange(len(boxes))

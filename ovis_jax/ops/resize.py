@@ -25,11 +25,22 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     Returns:
       [..., height, width, C] of the same dtype.
     """
-    exact = jnp.promote_types(x.dtype, jnp.float32)
-    rows = jnp.asarray(_interpolation(x.shape[-3], height), exact)
-    columns = jnp.asarray(_interpolation(x.shape[-2], width), exact)
-    out = jnp.einsum("ih,...hwc->...iwc", rows, x.astype(exact), precision="highest")
-    return jnp.einsum("jw,...iwc->...ijc", columns, out, precision="highest").astype(x.dtype)
+    return _mixed(x, bilinear_weights(x.shape[-3], height), bilinear_weights(x.shape[-2], width))
+
+
+def upsample_aligned(x: jax.Array, factor: int) -> jax.Array:
+    """Bilinear enlargement; each cell's value stands `factor // 2` cells from its first new one.
+
+    Borders are repeated. Source: AdelaiDet's "aligned bilinear", for the masks of CondInst.
+
+    Args:
+      x: [..., H, W, C].
+      factor: new cells for each old one, along both axes.
+
+    Returns:
+      [..., factor * H, factor * W, C] of the same dtype.
+    """
+    return _mixed(x, aligned_weights(x.shape[-3], factor), aligned_weights(x.shape[-2], factor))
 
 
 def gather_levels(levels: Sequence[jax.Array]) -> jax.Array:
@@ -38,7 +49,25 @@ def gather_levels(levels: Sequence[jax.Array]) -> jax.Array:
     return jnp.concatenate([resize_bilinear(x, height, width) for x in levels], axis=-1)
 
 
-def _interpolation(old: int, new: int) -> np.ndarray:
-    """Weights [new, old] of the old cells in each new one; every row adds up to 1."""
-    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(old)))
+def bilinear_weights(old: int, new: int) -> np.ndarray:
+    """Weights [new, old] of `resize_bilinear` along one axis; every row adds up to 1."""
+    return _weights((np.arange(new) + 0.5) * old / new - 0.5, old)
+
+
+def aligned_weights(length: int, factor: int) -> np.ndarray:
+    """Weights [factor * length, length] of `upsample_aligned` along one axis, likewise."""
+    return _weights((np.arange(factor * length) - factor // 2) / factor, length)
+
+
+def _weights(position: np.ndarray, length: int) -> np.ndarray:
+    """Weights [N, length] of the cells around positions [N] in cells; the border is repeated."""
+    position = np.clip(position, 0, length - 1)
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(length)))
+
+
+def _mixed(x: jax.Array, rows: np.ndarray, columns: np.ndarray) -> jax.Array:
+    """[..., H, W, C] with its rows mixed by weights [I, H] and its columns by [J, W]."""
+    exact = jnp.promote_types(x.dtype, jnp.float32)
+    rows, columns = jnp.asarray(rows, exact), jnp.asarray(columns, exact)
+    out = jnp.einsum("ih,...hwc->...iwc", rows, x.astype(exact), precision="highest")
+    return jnp.einsum("jw,...iwc->...ijc", columns, out, precision="highest").astype(x.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -43,8 +44,24 @@ _LATER = {
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
     "config.model.tracker.label_weight": 10.0,
+    "config.data.inclusive_boxes": True,
+    "config.data.resize.fit": "within",
+    "config.data.resize.resampling": "opencv",
+    "config.data.resize.axis_scales": False,
+    "config.train.schedule_power": 0.9,
+    "config.train.schedule_final_factor": 0.01,
+    "config.train.second_moment": 0.99,
+    "config.train.nesterov": False,
+    "config.train.undecayed": [],
+    "config.predict.oracle": "",
 }
 """Fields that older configurations lack, and the value that says what was done then."""
+
+_EVERYWHERE = ("data", "train")
+"""Parts whose fields do not depend on the system."""
+
+_OF_ONE_START = {"predict": {"oracle": ""}}
+"""Fields by which one start looks at the run differently, and what the run itself has there."""
 
 ABSENT = "absent"
 _SAME, _UNUSED = "the same data", "not used"
@@ -85,6 +102,32 @@ class Changes:
     harmless: tuple[Change, ...] = ()
     length: tuple[Change, ...] = ()
     others: tuple[Change, ...] = ()
+
+
+def completed(config: dict) -> dict:
+    """An older configuration with the fields of `data` and `train` that it lacks.
+
+    Args:
+      config: nested values, which are left as they are.
+    """
+    config = copy.deepcopy(config)
+    for field, value in _LATER.items():
+        _, *parts, name = field.split(".")
+        if parts[0] in _EVERYWHERE and parts[0] in config:
+            section = config
+            for part in parts:
+                section = section.setdefault(part, {})
+            section.setdefault(name, value)
+    return config
+
+
+def of_the_run(config: dict) -> dict:
+    """The configuration that a work directory keeps: without what concerns one start alone."""
+    own = dict(config)
+    for part, fields in _OF_ONE_START.items():
+        if part in config:
+            own[part] = config[part] | {k: v for k, v in fields.items() if k in config[part]}
+    return own
 
 
 def find_changes(saved: dict, config: dict, fingerprints: Mapping[str, str]) -> Changes:

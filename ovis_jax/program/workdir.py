@@ -18,7 +18,7 @@ from absl import logging
 
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
-from ovis_jax.program.config_changes import Change, Changes, find_changes
+from ovis_jax.program.config_changes import Change, Changes, find_changes, of_the_run
 from ovis_jax.program.data_places import fingerprint_of, used_places
 
 _PACKAGES = ("ovis-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow")
@@ -38,7 +38,8 @@ class Workdir:
 
         Args:
           path: of the folder; need not exist.
-          config: nested values, all of JSON's types.
+          config: nested values, all of JSON's types. An oracle of prediction is not kept: it is no
+            part of the run.
 
         Raises:
           InputError: it is no folder, or holds a run of another configuration.
@@ -46,7 +47,7 @@ class Workdir:
         if not str(path):
             raise InputError("--workdir: expected a folder, is empty")
         self.path = pathlib.Path(path)
-        self._config, self._claimed = config, False
+        self._config, self._claimed = of_the_run(config), False
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: expected a folder")
         self.saved = _read_json(self._config_file)
@@ -54,7 +55,7 @@ class Workdir:
         self.changes = Changes()
         if self.saved is not None:
             fingerprints = self._record.get("data", {})
-            self.changes = find_changes(self.saved, config, fingerprints)
+            self.changes = find_changes(self.saved, self._config, fingerprints)
             if self.changes.others:
                 raise self.refusal(self.changes.others)
 
@@ -62,6 +63,10 @@ class Workdir:
     def checkpoints(self) -> pathlib.Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    def outputs(self, oracle: str) -> pathlib.Path:
+        """Folder of results and metrics, which need not exist: the run's, or one for an oracle."""
+        return self.path / "oracles" / oracle if oracle else self.path
 
     def refusal(self, changes: Sequence[Change], reason: str = "") -> InputError:
         """The error that says which changes make it another run, and why."""

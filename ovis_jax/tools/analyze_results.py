@@ -21,10 +21,16 @@ from ovis_jax.evaluation.annotated_frames import in_annotated_frames
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import InputError
-from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
+from ovis_jax.formats.result_heads import ResultsOptions
 from ovis_jax.formats.results import ReadResults, read_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, file_labels, positive, run_tool
+from ovis_jax.tools.scoring_flags import (
+    add_samples,
+    add_scored_files,
+    add_unknown_flags,
+    ignored_unknown,
+)
+from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
 from ovis_jax.tools.viewer_links import (
     DrawnVideos,
     draw_videos,
@@ -82,8 +88,8 @@ def _analyze_all(
 
 
 def _read(path: str, annotations: Annotations, options: argparse.Namespace) -> ReadResults:
-    unknown = frozenset(kind for kind in UNKNOWN if vars(options)[f"ignore_unknown_{kind}"])
-    read = read_results(path, annotations, ResultsOptions(unknown), progress=True)
+    kinds = ResultsOptions(ignored_unknown(options))
+    read = read_results(path, annotations, kinds, progress=True)
     return in_annotated_frames(read, annotations.videos)
 
 
@@ -133,13 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
         prog="ovis-jax analyze", description="Explains the score of results of any model."
     )
-    parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
-    parser.add_argument(
-        "--results",
-        required=True,
-        nargs="+",
-        help="predicted tracks: .json, .json.gz, .zip; several files are compared with the first",
-    )
+    add_scored_files(parser)
     parser.add_argument("--output", required=True, type=pathlib.Path, help="folder for the report")
     parser.add_argument("--names", nargs="+", help="what the results are called in the report")
     parser.add_argument(
@@ -147,22 +147,8 @@ def _parser() -> argparse.ArgumentParser:
         type=pathlib.Path,
         help="folder of the frames; draws the videos that tables name, and links them",
     )
-    parser.add_argument(
-        "--samples",
-        type=positive,
-        default=1000,
-        help="draws of the videos for confidence intervals when comparing (default 1000)",
-    )
-    parser.add_argument(
-        "--ignore-unknown-categories",
-        action="store_true",
-        help="drop tracks of categories that the annotations lack, and say how many",
-    )
-    parser.add_argument(
-        "--ignore-unknown-videos",
-        action="store_true",
-        help="drop tracks of videos that the annotations lack, and say how many",
-    )
+    add_samples(parser)
+    add_unknown_flags(parser)
     add_crowd_flag(parser)
     return parser
 

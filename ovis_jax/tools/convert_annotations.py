@@ -36,7 +36,7 @@ from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.mask_boxes import with_mask_boxes
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, positive, run_tool
+from ovis_jax.tools.tool import ToolParser, at_least, run_tool
 
 READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "ovis": ovis.read,
@@ -168,7 +168,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--min-score", type=float, help="least score of tracks (results)")
     parser.add_argument(
-        "--most-tracks", type=positive, metavar="N", help="surest tracks of each video (results)"
+        "--most-tracks",
+        type=at_least(1),
+        metavar="N",
+        help="surest tracks of each video (results)",
     )
     add_crowd_flag(parser)
     add_box_flag(parser)

@@ -23,6 +23,7 @@ from ovis_jax.evaluation import evaluate
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.models.build import build_system
 from ovis_jax.predict import predict
+from ovis_jax.program.config_changes import completed
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import demo as parser
 from ovis_jax.tools.predict_video import check_output, predict_video
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     """
     check_output(options.output)
     packed = read_packed(MODEL)
-    config = ConfigDict(packed.config)
+    config = ConfigDict(completed(packed.config))
     if options.input is None:
         track_generated(packed, config, options.output, options.seed)
     else:

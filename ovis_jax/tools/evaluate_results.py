@@ -40,9 +40,10 @@ from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.category_groups import CategoryGroups, read_category_groups
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import Problems
-from ovis_jax.formats.result_heads import UNKNOWN, ResultsOptions
+from ovis_jax.formats.result_heads import ResultsOptions
 from ovis_jax.formats.results import TrackResult
 from ovis_jax.tools.evaluation_flags import check_options, evaluation_parser
+from ovis_jax.tools.scoring_flags import ignored_unknown
 from ovis_jax.tools.tool import run_tool, short_names
 
 
@@ -104,7 +105,7 @@ def score_parts(options: argparse.Namespace) -> None:
         systems = match_parts(truth, files, match)
         dropped = [f"{files[part]}: {t}" for part in PARTS for t in dropped_tracks(systems[part])]
     else:
-        kinds = ResultsOptions(frozenset(_ignored(options)), options.class_agnostic)
+        kinds = ResultsOptions(ignored_unknown(options), options.class_agnostic)
         systems, unknown = match_together(truth, options.results[0], kinds, match)
         dropped = describe_dropped(unknown, sum(own.num_tracks for own in systems.values()))
     metrics = PartMetrics({part: score(own) for part, own in systems.items()})
@@ -148,7 +149,7 @@ def match_one(
         results,
         options.dataset,
         class_agnostic=options.class_agnostic,
-        ignore_unknown=_ignored(options),
+        ignore_unknown=ignored_unknown(options),
         workers=options.workers,
         progress=True,
     )
@@ -180,10 +181,6 @@ def _groups(options: argparse.Namespace) -> CategoryGroups | None:
 def _changes_truth(options: argparse.Namespace) -> bool:
     """Whether the ground truth is not taken as it stands in its file, as several processes do."""
     return options.require_occlusion or options.crowds_are_objects
-
-
-def _ignored(options: argparse.Namespace) -> list[str]:
-    return [kind for kind in UNKNOWN if vars(options)[f"ignore_unknown_{kind}"]]
 
 
 if __name__ == "__main__":

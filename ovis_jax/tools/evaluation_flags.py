@@ -5,7 +5,8 @@ import argparse
 from ovis_jax.evaluation.summary import DATASETS
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.annotation_flags import add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, positive
+from ovis_jax.tools.scoring_flags import add_samples, add_scored_files, add_unknown_flags
+from ovis_jax.tools.tool import ToolParser, at_least
 
 
 def evaluation_parser() -> argparse.ArgumentParser:
@@ -33,29 +34,14 @@ def evaluation_parser() -> argparse.ArgumentParser:
         "--per-category", action="store_true", help="also print the numbers of each category"
     )
     parser.add_argument(
-        "--workers", type=positive, default=1, help="processes for one results file (default 1)"
+        "--workers", type=at_least(1), default=1, help="processes for one results file (default 1)"
     )
-    parser.add_argument(
-        "--samples",
-        type=positive,
-        default=1000,
-        help="draws of the videos for confidence intervals when comparing (default 1000)",
-    )
+    add_samples(parser)
     parser.add_argument(
         "--require-occlusion", action="store_true", help="fail where occlusion labels are missing"
     )
-    parser.add_argument(
-        "--ignore-unknown-categories",
-        action="store_true",
-        help="drop tracks of categories that the annotations lack, and say how many",
-    )
+    add_unknown_flags(parser)
     add_crowd_flag(parser)
-    parser.add_argument(
-        "--ignore-unknown-videos",
-        action="store_true",
-        help="drop tracks of videos that the annotations lack (results of more videos than the "
-        "ground truth has), and say how many",
-    )
     parser.add_argument(
         "--class-agnostic",
         action="store_true",
@@ -81,13 +67,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--annotations", required=True, help="ground truth: .json, .json.gz, .zip")
-    parser.add_argument(
-        "--results",
-        required=True,
-        nargs="+",
-        help="predicted tracks: .json, .json.gz, .zip; several files are compared with the first",
-    )
+    add_scored_files(parser)
     parser.add_argument(
         "--long-annotations",
         metavar="FILE",

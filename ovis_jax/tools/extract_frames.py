@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.tool import ToolParser, at_least, run_tool
 
 _QUALITY = 95  # of JPEG files, in percent
 
@@ -107,27 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", nargs="+", metavar="VIDEO", help="video files", **path)
     parser.add_argument("--output", metavar="DIR", help="gets a folder for each video", **path)
     parser.add_argument(
-        "--every", type=_count(1), default=1, metavar="N", help="of the frames one in N (default 1)"
+        "--every",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="of the frames one in N (default 1)",
     )
     parser.add_argument(
-        "--start", type=_count(0), default=0, metavar="FRAME", help="first frame (default 0)"
+        "--start", type=at_least(0), default=0, metavar="FRAME", help="first frame (default 0)"
     )
-    parser.add_argument("--stop", type=_count(1), metavar="FRAME", help="frame to end before")
+    parser.add_argument("--stop", type=at_least(1), metavar="FRAME", help="frame to end before")
     parser.add_argument("--name", help="of the folder, if it shall not be that of the file")
     parser.add_argument("--suffix", choices=(".jpg", ".png"), default=".jpg", help="of the images")
     return parser
-
-
-def _count(least: int):
-    """What reads a whole number from `least` on."""
-
-    def count(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value}, expected at least {least}")
-        return value
-
-    return count
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ import tqdm
 
 from ovis_jax.data.shapes.generate import SPLITS, generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.data.shapes.stills import STILLS
 from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.formats.coco_images import load_coco
 from ovis_jax.statistics.counts import DatasetStatistics, measure_dataset
 from ovis_jax.tools.tool import ToolParser, run_tool
 
@@ -35,13 +37,17 @@ def run(options: argparse.Namespace) -> None:
     output, workers = values.pop("output"), values.pop("workers")
     lists = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     parameters = ShapesParameters(**lists)
-    total = parameters.train_videos + parameters.valid_videos
-    with tqdm.tqdm(total=total, unit="video", disable=None, leave=False) as bar:
+    total = parameters.train_videos + parameters.valid_videos + parameters.stills
+    with tqdm.tqdm(total=total, disable=None, leave=False) as bar:
         new = generate(output, parameters, workers, bar.update)
     print(f"{output}: {'generated' if new else 'already there, nothing to do'}")
     for split in SPLITS:
         annotations = load_annotations(output / f"annotations_{split}.json")
-        print(format_difficulty(measure_dataset(annotations, split)))
+        if annotations.videos:
+            print(format_difficulty(measure_dataset(annotations, split)))
+    if parameters.stills:
+        stills = load_coco(output / f"instances_{STILLS}.json")
+        print(f"{STILLS}: {len(stills.videos)} images, {len(stills.instances)} objects")
 
 
 def format_difficulty(dataset: DatasetStatistics) -> str:
@@ -59,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     """One option for each field of ShapesParameters."""
     parser = ToolParser(
         prog="ovis-jax generate shapes",
-        description="Generates the data set Occluded Shapes: OVIS JSON and JPEG frames.",
+        description="Generates the data set Occluded Shapes: OVIS JSON, JPEG frames, stills.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to make")

@@ -30,6 +30,7 @@ from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import identities_of, sized_without_annotations
 from ovis_jax.models.build import build_model, class_layers, init_variables
 from ovis_jax.program import command_line
 from ovis_jax.program.configurations import read_configuration
@@ -92,6 +93,7 @@ def import_weights(
             f"--categories: missing; config.model.num_classes is {AS_ANNOTATED}, for as many "
             "classes as there are categories"
         )
+    config = sized_without_annotations(config)
     system, shapes = build_model(config)
     name_map = NAME_MAPS[model].name_map(config.model)
     source = source if isinstance(source, Source) else Source(source)
@@ -106,7 +108,7 @@ def import_weights(
         initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))
     if chosen and name_map.classes is not None:
         conversion = copy_class_rows(conversion, state, name_map.classes, chosen, initial, path)
-    meta = {"source": path, "model": model, "seed": config.seed}
+    meta = {"source": path, "model": model, "seed": config.seed} | identities_of(config)
     meta |= {"categories": as_records(chosen)} if chosen else {}
     try:
         save_variables(output, conversion.complete(initial), meta)

@@ -18,6 +18,7 @@ from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
+from ovis_jax.identities import sized_by_checkpoint
 from ovis_jax.predict import load_model, predict_images, report
 from ovis_jax.program import command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
@@ -132,13 +133,18 @@ def run(options: argparse.Namespace, config: ConfigDict) -> None:
     Raises:
       InputError: a file or folder cannot be used.
     """
+    if config.predict.oracle:
+        raise InputError(
+            f"config.predict.oracle: {config.predict.oracle!r} needs annotated videos, as "
+            "ovis-jax train --mode=evaluate predicts; expected ''"
+        )
     start(config.matmul_precision)
     warn_of_unused_accelerators()
     output = pathlib.Path(options.output)
     check_output(output)
     images = open_images(pathlib.Path(options.input))
     classes = classes_of_checkpoint(options.checkpoint)
-    config = classes.sized(config)
+    config = sized_by_checkpoint(classes.sized(config), options.checkpoint)
     names = category_names(options.annotations, classes, config.model.num_classes)
     model = load_model(config, options.checkpoint)
     predict_video(*model, config, images, names, output, options.min_score)

@@ -20,7 +20,7 @@ from ovis_jax.formats.annotation_options import FLAGS
 from ovis_jax.formats.crowds import crowd_note
 from ovis_jax.formats.errors import InputError
 from ovis_jax.tools.annotation_flags import add_crowd_flag, warn
-from ovis_jax.tools.tool import ToolParser, run_tool
+from ovis_jax.tools.tool import ToolParser, at_least, run_tool
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,11 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--share", type=_share, default=0.15, help="of the videos for minival")
     parser.add_argument(
         "--min-videos",
-        type=_whole,
+        type=at_least(0),
         default=4,
         help="videos in minival of every category that has at least twice as many",
     )
-    parser.add_argument("--seed", type=_whole, default=0, help="another one chooses other videos")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="another one chooses other videos"
+    )
     add_crowd_flag(parser)
     return parser
 
@@ -109,13 +111,6 @@ def _share(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text}, expected a number between 0 and 1")
-    return value
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text}, expected at least 0")
     return value
 
 

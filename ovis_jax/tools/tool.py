@@ -76,12 +76,16 @@ def run_tool(
     return 0
 
 
-def positive(text: str) -> int:
-    """The type of an option that is a whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}, expected at least 1")
-    return value
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from `least` on."""
+
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value}, expected at least {least}")
+        return value
+
+    return whole_number
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

@@ -56,13 +56,7 @@ class CueTracker:
 
     def init_memory(self, capacity: int, embedding_size: int) -> TrackMemory:
         """An empty memory for `capacity` objects."""
-        return TrackMemory(
-            boxes=jnp.zeros((capacity, 4)),
-            labels=jnp.zeros(capacity, jnp.int32),
-            embeddings=jnp.zeros((capacity, embedding_size)),
-            count=jnp.zeros((), jnp.int32),
-            overflow=jnp.zeros((), jnp.int32),
-        )
+        return empty_memory(capacity, embedding_size)
 
     def match_scores(self, memory: TrackMemory, detections: Detections) -> jax.Array:
         """How well each detection fits "new" and each object; see `total_scores`."""
@@ -117,6 +111,17 @@ class CueTracker:
         lost = memory.overflow
         memory, ids, kept = self.update(memory, detections)
         return memory, frame_output(detections, ids, kept, memory.overflow - lost)
+
+
+def empty_memory(capacity: int, embedding_size: int) -> TrackMemory:
+    """The memory before the first frame: no objects in `capacity` slots."""
+    return TrackMemory(
+        boxes=jnp.zeros((capacity, 4)),
+        labels=jnp.zeros(capacity, jnp.int32),
+        embeddings=jnp.zeros((capacity, embedding_size)),
+        count=jnp.zeros((), jnp.int32),
+        overflow=jnp.zeros((), jnp.int32),
+    )
 
 
 def match_logits(memory: TrackMemory, detections: Detections) -> jax.Array:

@@ -22,12 +22,14 @@ class OriginalFrame:
     Attributes:
       height: pixels of the original frame.
       width: likewise.
-      scale: resized pixels per original pixel.
+      scale: resized pixels per original pixel in x and in y, or one number for both.
+      number: of the frame in its video, from 0.
     """
 
     height: int
     width: int
-    scale: float
+    scale: float | tuple[float, float]
+    number: int = 0
 
 
 MaskRule = Callable[[FrameOutput, OriginalFrame], Sequence[dict]]
@@ -43,17 +45,18 @@ def paste_objects(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     ]
 
 
-def pixel_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:
+def pixel_boxes(boxes: np.ndarray, scale: float | tuple[float, float]) -> np.ndarray:
     """Whole pixels that boxes cover, as the published code truncates them.
 
     Args:
       boxes: [N, 4] float32, pixels of the original frame.
-      scale: resized pixels per original pixel; going there and back can move a box by one rounding.
+      scale: resized pixels per original pixel in x and in y, or one number for both; going there
+        and back can move a box by one rounding.
 
     Returns:
       [N, 4] int32; x2 and y2 are the last pixels inside.
     """
-    scale = np.float32(scale)
+    scale = np.tile(np.broadcast_to(np.float32(scale), 2), 2)
     boxes = ((np.asarray(boxes, np.float32) * scale) / scale).astype(np.int32)
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2])
     return boxes

@@ -52,4 +52,5 @@ def frame_output(
         valid=kept,
         overflow=detections.overflow + lost,
         class_scores=detections.class_scores,
+        source=detections.source,
     )

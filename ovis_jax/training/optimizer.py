@@ -1,5 +1,6 @@
 """Stochastic gradient descent as PyTorch computes it, or AdamW, on what is trained."""
 
+import dataclasses
 import fnmatch
 from collections.abc import Sequence
 
@@ -11,47 +12,72 @@ from flax import traverse_util
 from ovis_jax.formats.errors import InputError
 from ovis_jax.ops import implementations
 
-ADAM_SECOND_MOMENT = 0.99
+OPTIMIZERS = ("sgd", "adamw")
 _JOINED = 2**20  # numbers; an array of more is worth a kernel of its own
 
 
-def make_optimizer(
-    schedule: optax.Schedule,
-    trained: dict,
-    *,
-    momentum: float,
-    weight_decay: float,
-    clip_norm: float,
-    name: str = "sgd",
-    factors: dict | None = None,
-) -> optax.GradientTransformation:
-    """Descends on clipped gradients.
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """What becomes of gradients.
 
     "sgd" is v = momentum * v + (gradient + weight_decay * p);  p -= rate * v, the published recipe.
     "adamw" (Loshchilov and Hutter 2019) gets a small network from scratch much further in the few
     steps of a quickstart; its decay stands outside the moments.
 
+    Attributes:
+      momentum: without dampening; the first moment's decay in "adamw".
+      weight_decay: on trained parameters, biases and norms too.
+      clip_norm: greatest norm of the gradients of all trained parameters together.
+      name: "sgd" or "adamw".
+      second_moment: its decay in "adamw".
+      nesterov: "sgd" with Nesterov's correction: p -= rate * (momentum * v + gradient + ...).
+    """
+
+    momentum: float
+    weight_decay: float
+    clip_norm: float
+    name: str = "sgd"
+    second_moment: float = 0.99
+    nesterov: bool = False
+
+    def __post_init__(self):
+        """Raises InputError for a value that means nothing."""
+        if self.name not in OPTIMIZERS:
+            expected = " or ".join(map(repr, OPTIMIZERS))
+            raise InputError(f"config.train.optimizer: {self.name!r}, expected {expected}")
+        if self.nesterov and self.name != "sgd":
+            raise InputError("config.train.nesterov: True, expected False unless 'sgd' descends")
+        for field in ("momentum", "second_moment"):
+            if not 0 <= getattr(self, field) < 1:
+                raise InputError(
+                    f"config.train.{field}: expected 0 <= {field} < 1, is {getattr(self, field)}"
+                )
+
+
+def make_optimizer(
+    schedule: optax.Schedule,
+    trained: dict,
+    descent: Descent,
+    *,
+    decayed: dict | None = None,
+    factors: dict | None = None,
+) -> optax.GradientTransformation:
+    """Descends on clipped gradients.
+
     Args:
       schedule: learning rate of each step.
       trained: tree of bool like the parameters; the others never change and keep no momentum.
-      momentum: without Nesterov's correction or dampening; the first moment's decay in "adamw".
-      weight_decay: on every trained parameter, biases and norms too.
-      clip_norm: greatest norm of the gradients of all trained parameters together.
-      name: "sgd" or "adamw".
+      descent: on the gradients of those that are trained.
+      decayed: tree of bool like the parameters, whether their weights decay; None: all.
       factors: tree of float like the parameters, of which each multiplies the learning rate of its
         parameter; None for 1 throughout.
-
-    Raises:
-      InputError: there is no optimizer of that name.
     """
-    decay = optax.add_decayed_weights(weight_decay)
-    if name == "sgd":
-        descent = (decay, optax.trace(momentum))
-    elif name == "adamw":
-        descent = (optax.scale_by_adam(momentum, ADAM_SECOND_MOMENT), decay)
+    decay = optax.add_decayed_weights(descent.weight_decay, decayed)
+    if descent.name == "sgd":
+        moments = (decay, optax.trace(descent.momentum, nesterov=descent.nesterov))
     else:
-        raise InputError(f"config.train.optimizer: {name!r}, expected 'sgd' or 'adamw'")
-    steps = (clip_by_norm(clip_norm), *descent, optax.scale_by_learning_rate(schedule))
+        moments = (optax.scale_by_adam(descent.momentum, descent.second_moment), decay)
+    steps = (clip_by_norm(descent.clip_norm), *moments, optax.scale_by_learning_rate(schedule))
     descend = optax.partition({True: optax.chain(*steps), False: optax.set_to_zero()}, trained)
     if factors is None:
         return descend
@@ -65,17 +91,25 @@ def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
     Args:
       params: tree of parameters.
       frozen: paths such as "backbone/stem", each standing for all parameters below it; "*" stands
-        for any text between two slashes.
+        for any text between two slashes, "**" for any number of parts of a path.
 
     Raises:
       InputError: a path holds no parameter.
     """
-    paths = list(traverse_util.flatten_dict(params, sep="/"))
-    for prefix in frozen:
-        if not any(_below(path, prefix) for path in paths):
-            raise InputError(f"config.train.frozen: {prefix!r} holds no parameter of the model")
-    trained = {path: not any(_below(path, prefix) for prefix in frozen) for path in paths}
-    return traverse_util.unflatten_dict(trained, sep="/")
+    return _outside(params, frozen, "config.train.frozen")
+
+
+def decayed_parameters(params: dict, undecayed: Sequence[str]) -> dict | None:
+    """Tree of bool like `params`: whether the weights decay; None if all do.
+
+    Args:
+      params: tree of parameters.
+      undecayed: paths as in `trained_parameters`, such as "**/norm*".
+
+    Raises:
+      InputError: a path holds no parameter.
+    """
+    return _outside(params, undecayed, "config.train.undecayed") if undecayed else None
 
 
 def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | None:
@@ -125,7 +159,25 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+def _outside(params: dict, prefixes: Sequence[str], field: str) -> dict:
+    """Tree of bool like `params`: whether a parameter lies below none of some paths."""
+    paths = list(traverse_util.flatten_dict(params, sep="/"))
+    for prefix in prefixes:
+        if not any(_below(path, prefix) for path in paths):
+            raise InputError(f"{field}: {prefix!r} holds no parameter of the model")
+    outside = {path: not any(_below(path, prefix) for prefix in prefixes) for path in paths}
+    return traverse_util.unflatten_dict(outside, sep="/")
+
+
 def _below(path: str, prefix: str) -> bool:
     """Whether the first parts of a path match those of a pattern."""
-    parts, patterns = path.split("/"), prefix.split("/")
-    return len(parts) >= len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
+    return _begin(path.split("/"), prefix.split("/"))
+
+
+def _begin(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return True
+    first, *rest = patterns
+    if first == "**":
+        return any(_begin(parts[skipped:], rest) for skipped in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], first) and _begin(parts[1:], rest)

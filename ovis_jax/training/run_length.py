@@ -7,8 +7,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ovis_jax.data.samples import Samples
+from ovis_jax.program.config_changes import completed
 from ovis_jax.program.workdir import Workdir
-from ovis_jax.training.schedule import learning_rate_schedule, scaled_learning_rate
+from ovis_jax.training.schedule import Schedule, learning_rate_schedule, scaled_learning_rate
 
 
 def run_length(config: ConfigDict, data: Samples) -> int:
@@ -20,14 +21,16 @@ def run_length(config: ConfigDict, data: Samples) -> int:
 def make_schedule(config: ConfigDict, num_steps: int):
     """Learning rate of every step, scaled by the batch size."""
     settings = config.train
-    return learning_rate_schedule(
-        settings.schedule,
-        scaled_learning_rate(settings.learning_rate, settings.batch_size),
-        num_steps,
+    schedule = Schedule(
+        kind=settings.schedule,
         warmup_steps=settings.warmup_steps,
         warmup_factor=settings.warmup_factor,
-        drops=settings.drops,
+        drops=tuple(settings.drops),
+        power=settings.schedule_power,
+        final_factor=settings.schedule_final_factor,
     )
+    peak = scaled_learning_rate(settings.learning_rate, settings.batch_size)
+    return learning_rate_schedule(schedule, peak, num_steps)
 
 
 def check_same_past(config: ConfigDict, workdir: Workdir, data: Samples, step: int) -> None:
@@ -45,7 +48,7 @@ def check_same_past(config: ConfigDict, workdir: Workdir, data: Samples, step: i
     """
     if not workdir.changes.length or not step:
         return
-    before = ConfigDict(workdir.saved)
+    before = ConfigDict(completed(workdir.saved))
     old_length, new_length = run_length(before, data), run_length(config, data)
     if new_length < step:
         reason = f"{new_length} steps are fewer than the {step} that were taken"

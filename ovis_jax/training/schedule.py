@@ -1,5 +1,6 @@
 """Learning rate as a function of the step."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -9,7 +10,42 @@ import optax
 from ovis_jax.formats.errors import InputError
 
 FULL_SCHEDULE_BATCH = 16  # frame pairs a step that configured learning rates belong to
-SCHEDULES = ("step", "cosine")
+SCHEDULES = ("step", "cosine", "polynomial", "exponential")
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """A regular schedule times a linear warm-up, as in mmdetection 0.x.
+
+    Attributes:
+      kind: "step", a tenth from each drop on; "cosine", half a period down to zero; "polynomial",
+        (1 - t) ** power, t being the share of the run; "exponential", the peak until the first
+        drop, from there down to `final_factor` at the end of the run.
+      warmup_steps: steps of the warm-up.
+      warmup_factor: share of the regular rate at step 0; rises linearly to 1.
+      drops: shares of the run, in (0, 1).
+      power: of "polynomial".
+      final_factor: of "exponential": share of the peak at the end of the run.
+    """
+
+    kind: str = "step"
+    warmup_steps: int = 0
+    warmup_factor: float = 1.0
+    drops: Sequence[float] = ()
+    power: float = 0.9
+    final_factor: float = 0.01
+
+    def __post_init__(self):
+        """Raises InputError if there is no such schedule."""
+        if self.kind not in SCHEDULES:
+            raise InputError(
+                f"config.train.schedule: expected one of {SCHEDULES}, is {self.kind!r}"
+            )
+        for name in ("power", "final_factor"):
+            if not getattr(self, name) > 0:
+                raise InputError(
+                    f"config.train.schedule_{name}: expected more than 0, is {getattr(self, name)}"
+                )
 
 
 def scaled_learning_rate(learning_rate: float, batch_size: int) -> float:
@@ -17,39 +53,35 @@ def scaled_learning_rate(learning_rate: float, batch_size: int) -> float:
     return learning_rate * batch_size / FULL_SCHEDULE_BATCH
 
 
-def learning_rate_schedule(
-    kind: str,
-    peak: float,
-    num_steps: int,
-    *,
-    warmup_steps: int,
-    warmup_factor: float,
-    drops: Sequence[float],
-) -> optax.Schedule:
-    """The rate of every step: a regular schedule times a linear warm-up, as in mmdetection 0.x.
+def learning_rate_schedule(schedule: Schedule, peak: float, num_steps: int) -> optax.Schedule:
+    """The rate of every step.
 
     Args:
-      kind: "step", a tenth from each drop on; or "cosine", half a period down to zero.
-      peak: rate before any drop.
+      schedule: how it goes.
+      peak: rate before any fall.
       num_steps: length of the run.
-      warmup_steps: steps of the warm-up.
-      warmup_factor: share of the regular rate at step 0; rises linearly to 1.
-      drops: shares of the run, in (0, 1); used by "step".
-
-    Raises:
-      InputError: there is no such schedule.
     """
-    if kind not in SCHEDULES:
-        raise InputError(f"config.train.schedule: expected one of {SCHEDULES}, is {kind!r}")
-    boundaries = jnp.array([round(share * num_steps) for share in drops], jnp.int32)
 
-    def regular(step):
-        if kind == "step":
-            return peak * 0.1 ** jnp.sum(step >= boundaries)
-        return peak * 0.5 * (1 + jnp.cos(math.pi * jnp.minimum(step / num_steps, 1)))
+    def rate(step):
+        missing = 0.0
+        if schedule.warmup_steps:
+            missing = jnp.clip(1 - step / schedule.warmup_steps, 0, 1)
+        regular = _regular_rate(schedule, peak, num_steps, step)
+        return regular * (1 - missing * (1 - schedule.warmup_factor))
 
-    def schedule(step):
-        missing = jnp.clip(1 - step / warmup_steps, 0, 1) if warmup_steps else 0.0
-        return regular(step) * (1 - missing * (1 - warmup_factor))
+    return rate
 
-    return schedule
+
+def _regular_rate(schedule: Schedule, peak: float, num_steps: int, step):
+    """The rate of a step without warm-up."""
+    if schedule.kind == "step":
+        boundaries = [round(share * num_steps) for share in schedule.drops]
+        return peak * 0.1 ** jnp.sum(step >= jnp.array(boundaries, jnp.int32))
+    share = jnp.minimum(step / num_steps, 1)
+    if schedule.kind == "cosine":
+        return peak * 0.5 * (1 + jnp.cos(math.pi * share))
+    if schedule.kind == "polynomial":
+        return peak * (1 - share) ** schedule.power
+    start = schedule.drops[0] if schedule.drops else 0.0
+    fallen = jnp.maximum(share - start, 0) / (1 - start)
+    return peak * schedule.final_factor**fallen

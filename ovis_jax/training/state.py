@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ovis_jax.models.batch_norm import RUNNING_STATS
+
 
 @flax.struct.dataclass
 class TrainState:
@@ -19,6 +21,7 @@ class TrainState:
       opt_state: state of the optimizer.
       average: exponential moving average of the parameters, which predicts in their place; None
         without one.
+      stats: collections that the losses change, such as the running statistics of batch norm.
     """
 
     step: jax.Array
@@ -26,12 +29,13 @@ class TrainState:
     constants: dict
     opt_state: optax.OptState
     average: dict | None = None
+    stats: dict = flax.struct.field(default_factory=dict)
 
     @property
     def variables(self) -> dict:
         """What the model predicts with."""
         params = self.params if self.average is None else self.average
-        return {"params": params} | self.constants
+        return {"params": params} | self.constants | self.stats
 
     @property
     def progress(self) -> dict:
@@ -41,9 +45,9 @@ class TrainState:
 
     def restored(self, variables: dict, progress: dict) -> TrainState:
         """The state whose `variables` and `progress` these are; averaged if this one is."""
-        constants = {name: value for name, value in variables.items() if name != "params"}
+        params, constants, stats = _parted(variables)
         predicts = "params" if self.average is None else "average"
-        return TrainState(constants=constants, **{predicts: variables["params"]}, **progress)
+        return TrainState(constants=constants, stats=stats, **{predicts: params}, **progress)
 
 
 @flax.struct.dataclass
@@ -66,14 +70,26 @@ class StepMetrics:
 def initial_state(
     variables: dict, optimizer: optax.GradientTransformation, *, averaged: bool = False
 ) -> TrainState:
-    """State before the first step, from `params` and constant collections.
+    """State before the first step, from `params` and the other collections.
 
     Args:
       variables: of the model.
       optimizer: makes the state that it needs.
       averaged: whether the state has an average of the parameters; it starts as these.
     """
-    constants = {name: value for name, value in variables.items() if name != "params"}
-    params = variables["params"]
-    average = jax.tree.map(jnp.array, params) if averaged else None
-    return TrainState(jnp.zeros((), jnp.int32), params, constants, optimizer.init(params), average)
+    params, constants, stats = _parted(variables)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        constants=constants,
+        opt_state=optimizer.init(params),
+        average=jax.tree.map(jnp.array, params) if averaged else None,
+        stats=stats,
+    )
+
+
+def _parted(variables: dict) -> tuple[dict, dict, dict]:
+    """Parameters, constant collections, and those that the losses change."""
+    others = {name: value for name, value in variables.items() if name != "params"}
+    stats = {RUNNING_STATS: others.pop(RUNNING_STATS)} if RUNNING_STATS in others else {}
+    return variables["params"], others, stats

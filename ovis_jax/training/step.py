@@ -51,7 +51,9 @@ def make_train_step(
 
     def train_step(state: TrainState, batch: Clips, key: jax.Array):
         key = jax.random.fold_in(key, state.step)
-        gradients, loss, losses, values = gradients_of(state.params, state.constants, batch, key)
+        gradients, loss, losses, values, stats = gradients_of(
+            state.params, state.constants, state.stats, batch, key
+        )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         values = values | {
             "gradient_norm": trained_norm(gradients, trained),
@@ -63,6 +65,7 @@ def make_train_step(
             params=params,
             opt_state=opt_state,
             average=_next_average(state, params, average_decay),
+            stats=stats,
         )
         return state, StepMetrics(loss=loss, losses=losses, values=values, sample=batch.sample)
 

@@ -60,6 +60,8 @@ def bgr_convolution(std: Sequence[float]) -> Layout:
 
 # Arrays that need no change.
 same = Layout(lambda x: x, lambda x: x)
+# [1] to [].
+scalar = Layout(lambda x: x.reshape(()), lambda x: x.reshape(1))
 # [out, in, h, w] to [h, w, in, out].
 convolution = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
 # [out, in, 1, 1] to [in, out].

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ovis_jax.weights.maps import (
     cmasktrack_rcnn,
+    crossvis,
     detectron2_mask_rcnn,
     masktrack_rcnn,
     mmdet1_mask_rcnn,
@@ -41,6 +42,7 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "cmasktrack_rcnn": cmasktrack_rcnn,
     "masktrack_rcnn": masktrack_rcnn,
     "sipmask": sipmask,
+    "crossvis": crossvis,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
     "torchvision_mask_rcnn": torchvision_mask_rcnn,

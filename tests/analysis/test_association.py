@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -5,7 +6,11 @@ import pytest
 from analysis import moving_boxes
 
 from ovis_jax.analysis.association import Association
+from ovis_jax.analysis.association_sums import measure_association
+from ovis_jax.analysis.hota import tally_hota
+from ovis_jax.analysis.identity import tally_identity
 from ovis_jax.analysis.identity_switches import IdentitySwitches
+from ovis_jax.analysis.occlusion_rows import FRAME_LEVELS, chosen_frames, frame_levels
 from ovis_jax.analysis.occlusion_survival import OcclusionSurvival
 from ovis_jax.analysis.scenes import scenes
 from ovis_jax.evaluation.comparison import video_draws
@@ -51,6 +56,22 @@ def one_object(labels, *tracks, boxes=None):
 
 
 LABELS = ["no_occlusion"] * 2 + ["severe_occlusion"] * 2 + ["no_occlusion"] * 4
+
+
+def test_tracks_of_categories_without_objects_are_surplus_and_nothing_else():
+    scene = moving_boxes.random_scene(1)
+    for video in scenes(moving_boxes.annotations(scene), moving_boxes.results(scene)):
+        nothing, every = np.zeros(len(video.objects), bool), np.ones(len(video.tracks), bool)
+        sums = measure_association(video, nothing, every)
+        levels = frame_levels(video.levels[:, nothing])
+        part = video.iou[:, nothing], video.has_object[:, nothing], video.has_track, levels
+        chosen = chosen_frames(video.occlusion[nothing])
+        tallies = (tally(*part, len(FRAME_LEVELS)) for tally in (tally_hota, tally_identity))
+        for own, tallied in zip((sums.hota, sums.identity), tallies, strict=True):
+            want = dataclasses.asdict(tallied.sums(chosen))
+            for name, value in dataclasses.asdict(own).items():
+                np.testing.assert_array_equal(value, want[name])
+        assert sums.identity.wrong[0] == video.has_track.sum() > 0
 
 
 def test_perfect_tracks_score_one_in_every_row_with_objects():

@@ -189,6 +189,17 @@ def test_a_video_drawn_twice_counts_as_two(repair):
         assert mean_known(again, (1, 2))[0] == pytest.approx(expected, nan_ok=True)
 
 
+def test_a_log_that_was_read_goes_on():
+    truth, results = random_scene(7)
+    log = PrecisionLog()
+    for scene in scenes(truth, results):
+        own = repaired(scene, judge(scene), error_kinds(scene), REPAIRS[-1])
+        log.add(scene.video.id, own)
+        log.average_precision()
+    whole = log_of(truth, results, REPAIRS[-1])
+    np.testing.assert_array_equal(log.average_precision(), whole.average_precision())
+
+
 def repeated(truth, results, videos):
     """A data set of copies of videos, numbered from 1."""
     numbered = list(enumerate(videos, start=1))

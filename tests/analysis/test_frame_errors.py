@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ovis_jax.analysis.frame_errors import Choice, count_errors
+from ovis_jax.analysis.frame_errors import Choice, count_choices, count_errors
+from ovis_jax.analysis.occlusion_errors import CHOICES
 from ovis_jax.analysis.scenes import scenes
 from tests.analysis.pixels import iou, masks
 from tests.evaluation import tracks
@@ -50,6 +51,14 @@ def test_counts_follow_their_definitions(seed):
     truth, results = random_scene(seed)
     got = sum(count_errors(scene, AS_DEFINED) for scene in scenes(truth, results))
     np.testing.assert_array_equal(got, naive(truth, results))
+
+
+def test_choices_are_counted_together_as_one_by_one():
+    truth, results = random_scene(3)
+    for scene in scenes(truth, results):
+        found = count_choices(scene, CHOICES)
+        for own, choice in zip(found, CHOICES, strict=True):
+            np.testing.assert_array_equal(own, count_errors(scene, choice))
 
 
 def test_perfect_tracks_have_no_error():

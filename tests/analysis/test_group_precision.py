@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from analysis import moving_boxes
@@ -13,6 +15,7 @@ from ovis_jax.evaluation import evaluate
 from ovis_jax.evaluation.groups import OCCLUSION_RANGES, within_occlusion
 from ovis_jax.evaluation.objects import objects_by_category
 from ovis_jax.evaluation.occlusion import occlusion_score
+from ovis_jax.formats.annotations import Category
 
 
 def overlaps(truth, tracks):
@@ -54,12 +57,43 @@ def test_tracks_on_objects_of_other_groups_are_not_wrong():
     assert own.objects.tolist() == [1, 1, 0]
 
 
+def test_tracks_of_a_category_without_objects_count_nowhere():
+    box = [[0, 0, 8, 8]] * 2
+    objects = [{"category": 1, "boxes": box, "occlusion": None}]
+    tracks = [{"category": kind, "boxes": box, "score": 0.5} for kind in (1, 2)]
+    scene = {"videos": [{"frames": 2, "objects": objects, "tracks": tracks}]}
+    truth = moving_boxes.annotations(scene)
+    assert len(truth.categories) == 2
+    own = score_groups(
+        objects_by_category(truth, 1),
+        overlaps(truth, moving_boxes.results(scene)),
+        {101: np.array([True])},
+    )
+    assert own.ap == pytest.approx([1]) and own.objects.tolist() == [1]
+
+
 def analysed(scene, tracks=None):
     truth = moving_boxes.annotations(scene)
     own = TraitGroups(truth)
     for video in scenes(truth, moving_boxes.results(scene) if tracks is None else tracks):
         own.add(video)
     return own
+
+
+def test_one_more_category_of_no_object_changes_no_number():
+    scene = moving_boxes.random_scene(5)
+    truth = moving_boxes.annotations(scene)
+    more = dataclasses.replace(truth, categories=(*truth.categories, Category(99, "unicorn")))
+    found, wanted = (
+        score_groups(
+            objects_by_category(own, 1),
+            overlaps(own, moving_boxes.results(scene)),
+            {instance.id: np.array([True]) for instance in own.instances},
+        )
+        for own in (more, truth)
+    )
+    assert 99 in objects_by_category(more, 1)
+    np.testing.assert_array_equal([found.ap, found.ar], [wanted.ap, wanted.ar])
 
 
 def test_every_object_is_in_one_group_of_each_trait():

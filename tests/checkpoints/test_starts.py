@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from models.tiny import tiny_config
 
+from ovis_jax.checkpoints.starts import start_variables
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.formats.errors import InputError
+from ovis_jax.models.batch_norm import RUNNING_STATS
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.train import first_variables
 
@@ -35,6 +37,19 @@ def test_a_part_that_the_checkpoint_lacks_starts_anew(detector):
     assert set(params) == set(anew)
     jax.tree.map(np.testing.assert_array_equal, params.pop("calibration"), anew["calibration"])
     jax.tree.map(np.testing.assert_array_equal, params, dict(variables["params"]))
+
+
+def test_running_statistics_of_a_part_start_anew_with_it(tmp_path):
+    def variables(value):
+        parts = {name: {"x": np.full(2, value, np.float32)} for name in ("body", "head")}
+        return {"params": parts, RUNNING_STATS: parts}
+
+    save_variables(tmp_path, variables(1.0), {})
+    new, old = variables(0.0), variables(1.0)
+    got = start_variables(lambda: new, jax.eval_shape(lambda: new), str(tmp_path), ("head",))
+    for kind in got:
+        np.testing.assert_array_equal(got[kind]["body"]["x"], old[kind]["body"]["x"])
+        np.testing.assert_array_equal(got[kind]["head"]["x"], new[kind]["head"]["x"])
 
 
 def test_without_a_fresh_part_the_checkpoint_must_hold_everything(detector):

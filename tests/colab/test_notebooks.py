@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 from colab.notebook_cells import FOLDER
+from tiny_movies import corner_frames, write_file
 
 from ovis_jax.checkpoints.packed import write_packed
 from ovis_jax.formats.annotation_records import Category
@@ -24,7 +25,7 @@ ROOT = FOLDER.parent
 CELL_SECONDS = 300
 COMMAND = '#!/bin/sh\n"{python}" -m ovis_jax "$@" || {{ echo "$?: $*" >> "{failed}"; exit 1; }}\n'
 TRAINING = dict(STEPS=2, SCALE="(96,64)")
-OWN = TRAINING | dict(SAVE_EVERY=1)  # of the same shapes, so that it is compiled once
+OWN = TRAINING | dict(SAVE_EVERY=1)
 
 
 @pytest.fixture
@@ -111,10 +112,14 @@ def test_the_quickstart_trains_predicts_and_shows(run):
 
 
 @pytest.mark.parametrize("kind", ["labelme", "coco"])
-def test_labels_of_a_tool_become_a_model_and_labels_to_correct(run, kind):
-    folder, notebook = run("train_on_your_videos", KIND=kind, **OWN)
+def test_labels_of_a_tool_become_a_model_and_labels_to_correct(run, kind, tmp_path):
+    movie, frames = tmp_path / "clip.mkv", tmp_path / "frames"
+    write_file(movie, corner_frames(7, 32, 48), "ffv1", "bgr0")
+    folder, notebook = run("train_on_your_videos", KIND=kind, VIDEOS=movie, FRAMES=frames, **OWN)
+    assert sorted(path.stem for path in frames.rglob("*.jpg")) == ["frame_000000", "frame_000005"]
     assert pictures(notebook) == 3
     assert "5 classes" in printed(notebook)
+    assert re.search(r"step 1: AP \d+\.\d, AP50", printed(notebook))
     assert (folder / "run/results.json").is_file()
     assert re.search(r"\d+ files to correct", printed(notebook))
 

@@ -129,6 +129,34 @@ def test_masks_of_fewer_frames_are_the_first_of_all(videos, others):
             jax.tree.map(np.testing.assert_array_equal, got, want.replace(instances=first))
 
 
+def test_boxes_with_edges_end_a_pixel_behind_those_with_last_pixels(videos, images):
+    for data in (videos, images):
+        data.resize.axis_scales = True
+        edges = data.copy_and_resolve_references()
+        edges.inclusive_boxes = False
+        for inclusive, exclusive in zip(rows(take(data, 3)), rows(take(edges, 3)), strict=True):
+            sizes = inclusive.image_size[::-1]
+            own, other = inclusive.instances, exclusive.instances
+            first, second = (x.boxes[x.valid] for x in (own, other))
+            inside = (second[:, 2:] < sizes).all(1) & (second[:, :2] > 0).all(1)
+            longer = (second[:, 2:] - second[:, :2]) - (first[:, 2:] - first[:, :2])
+            assert inside.any() and ((longer > 0.4) & (longer <= 1)).all(1)[inside].all()
+            jax.tree.map(
+                np.testing.assert_array_equal, own.replace(boxes=0), other.replace(boxes=0)
+            )
+
+
+def test_an_identity_is_one_object_of_the_data_set(videos):
+    data = open_training_data(videos, CAPACITY)
+    kept = {}  # colour and video of each identity
+    for clip in rows(take(videos, num_frames=4, mask_frames=1, others="run")):
+        video = data.index.video_index[clip.sample]
+        for _, _, identity, label, _, _ in objects(clip):
+            assert kept.setdefault(identity, (video, label)) == (video, label)
+    assert len(set(kept.values())) == len(kept)
+    assert set(kept) == set(range(data.num_identities))
+
+
 @every_choice
 def test_records_give_the_clips_of_the_raw_folder(videos, records, others):
     settings = dict(num_frames=5, mask_frames=3, others=others, stride=1.5)

@@ -37,6 +37,11 @@ def test_values_reach_the_records(data):
     data.pseudo_video.pasting.size = [0.5, 2.0]
     settings = training_settings(data)
     assert settings.sampling.resizing == Resizing((80, 60), 8) == resizing(data)
+    assert settings.sampling.inclusive_boxes
+    data.resize.update(fit="exact", resampling="pillow", axis_scales=True)
+    data.inclusive_boxes = False
+    assert resizing(data) == Resizing((80, 60), 8, "exact", "pillow", True)
+    assert not training_settings(data).sampling.inclusive_boxes
     assert dataclasses.astuple(settings.sampling.frames) == (3, 2, "run", 1.5, 5, True, False)
     assert settings.sampling.flip_probability == 0.25 and settings.image_share == 0.5
     assert settings.pseudo_video == pseudo_video(data)
@@ -102,6 +107,11 @@ def test_a_field_that_does_not_exist_is_named(data, part):
         ("pad_multiple", 0),
         ("pad_multiple", 20),
         ("pad_multiple", "32"),
+        ("resize", "exact"),
+        ("resize.fit", "stretch"),
+        ("resize.resampling", ["pillow"]),
+        ("resize.axis_scales", 1),
+        ("inclusive_boxes", "yes"),
         ("flip_probability", 1.5),
         ("flip_probability", None),
         ("image_share", -0.1),
@@ -137,6 +147,12 @@ def test_values_of_every_kind_that_make_no_sense_are_named(field, value):
     owner[name] = value
     with pytest.raises(InputError, match=f"^config.data.{field}: expected"):
         training_settings(values)
+
+
+def test_stretched_frames_have_a_scale_in_each_axis(data):
+    data.resize.fit = "exact"
+    with pytest.raises(InputError, match="config.data.resize.axis_scales: expected True, is False"):
+        resizing(data)
 
 
 def test_still_images_are_not_looked_at_where_none_are_used(data):

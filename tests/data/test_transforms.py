@@ -34,7 +34,7 @@ def test_frames_fit_into_the_scale_and_are_padded_to_the_multiple(size, resized,
     geometry = frame_geometry(*size, Resizing((640, 360), 32))
     assert (geometry.width, geometry.height) == resized
     assert (geometry.canvas_width, geometry.canvas_height) == canvas
-    assert geometry.scale == min(640 / max(size), 360 / min(size))
+    assert geometry.scale == (min(640 / max(size), 360 / min(size)),) * 2
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,83 @@ def test_boxes_are_inclusive_scaled_and_clipped_to_the_frame_size():
     np.testing.assert_array_equal(got, [[5, 10, 19.5, 14.5], [45, 25, 50, 30], [0, 0, 0, 0]])
 
 
-def test_flipping_boxes_twice_gives_them_back():
+def test_boxes_with_edges_are_scaled_in_each_axis_and_clipped_to_the_frame_size():
+    stretched = Resizing((50, 15), 8, fit="exact", axis_scales=True)
+    geometry = frame_geometry(100, 60, stretched)
+    boxes = np.array([[10, 20, 30, 10], [90, 50, 20, 20], [0, 0, 1, 1]])
+    got = transform_boxes(boxes, geometry, flip=False, inclusive=False)
+    np.testing.assert_array_equal(got, [[5, 5, 20, 7.5], [45, 12.5, 50, 15], [0, 0, 0.5, 0.25]])
+
+
+@pytest.mark.parametrize(("inclusive", "last"), [(True, 49), (False, 50)])
+def test_flipping_boxes_twice_gives_them_back(inclusive, last):
     geometry = frame_geometry(100, 60, Resizing((50, 30), 32))
     boxes = np.array([[10, 20, 30, 10], [60, 40, 20, 20]], np.float32)
-    there, back = (transform_boxes(boxes, geometry, flip=flip) for flip in (False, True))
-    mirrored = np.stack([49 - back[:, 2], back[:, 1], 49 - back[:, 0], back[:, 3]], axis=1)
+    there, back = (
+        transform_boxes(boxes, geometry, flip=flip, inclusive=inclusive) for flip in (False, True)
+    )
+    mirrored = np.stack([last - back[:, 2], back[:, 1], last - back[:, 0], back[:, 3]], axis=1)
     np.testing.assert_array_equal(mirrored, there)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (64, 48), (640, 360)])
+def test_exact_frames_are_stretched_to_one_size_with_one_canvas(size):
+    stretched = Resizing((640, 360), 32, fit="exact", axis_scales=True)
+    for make in (frame_geometry, training_geometry):
+        geometry = make(*size, stretched)
+        assert (geometry.width, geometry.height) == (640, 360)
+        assert (geometry.canvas_width, geometry.canvas_height) == (640, 384)
+        assert geometry.scale == (640 / size[0], 360 / size[1])
+
+
+def test_a_scale_in_each_axis_is_the_ratio_of_the_rounded_sizes():
+    geometry = frame_geometry(853, 480, Resizing((640, 360), axis_scales=True))
+    assert (geometry.width, geometry.height) == (640, 360)
+    assert geometry.scale == (640 / 853, 360 / 480)
+
+
+@pytest.mark.parametrize(
+    ("size", "within", "short_side"),
+    [  # the same but for what is rounded away
+        ((1024, 268), (640, 168), (640, 167)),
+        ((268, 1024), (168, 640), (167, 640)),
+        ((1920, 1080), (640, 360), (640, 360)),
+        ((1080, 1920), (360, 640), (360, 640)),
+        ((500, 500), (360, 360), (360, 360)),
+        ((480, 640), (360, 480), (360, 480)),
+    ],
+)
+def test_the_short_side_is_fitted_first(size, within, short_side):
+    for fit, want in (("within", within), ("short_side", short_side)):
+        geometry = frame_geometry(*size, Resizing((640, 360), fit=fit))
+        assert (geometry.width, geometry.height) == want
+
+
+def test_pillow_resizes_frames_with_antialiasing_and_masks_by_centres():
+    """The definition: a triangle as wide as what shrinks into a pixel; rounded after each axis."""
+    image = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+    for size in ((31, 20), (72, 50), (53, 20), (5, 4)):
+        resizing = Resizing(size, fit="exact", resampling="pillow", axis_scales=True)
+        geometry = frame_geometry(53, 37, resizing)
+        want = np.einsum("hwc,uh,vw->uvc", image, _triangles(37, size[1]), _triangles(53, size[0]))
+        got = resize_image(image, geometry)
+        assert got.dtype == np.uint8 and np.abs(got - want).max() <= 0.5 + 0.5
+        mask = image[..., 0] > 127
+        packed = transform_mask(rle.encode(mask), geometry, flip=False)
+        x, y = (
+            ((np.arange(new) + 0.5) * old / new).astype(int)
+            for new, old in zip(size, (53, 37), strict=True)
+        )
+        small = np.unpackbits(packed, axis=1, count=size[0]).astype(bool)
+        np.testing.assert_array_equal(small, mask[y][:, x])
+
+
+def _triangles(old, new):
+    """[new, old] float64: what each old pixel gives to each new one."""
+    reach = max(old / new, 1)
+    centres = (np.arange(new) + 0.5) * old / new
+    weights = np.maximum(1 - np.abs(np.arange(old) + 0.5 - centres[:, None]) / reach, 0)
+    return weights / weights.sum(1, keepdims=True)
 
 
 def test_a_flip_mirrors_image_boxes_and_mask_alike():
@@ -125,7 +196,7 @@ def test_resized_frames_equal_the_published_ones():
     inputs, setting = golden_folder.golden_arrays(SYSTEM, "inputs.npz"), recorded_set()
     frames = inputs["clip_rgb"]
     geometry = frame_geometry(*frames.shape[2:0:-1], Resizing(tuple(setting["img_scale"]), 32))
-    assert geometry.scale == setting["scale_factor"]
+    assert geometry.scale == (setting["scale_factor"],) * 2
     height, width, _ = setting["img_shape"]
     for rgb, want in zip(frames, inputs["resized_bgr"], strict=True):
         got = transform_image(rgb, geometry, flip=False)

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from formats.changed_contents import set_value
 
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
@@ -15,17 +16,6 @@ _CLIPS = pathlib.Path(
         "OVIS_JAX_CLIPS", pathlib.Path(__file__).resolve().parents[3] / "shared/data/real_clips"
     )
 )
-
-
-def _set(contents, path, value):
-    """Sets the value at a path such as "annotations 0 areas 2"; `...` removes it."""
-    *parents, last = [int(key) if key.isdigit() else key for key in path.split()]
-    for key in parents:
-        contents = contents[key]
-    if value is ...:
-        del contents[last]
-    else:
-        contents[last] = value
 
 
 def test_reading_tells_of_every_object(contents, write):
@@ -79,7 +69,7 @@ def test_no_annotations_are_a_ground_truth_without_objects(contents, write):
 
 def test_absent_fields_follow_from_the_masks(contents, write):
     for field in ("iscrowd", "areas", "bboxes", "occlusion"):
-        _set(contents, f"annotations 0 {field}", ...)
+        set_value(contents, f"annotations 0 {field}", ...)
     instance = load_annotations(write(contents)).instances[0]
     assert instance.iscrowd is False
     assert instance.occlusion is None
@@ -99,8 +89,8 @@ def test_absent_fields_follow_from_the_masks(contents, write):
 )
 def test_masks_may_be_polygons_or_runs(contents, write, segmentation):
     expected = rle.decode(contents["annotations"][0]["segmentations"][0])
-    _set(contents, "annotations 0 segmentations 1", segmentation)
-    _set(contents, "annotations 0 areas", ...)
+    set_value(contents, "annotations 0 segmentations 1", segmentation)
+    set_value(contents, "annotations 0 areas", ...)
     instance = load_annotations(write(contents)).instances[0]
     np.testing.assert_array_equal(instance.mask(1), expected)
     assert instance.areas[1] == 4
@@ -108,13 +98,13 @@ def test_masks_may_be_polygons_or_runs(contents, write, segmentation):
 
 
 def test_an_empty_list_of_polygons_is_no_mask(contents, write):
-    _set(contents, "annotations 0 segmentations 0", [])
+    set_value(contents, "annotations 0 segmentations 0", [])
     assert load_annotations(write(contents)).instances[0].rle(0) is None
 
 
 def test_compressed_runs_of_length_zero_are_joined(contents, write):
     split = {"size": [4, 6], "counts": _compress([5, 1, 0, 1, 17])}
-    _set(contents, "annotations 0 segmentations 0", split)
+    set_value(contents, "annotations 0 segmentations 0", split)
     found = load_annotations(write(contents)).instances[0].rle(0)
     assert found == rle.from_uncompressed({"size": [4, 6], "counts": [5, 2, 17]})
 
@@ -135,8 +125,8 @@ def _compress(runs):
 @pytest.mark.parametrize("path", ["bboxes", "areas", "iscrowd", "occlusion"])
 def test_null_is_as_good_as_absent(contents, write, path):
     one, other = copy.deepcopy(contents), copy.deepcopy(contents)
-    _set(one, f"annotations 0 {path}", None)
-    _set(other, f"annotations 0 {path}", ...)
+    set_value(one, f"annotations 0 {path}", None)
+    set_value(other, f"annotations 0 {path}", ...)
     null, absent = (load_annotations(write(c)).instances[0] for c in (one, other))
     np.testing.assert_array_equal(null.boxes, absent.boxes)
     np.testing.assert_array_equal(null.areas, absent.areas)
@@ -145,16 +135,16 @@ def test_null_is_as_good_as_absent(contents, write, path):
 
 @pytest.mark.parametrize("value", [None, ...])
 def test_the_length_of_a_video_follows_from_its_file_names(contents, write, value):
-    _set(contents, "videos 0 length", value)
+    set_value(contents, "videos 0 length", value)
     assert load_annotations(write(contents)).videos[0].length == 3
-    _set(contents, "videos 0 file_names", value)
+    set_value(contents, "videos 0 file_names", value)
     with pytest.raises(InputError, match=r"\(id 7\): length: missing, and so are file_names"):
         load_annotations(write(contents))
 
 
 @pytest.mark.parametrize("value", [None, ...])
 def test_file_names_are_missed_only_where_frames_are_read(contents, write, tmp_path, value):
-    _set(contents, "videos 1 file_names", value)
+    set_value(contents, "videos 1 file_names", value)
     annotations = load_annotations(write(contents))
     assert annotations.videos[1].file_names == () and annotations.videos[1].length == 2
     with pytest.raises(InputError, match=r"videos\[1\] \(id 2\): file_names: missing"):
@@ -163,7 +153,7 @@ def test_file_names_are_missed_only_where_frames_are_read(contents, write, tmp_p
 
 def test_backslashes_of_windows_part_folders(contents, write, tmp_path):
     names = ["a\\0", "a\\1", "a\\2"]
-    _set(contents, "videos 0 file_names", names)
+    set_value(contents, "videos 0 file_names", names)
     annotations = load_annotations(write(contents))
     assert annotations.videos[0].file_names == ("a/0", "a/1", "a/2")
     for name in ("a/0", "a/1", "a/2", "b/0", "b/1"):

@@ -1,18 +1,8 @@
 import pytest
+from formats.changed_contents import set_value
 
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.errors import InputError
-
-
-def _set(contents, path, value):
-    """Sets the value at a path such as "annotations 0 areas 2"; `...` removes it."""
-    *parents, last = [int(key) if key.isdigit() else key for key in path.split()]
-    for key in parents:
-        contents = contents[key]
-    if value is ...:
-        del contents[last]
-    else:
-        contents[last] = value
 
 
 @pytest.mark.parametrize(
@@ -65,7 +55,7 @@ def _set(contents, path, value):
     ],
 )
 def test_an_error_names_file_entry_field_and_frame(contents, write, path, value, message):
-    _set(contents, path, value)
+    set_value(contents, path, value)
     file = write(contents)
     with pytest.raises(InputError, match=message) as error:
         load_annotations(file)
@@ -86,7 +76,7 @@ def test_a_file_that_is_not_there_is_bad_input(tmp_path):
 
 def test_a_missing_key_is_not_called_null(contents, write):
     for value, word in ((None, "null"), (..., "missing")):
-        _set(contents, "annotations", value)
+        set_value(contents, "annotations", value)
         annotations = load_annotations(write(contents))
         assert not annotations.has_ground_truth
         with pytest.raises(InputError, match=f"annotations: {word}, so this file has no ground"):
@@ -102,7 +92,7 @@ def test_all_problems_are_listed_and_none_that_follows_from_another(contents, wr
         "annotations 0 segmentations 2 counts": "5",
         "annotations 2 video_id": 99,
     }.items():
-        _set(contents, path, value)
+        set_value(contents, path, value)
     contents["annotations"].append(3)
     with pytest.raises(InputError) as error:
         load_annotations(write(contents))

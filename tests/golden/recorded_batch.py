@@ -21,8 +21,7 @@ def padded(rows: Sequence[np.ndarray], capacity: int = INSTANCES) -> tuple[np.nd
 
 
 def frame_pairs(
-    query: np.ndarray,
-    reference: np.ndarray,
+    frames: tuple[np.ndarray, np.ndarray],
     image_size: np.ndarray,
     *,
     boxes: Sequence[np.ndarray],
@@ -31,11 +30,11 @@ def frame_pairs(
     match: Sequence[np.ndarray],
     reference_boxes: Sequence[np.ndarray],
 ) -> Clips:
-    """Frames [B, ...], and what is annotated in each; labels from 1 on, masks packed.
+    """Query and reference frames [B, ...], and what is in each; labels from 1 on, masks packed.
 
     `match` holds for each query object 1 + its number among the reference boxes, or 0.
     """
-    query, reference = np.asarray(query), np.asarray(reference)
+    query, reference = map(np.asarray, frames)
     batch = empty_clip(*query.shape[1:3], ClipShape(2, 1, INSTANCES), leading=(len(query),))
     instances = batch.instances
     batch.frames[:, 0], batch.frames[:, 1] = query, reference

@@ -1,5 +1,7 @@
 """Streaming equals stepping through whole windows cut from the whole video."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,9 +10,9 @@ from toy_system import ToySystem, toy_variables
 
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.inference.window import frame_shapes
-from ovis_jax.structures import Window
+from ovis_jax.structures import Instances, Window
 
-SIZE, SCALE = (7, 8), 0.5
+SIZE, SCALE = (7, 8), (0.5, 0.25)
 
 
 def video(num_frames, height=8, width=8):
@@ -41,7 +43,7 @@ def offline(system, variables, frames):
             features=jax.tree.map(cut, features),
             valid=jnp.asarray(exists),
             image_size=jnp.asarray(SIZE, jnp.float32),
-            scale=jnp.float32(SCALE),
+            scale=jnp.array(SCALE),
         )
         memory, output = system.apply(variables, memory, window, method="step")
         outputs.append(jax.device_get(output))
@@ -141,3 +143,30 @@ def test_the_memory_may_be_as_large_as_the_features_of_a_frame():
     outputs = VideoStream(system, toy_variables(system), chunk=3, tracks=5)(video(4), SIZE, SCALE)
     assert len(list(outputs)) == 2
     assert outputs.memory[1].shape == (5, 2, 2, 3)
+
+
+@pytest.mark.parametrize("before, after", [(0, 0), (2, 1)])
+def test_annotated_objects_reach_the_window_of_their_frame(before, after):
+    class Told(ToySystem):
+        def step(self, memory, window):
+            memory, output = super().step(memory, window)
+            truth = window.truth
+            return memory, output.replace(boxes=truth.boxes, ids=truth.labels, valid=truth.valid)
+
+    system = Told(window_before=before, window_after=after)
+    variables = toy_variables(system)
+    for length in (1, 4, 7):
+        numbers = np.arange(length * 3).reshape(length, 3).astype(np.int32)
+        truth = Instances(
+            boxes=np.repeat(numbers[..., None], 4, axis=-1).astype(np.float32),
+            labels=numbers,
+            identities=numbers,
+            masks=None,
+            valid=numbers % 3 < 2,
+        )
+        stream = VideoStream(system, variables, chunk=3, tracks=5)
+        got = streamed(functools.partial(stream, truth=truth), video(length))
+        for frame, output in enumerate(got):
+            np.testing.assert_array_equal(output.ids, numbers[frame])
+            np.testing.assert_array_equal(output.boxes, truth.boxes[frame])
+            np.testing.assert_array_equal(output.valid, truth.valid[frame])

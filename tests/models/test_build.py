@@ -25,26 +25,26 @@ def system_of(name, **model):
     return build_system(config)
 
 
-def total_loss(system, params, key):
+def total_loss(system, variables, key):
     keys = RowKeys.of(key, 2)
-    losses, _ = system.apply({"params": params}, frame_pairs(), keys, method="losses")
+    losses, _ = system.apply(variables, frame_pairs(), keys, method="losses")
     return sum(loss.value for loss in losses.values())
 
 
 @functools.cache
 def loss_and_gradients(name, **model):
     system = system_of(name, **model)
-    params = init_variables(system, jax.random.key(0))["params"]
+    variables = init_variables(system, jax.random.key(0))
     step = jax.jit(jax.value_and_grad(functools.partial(total_loss, system)))
-    return step(params, jax.random.key(1))
+    return step(variables, jax.random.key(1))
 
 
 def kept_bytes(name, **model):
     """Bytes that the forward pass leaves for the backward pass, parameters included."""
     system = system_of(name, **model)
-    params = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))["params"]
+    variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
     backward = jax.eval_shape(
-        lambda p: jax.vjp(lambda q: total_loss(system, q, jax.random.key(1)), p)[1], params
+        lambda v: jax.vjp(lambda w: total_loss(system, w, jax.random.key(1)), v)[1], variables
     )
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(backward))
 
@@ -52,9 +52,9 @@ def kept_bytes(name, **model):
 @every_system
 def test_training_lowers_for_every_kind_of_device(name):
     system = system_of(name, dtype="bfloat16")
-    params = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))["params"]
+    variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
     gradient = jax.jit(jax.grad(functools.partial(total_loss, system)))
-    exported = jax.export.export(gradient, platforms=PLATFORMS)(params, jax.random.key(1))
+    exported = jax.export.export(gradient, platforms=PLATFORMS)(variables, jax.random.key(1))
     assert exported.platforms == PLATFORMS
 
 
@@ -99,7 +99,7 @@ def test_bfloat16_keeps_half_of_the_activations(name):
     ("part", "values", "reason"),
     [
         ("", {"system": "yolo"}, "'yolo'; expected 'mask_track_rcnn' or 'sipmask'"),
-        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou'"),
+        ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou', 'similarity'"),
         ("tracker", {"iou_wieght": 2.0}, "iou_wieght"),
     ],
 )

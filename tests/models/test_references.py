@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ovis_jax.models.heads.subregion_mask import MIN_PROB, mean_mask_logits
 from ovis_jax.models.references import (
     calibrate_window,
+    mean_masks,
     mean_probs,
     query_features,
     weighted_mean,
@@ -94,3 +95,14 @@ def test_masks_are_averaged_inside_their_boxes_and_end_there(average):
     probs = sigmoid(masks[0])
     np.testing.assert_allclose(probs[:, 1:3], MEANS[average][1], rtol=1e-5)
     np.testing.assert_allclose(probs[:, [0, 3, 4, 5]], MIN_PROB, rtol=1e-4)
+
+
+def test_masks_that_references_draw_are_averaged_as_probabilities():
+    drawn = np.float32([[-40.0, 1.0, 30.0], [-42.0, 9.0, 32.0], [np.nan, 0, np.inf]])
+    offset = np.float32([0, 1, 2])
+    got = mean_masks(lambda x, more: x + more, (drawn, offset), WEIGHTS)
+    logits = (drawn + offset[:, None])[:2].astype(np.float64)
+    inside, outside = sigmoid(logits).mean(0), sigmoid(-logits).mean(0)
+    np.testing.assert_allclose(got, np.log(inside) - np.log(outside), rtol=1e-5)
+    alone = mean_masks(lambda x: x, (drawn[:1],), np.ones(1))
+    np.testing.assert_array_equal(alone, drawn[0])

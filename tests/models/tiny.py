@@ -42,10 +42,11 @@ def tiny_system(calibrated: bool = True, reference_window: int = 2):
 def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Clips:
     """Clips of two random frames with rectangular objects; invalid slots hold zeros.
 
-    The objects stand in the same slots of both frames; the last is not in the second.
+    The objects stand in the same slots of both frames; the last is not in the second. Both frames
+    have masks, which not every system reads.
     """
     rng = np.random.default_rng(0)
-    batch = empty_clip(HEIGHT, WIDTH, ClipShape(2, 1, capacity), leading=(num_pairs,))
+    batch = empty_clip(HEIGHT, WIDTH, ClipShape(2, 2, capacity), leading=(num_pairs,))
     instances = batch.instances
     masks = np.zeros((num_pairs, capacity, HEIGHT, WIDTH), np.uint8)
     for b in range(num_pairs):
@@ -54,8 +55,9 @@ def frame_pairs(num_pairs: int = 2, capacity: int = 5, num_valid: int = 3) -> Cl
             w, h = rng.integers(12, 35), rng.integers(12, 28)
             instances.boxes[b, :, n] = x, y, x + w - 1, y + h - 1
             masks[b, n, y : y + h, x : x + w] = 1
-    instances.masks[:, 0] = np.packbits(masks, axis=-1)
+    instances.masks[:] = np.packbits(masks, axis=-1)[:, None]
     instances.valid[:, 0, :num_valid] = instances.valid[:, 1, : num_valid - 1] = True
+    instances.masks[:, 1, num_valid - 1] = 0
     instances.labels[:, :, :num_valid] = np.arange(num_valid) % 5
     instances.identities[:] = np.arange(capacity)
     frames = rng.integers(0, 256, (2, num_pairs, HEIGHT, WIDTH, 3), np.uint8)

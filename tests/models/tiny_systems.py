@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
-from models import tiny, tiny_sipmask
+from models import tiny, tiny_crossvis, tiny_sipmask
 
 from configs.parts.tracker import track_by_overlap
 from ovis_jax.models.build import build_system, init_variables
@@ -36,6 +36,11 @@ class TinySystem:
     background_losses: frozenset[str] = frozenset()
     parts: frozenset[str] = frozenset()
     calibrated: bool = False
+
+
+def halves(*losses: str) -> list[str]:
+    """Losses that have a half for each frame of a pair."""
+    return [f"{loss}_{frame}" for loss in losses for frame in ("query", "reference")]
 
 
 def overlap_config() -> ConfigDict:
@@ -67,6 +72,13 @@ SYSTEMS = {
         background_losses=frozenset({"class"}),
         parts=frozenset({"backbone", "neck", "fcos", "mask", "track", "calibration"}),
         calibrated=True,
+    ),
+    "crossvis": TinySystem(
+        config=tiny_crossvis.tiny_config,
+        build=tiny_crossvis.tiny_system,
+        losses=frozenset({"identity", *halves("class", "box", "centerness", "mask", "crossover")}),
+        background_losses=frozenset(halves("class")),
+        parts=frozenset({"backbone", "neck", "fcos", "mask", "reid", "identity"}),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

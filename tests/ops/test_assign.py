@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, assign_points, sample
-from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, BoxConvention
 
 seeds = st.integers(0, 2**31)
 STRIDES = (4, 8, 16, 32, 64)
@@ -175,17 +175,18 @@ def test_fewer_boxes_than_wanted_are_all_drawn():
     np.testing.assert_array_equal(got, [positive, ~positive])
 
 
-def naive_assign_points(points, radius, ranges, targets, target_valid):
+def naive_assign_points(points, radius, ranges, targets, target_valid, centers=None, inclusive=1):
     """Point after point, object after object."""
     numbers = np.zeros(len(points), int)
     for a, (x, y) in enumerate(points):
         smallest = np.inf
         for n in np.flatnonzero(target_valid):
             x1, y1, x2, y2 = targets[n].astype(float)
-            near_x, near_y = abs(x - (x1 + x2) / 2), abs(y - (y1 + y2) / 2)
+            center = ((x1 + x2) / 2, (y1 + y2) / 2) if centers is None else centers[n].astype(float)
+            near_x, near_y = abs(x - center[0]), abs(y - center[1])
             inside = x1 < x < x2 and y1 < y < y2 and max(near_x, near_y) < radius[a]
             longest = max(x - x1, y - y1, x2 - x, y2 - y)
-            area = (x2 - x1 + 1) * (y2 - y1 + 1)
+            area = (x2 - x1 + inclusive) * (y2 - y1 + inclusive)
             if inside and ranges[a, 0] <= longest <= ranges[a, 1] and area < smallest:
                 numbers[a], smallest = n + 1, area
     return numbers
@@ -203,6 +204,27 @@ def test_points_find_the_smallest_object_around_whose_centre_they_lie(seed):
     got = jax.jit(assign_points)(points, radius, ranges, targets, valid)
     want = naive_assign_points(points, radius, ranges, targets, valid)
     np.testing.assert_array_equal(as_numbers(got), want)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=seeds)
+def test_points_are_assigned_around_other_centres_by_the_exclusive_size(seed):
+    rng = np.random.default_rng(seed)
+    _, _, targets, valid = random_scene(seed, num_targets=8)
+    centers = rng.integers(0, 46, (8, 2)).astype(np.float32) / 2
+    targets[~valid], centers[~valid] = np.nan, np.nan
+    points = rng.integers(0, 46, (80, 2)).astype(np.float32)
+    radius, ranges = np.full(80, 12, np.float32), np.tile(np.float32([-1, 100]), (80, 1))
+    got = around_centers(points, radius, ranges, targets, valid, centers)
+    want = naive_assign_points(points, radius, ranges, targets, valid, centers, inclusive=0)
+    np.testing.assert_array_equal(as_numbers(got), want)
+
+
+@jax.jit
+def around_centers(points, radius, ranges, targets, valid, centers):
+    return assign_points(
+        points, radius, ranges, targets, valid, centers=centers, convention=EXCLUSIVE
+    )
 
 
 def test_without_objects_all_points_are_background():

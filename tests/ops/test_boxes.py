@@ -153,3 +153,33 @@ def test_overlaps_of_partners_are_the_diagonal_of_all_pairs(inclusive):
     a, b = np.random.default_rng(0).uniform(-5, 20, (2, 50, 4)).astype(np.float32)
     want = jnp.diagonal(BoxConvention(inclusive).iou(a, b))
     np.testing.assert_allclose(BoxConvention(inclusive).paired_iou(a, b), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_generalised_iou_follows_its_definition(inclusive):
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 20, (2, 50, 2))
+    a, b = np.concatenate([low, low + rng.uniform(1, 15, low.shape)], -1).astype(np.float32)
+    for smoothing in (0.0, 1.0):
+        got = BoxConvention(inclusive).paired_giou(a, b, smoothing=smoothing)
+        for x, y, value in zip(a.astype(float), b.astype(float), got, strict=True):
+            sides = [max(min(x[i + 2], y[i + 2]) - max(x[i], y[i]) + inclusive, 0) for i in (0, 1)]
+            around = [max(x[i + 2], y[i + 2]) - min(x[i], y[i]) + inclusive for i in (0, 1)]
+            areas = [np.prod(z[2:] - z[:2] + inclusive) for z in (x, y)]
+            union = sum(areas) - np.prod(sides)
+            want = (np.prod(sides) + smoothing) / (union + smoothing)
+            np.testing.assert_allclose(value, want - 1 + union / np.prod(around), atol=1e-5)
+
+
+def test_generalised_iou_of_empty_boxes_is_finite_and_has_a_finite_gradient():
+    empty = jnp.ones((1, 4))
+    other = jnp.array([[1.0, 1, 1, 1], [5, 5, 9, 9]])
+
+    @jax.jit
+    @jax.value_and_grad
+    def total(x):
+        return jnp.sum(EXCLUSIVE.paired_giou(x, other) * jnp.array([100, 1]))
+
+    value, gradient = total(jnp.tile(empty, (2, 1)))
+    np.testing.assert_allclose(value, 16 / 64 - 1)  # 0 for the first pair
+    assert np.isfinite(gradient).all()

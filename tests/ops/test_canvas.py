@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ops.float64 import float64
 
 from ovis_jax.ops.canvas import canvas_of, keep_on_level
 from ovis_jax.ops.deform_conv import deform_conv
@@ -49,7 +50,7 @@ def test_the_published_pyramid_takes_little_more_than_its_cells():
 
 def test_taps_that_leave_their_level_read_nothing_and_others_stay():
     canvas, rng = canvas_of(SHAPES[1:3], 2), np.random.default_rng(1)
-    with jax.enable_x64(True):
+    with float64():
         own, offsets = (
             [jnp.asarray(rng.normal(scale=scale, size=(2, *s, count))) for s in SHAPES[1:3]]
             for scale, count in ((1.0, 3), (4.0, 18))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from ops.float64 import float64
 from ops.naive import naive_correlation
 
 from ovis_jax.ops.correlation import correlation
@@ -50,7 +51,7 @@ def test_correlation_equals_the_recorded_forward_and_true_gradient():
 
 
 def test_the_gradient_equals_finite_differences_also_at_the_border():
-    with jax.enable_x64(True):
+    with float64():
         query, reference = (jnp.asarray(x) for x in random_maps((1, 4, 5, 2)))
         weights = jnp.asarray(np.random.default_rng(1).normal(size=(1, 4, 5, 16)))
 

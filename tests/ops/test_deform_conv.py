@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from ops.float64 import float64
 from ops.naive import naive_deform_conv
 
 from ovis_jax.ops.deform_conv import deform_conv
@@ -42,7 +43,7 @@ def test_deform_conv_equals_the_recorded_output():
 
 
 def test_the_gradient_equals_finite_differences_also_at_the_border():
-    with jax.enable_x64(True):
+    with float64():
         inputs = [jnp.asarray(x) for x in random_inputs(3, 4, spread=1.0)]
         weights = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 4, 4)))
 
@@ -144,10 +145,10 @@ def test_modulation_follows_its_definition_in_value_and_gradient():
     modulation[0, 1, 2, 4] = 0
     weights = np.random.default_rng(5).normal(size=(2, 3, 4, 4))
     arguments = features, offsets, kernel, modulation
-    with jax.enable_x64(True):
+    with float64():
         arguments = [jnp.asarray(x) for x in arguments]
         got, pullback = jax.vjp(jax.jit(deform_conv), *arguments)
-        gradients = pullback(jnp.asarray(weights))
+        gradients = jax.tree.map(np.asarray, pullback(jnp.asarray(weights)))
     np.testing.assert_allclose(got, naive_deform_conv(*map(np.asarray, arguments)), atol=1e-9)
     rng = np.random.default_rng(6)
     for number, gradient in enumerate(gradients):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ops.float64 import float64
 from ops.naive import naive_correlation, naive_deform_conv, naive_roi_align
 
 from ovis_jax.ops import deform_conv_windows, implementations
@@ -23,7 +24,7 @@ def random(*shape, seed=0, scale=1.0):
 
 def value_and_gradients(function, arguments, cotangent):
     """In float64."""
-    with jax.enable_x64(True):
+    with float64():
         arguments = [jnp.asarray(x) for x in arguments]
         value, pullback = jax.vjp(jax.jit(function), *arguments)
         return value, pullback(jnp.asarray(cotangent))

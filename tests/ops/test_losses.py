@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.losses import sigmoid_focal, smooth_l1
+from ovis_jax.ops.losses import dice, sigmoid_focal, smooth_l1
 
 
 @settings(deadline=None)
@@ -39,3 +39,18 @@ def test_focal_loss_of_extreme_logits_has_a_finite_gradient():
     logits, targets = np.float32([-200, 200, -200, 200]), np.array([True, True, False, False])
     gradient = jax.grad(lambda x: sigmoid_focal(x, targets, 0.25, 2.0).sum())(logits)
     np.testing.assert_allclose(gradient, [-0.25, 0, 0, 0.75], atol=1e-6)
+
+
+def test_dice_follows_its_definition():
+    rng = np.random.default_rng(0)
+    probs, targets = rng.random((3, 4, 5)).astype(np.float32), rng.random((3, 4, 5)) < 0.4
+    for p, g, got in zip(probs.astype(np.float64), targets, dice(probs, targets), strict=True):
+        want = 1 - 2 * np.sum(p * g) / (np.sum(p * p) + np.sum(g) + 1e-5)
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_dice_of_empty_masks_is_one_with_a_finite_gradient():
+    empty = np.zeros((4, 5), np.float32)
+    value, gradient = jax.value_and_grad(dice)(empty, empty)
+    assert value == 1 and np.isfinite(gradient).all()
+    np.testing.assert_allclose(dice(empty + 1, empty + 1), 0, atol=1e-5)

@@ -6,7 +6,13 @@ from golden_folder import golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.masks import crop_masks, halve_masks, unpack_masks
+from ovis_jax.ops.masks import (
+    crop_masks,
+    halve_masks,
+    mask_centroids,
+    strided_masks,
+    unpack_masks,
+)
 
 seeds = st.integers(0, 2**31)
 crop = jax.jit(crop_masks, static_argnames="size")
@@ -103,3 +109,26 @@ def test_a_halved_mask_is_set_where_three_of_four_pixels_are():
     got = halve_masks(jnp.asarray(np.packbits(masks, axis=-1)))
     np.testing.assert_array_equal(got, sums >= 3)
     assert {2, 3} <= set(sums.ravel().tolist())
+
+
+def test_strided_masks_are_every_fourth_pixel_from_the_third():
+    masks = np.random.default_rng(0).random((2, 3, 12, 32)) < 0.5
+    packed = jnp.asarray(np.packbits(masks, axis=-1))
+    np.testing.assert_array_equal(strided_masks(packed, 4), masks[..., 2::4, 2::4])
+
+
+def test_centroids_are_mean_pixel_indices_and_zero_of_empty_masks():
+    masks = np.random.default_rng(0).random((4, 40, 64)) < [[[0.5]], [[0.9]], [[0.01]], [[0]]]
+    centroids, count = mask_centroids(jnp.asarray(np.packbits(masks, axis=-1)))
+    np.testing.assert_array_equal(count, masks.sum((1, 2)))
+    for mask, centroid in zip(masks[:3], centroids, strict=False):
+        y, x = np.nonzero(mask)
+        np.testing.assert_allclose(centroid, [x.mean(), y.mean()], rtol=1e-6)
+    np.testing.assert_array_equal(centroids[3], 0)
+
+
+def test_centroids_of_symmetric_masks_are_exact_however_large_they_are():
+    masks = np.zeros((2, 1088, 1920), bool)
+    masks[0], masks[1, 301:900, 700:1901] = True, True
+    centroids, _ = mask_centroids(jnp.asarray(np.packbits(masks, axis=-1)))
+    np.testing.assert_array_equal(centroids, [[959.5, 543.5], [1300, 600]])

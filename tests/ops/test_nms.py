@@ -13,8 +13,8 @@ seeds = st.integers(0, 2**31)
 suppress = jax.jit(nms, static_argnames=("iou_threshold", "convention"))
 
 
-def naive_nms(boxes, scores, valid, threshold, inclusive, groups):
-    """One box after the other, best first."""
+def naive_nms(boxes, scores, valid, thresholds, inclusive, groups):
+    """One box after the other, best first; each suppresses beyond its own threshold."""
     boxes, end = boxes.astype(np.float64), float(inclusive)
     keep = []
     for i in sorted(np.flatnonzero(valid), key=lambda i: (-scores[i], i)):
@@ -25,7 +25,7 @@ def naive_nms(boxes, scores, valid, threshold, inclusive, groups):
             )
             overlap = np.prod(np.maximum(high - low + end, 0))
             union = sum(np.prod(boxes[k, 2:] - boxes[k, :2] + end) for k in (i, j)) - overlap
-            if groups[i] == groups[j] and overlap > threshold * union:
+            if groups[i] == groups[j] and overlap > thresholds[j] * union:
                 break
         else:
             keep.append(i)
@@ -47,8 +47,23 @@ def test_survivors_are_those_of_the_sequential_algorithm(inclusive, seed):
     boxes, scores = random_boxes(rng, 60)
     valid, groups = rng.random(60) < 0.8, rng.integers(0, 3, 60)
     got = suppress(boxes, scores, valid, 0.375, convention=BoxConvention(inclusive), groups=groups)
-    want = naive_nms(boxes, scores, valid, 0.375, inclusive, groups)
+    want = naive_nms(boxes, scores, valid, np.full(60, 0.375), inclusive, groups)
     np.testing.assert_array_equal(got, want)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=seeds)
+def test_a_box_suppresses_beyond_its_density_if_that_is_above_the_threshold(seed):
+    rng = np.random.default_rng(seed)
+    boxes, scores = random_boxes(rng, 60, extent=20)
+    valid, groups = rng.random(60) < 0.8, rng.integers(0, 2, 60)
+    densities = rng.integers(0, 9, 60).astype(np.float32) / 8
+    rule = dict(convention=INCLUSIVE, groups=groups)
+    got = suppress(boxes, scores, valid, 0.375, densities=densities, **rule)
+    want = naive_nms(boxes, scores, valid, np.maximum(densities, 0.375), True, groups)
+    np.testing.assert_array_equal(got, want)
+    below = suppress(boxes, scores, valid, 0.375, densities=np.minimum(densities, 0.375), **rule)
+    np.testing.assert_array_equal(below, suppress(boxes, scores, valid, 0.375, **rule))
 
 
 def test_survivors_equal_the_recorded_ones():
@@ -145,20 +160,20 @@ fast = jax.jit(
 )
 
 
-def naive_fast_nms(boxes, scores, candidates):
+def naive_fast_nms(boxes, scores, candidates, thresholds):
     """Class after class: a box falls by any better one, also by one that fell itself."""
     boxes, found = boxes.astype(np.float64), []
     for label in range(scores.shape[1]):
         order = sorted(range(len(boxes)), key=lambda i: (-scores[i, label], i))[:candidates]
         for rank, i in enumerate(order):
-            worst = 0.0
+            falls = False
             for j in order[:rank]:
                 low = np.maximum(boxes[i, :2], boxes[j, :2])
                 high = np.minimum(boxes[i, 2:], boxes[j, 2:])
                 overlap = np.prod(np.maximum(high - low, 0))
                 union = sum(np.prod(boxes[k, 2:] - boxes[k, :2]) for k in (i, j)) - overlap
-                worst = max(worst, overlap / union)
-            if worst <= 0.375 and scores[i, label] > 0.25:
+                falls |= bool(overlap > thresholds[j] * union)
+            if not falls and scores[i, label] > 0.25:
                 found.append((-scores[i, label], label, rank, i))
     return [(i, label) for _, label, _, i in sorted(found)]
 
@@ -170,12 +185,30 @@ def test_fast_nms_follows_its_definition(seed):
     boxes, _ = random_boxes(rng, 30)
     scores = rng.integers(0, 12, (30, 3)).astype(np.float32) / 16
     found = fast(boxes, scores, 0.375, 0.25, candidates=20, capacity=12)
-    want = naive_fast_nms(boxes, scores, candidates=20)
+    want = naive_fast_nms(boxes, scores, 20, np.full(30, 0.375))
     index, labels = found.index[found.valid], found.labels[found.valid]
     assert list(zip(index.tolist(), labels.tolist(), strict=True)) == want[:12]
     np.testing.assert_array_equal(found.scores[found.valid], scores[index, labels])
     np.testing.assert_array_equal(found.valid, np.arange(12) < len(want))
     assert found.overflow == max(len(want) - 12, 0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds)
+def test_in_fast_nms_too_a_box_drops_others_beyond_its_density(seed):
+    rng = np.random.default_rng(seed)
+    boxes, _ = random_boxes(rng, 30, extent=20)
+    scores = rng.integers(0, 12, (30, 3)).astype(np.float32) / 16
+    densities = rng.integers(0, 9, 30).astype(np.float32) / 8
+    sizes = dict(candidates=20, capacity=40)
+    found = fast(boxes, scores, 0.375, 0.25, densities=densities, **sizes)
+    want = naive_fast_nms(boxes, scores, 20, np.maximum(densities, 0.375))
+    index, labels = found.index[found.valid], found.labels[found.valid]
+    assert list(zip(index.tolist(), labels.tolist(), strict=True)) == want[:40]
+    low = np.minimum(densities, 0.375)
+    below = fast(boxes, scores, 0.375, 0.25, densities=low, **sizes)
+    plain = fast(boxes, scores, 0.375, 0.25, **sizes)
+    jax.tree.map(np.testing.assert_array_equal, below, plain)
 
 
 def test_of_two_empty_boxes_fast_nms_drops_the_worse_one():

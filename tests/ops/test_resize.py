@@ -5,8 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden_folder import golden_arrays
 
-from ovis_jax.ops.resize import gather_levels, resize_bilinear, upsample_nearest_2x
+from ovis_jax.ops.resize import (
+    gather_levels,
+    resize_bilinear,
+    upsample_aligned,
+    upsample_nearest_2x,
+)
 
 
 def naive_resize(x, height, width):
@@ -58,3 +64,37 @@ def test_gathered_levels_have_the_size_of_the_first_one_and_keep_their_order():
     assert got.shape == (2, 6, 8, 9)
     np.testing.assert_allclose(got[..., :3], levels[0], rtol=1e-6)
     np.testing.assert_allclose(got[1, ..., 6:], naive_resize(levels[2][1], 6, 8), atol=1e-5)
+
+
+def naive_aligned(x, factor):
+    """Pad right and below, resize with the corners aligned, pad left and above, cut; float64."""
+    height, width = x.shape
+    padded = np.pad(x.astype(np.float64), (0, 1), mode="edge")
+    large = np.zeros((factor * height + 1, factor * width + 1))
+    for row, column in np.ndindex(large.shape):
+        (y, y_share), (x_, x_share) = divmod(row / factor, 1), divmod(column / factor, 1)
+        block = np.pad(padded, (0, 1), mode="edge")[int(y) : int(y) + 2, int(x_) : int(x_) + 2]
+        large[row, column] = [1 - y_share, y_share] @ block @ [1 - x_share, x_share]
+    first = factor // 2
+    return np.pad(large, (first, 0), mode="edge")[: factor * height, : factor * width]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_aligned_enlargement_follows_its_definition(factor):
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    got = upsample_aligned(jnp.asarray(x)[..., None], factor)[..., 0]
+    np.testing.assert_allclose(got, naive_aligned(x, factor), atol=1e-6)
+
+
+def test_aligned_enlargement_keeps_every_value_in_its_place():
+    x = np.random.default_rng(0).normal(size=(3, 5, 1)).astype(np.float32)
+    for factor in (2, 3, 4):
+        got = upsample_aligned(jnp.asarray(x), factor)
+        np.testing.assert_array_equal(got[factor // 2 :: factor, factor // 2 :: factor], x)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_aligned_enlargement_is_the_recorded_one(factor):
+    ops = golden_arrays("crossvis", "ops.npz")
+    got = upsample_aligned(jnp.moveaxis(ops["aligned/x"], 0, -1), factor)
+    np.testing.assert_allclose(jnp.moveaxis(got, -1, 0), ops[f"aligned/x{factor}"], atol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 from configs import quickstart
 from configs.parts import sipmask
 from ovis_jax.formats.errors import InputError
+from ovis_jax.program.config_changes import completed
 from ovis_jax.program.workdir import Workdir
 
 
@@ -51,6 +52,20 @@ def test_a_part_that_is_absent_differs_from_a_part(tmp_path):
         Workdir(tmp_path, plain())
 
 
+def test_an_oracle_of_prediction_is_no_part_of_the_run(tmp_path):
+    today, earlier = plain(), plain()
+    today["predict"]["oracle"] = "image"
+    del earlier["predict"]["oracle"]
+    Workdir(tmp_path / "new", today).claim()
+    kept = json.loads((tmp_path / "new" / "config.json").read_text())
+    assert kept == plain() and today["predict"]["oracle"] == "image"
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text(json.dumps(earlier))
+    folder = Workdir(tmp_path / "old", today)
+    assert folder.outputs("image") == tmp_path / "old" / "oracles" / "image"
+    assert folder.outputs("") == tmp_path / "old"
+
+
 def test_a_folder_from_before_the_tracker_was_a_part_holds_the_same_run(tmp_path):
     Workdir(tmp_path, plain()).claim()
     tracker = {"score_weight": 1.0, "iou_weight": 2.0, "label_weight": 10.0}
@@ -77,6 +92,23 @@ def test_a_folder_from_before_the_settings_of_fcos_holds_the_same_run(tmp_path):
         changed = copy.deepcopy(today)
         changed["model"]["fcos"][name] = 3
         with pytest.raises(InputError, match=rf"config\.model\.fcos\.{name} is "):
+            Workdir(tmp_path, changed)
+
+
+def test_a_folder_from_before_more_could_be_set_holds_the_same_run(tmp_path):
+    today = plain()
+    names = ("second_moment", "nesterov", "undecayed", "schedule_power", "schedule_final_factor")
+    before = copy.deepcopy(today)
+    for name in names:
+        del before["train"][name]
+    del before["data"]["resize"], before["data"]["inclusive_boxes"]
+    Workdir(tmp_path, before).claim()
+    Workdir(tmp_path, today)
+    assert completed(before) == today
+    for name in names:
+        changed = copy.deepcopy(today)
+        changed["train"][name] = 3
+        with pytest.raises(InputError, match=rf"config\.train\.{name} is "):
             Workdir(tmp_path, changed)
 
 

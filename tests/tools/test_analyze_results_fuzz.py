@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 
 import pytest
 
@@ -13,13 +14,16 @@ from tests.tools.test_evaluate_results_fuzz import as_json, containers, damage, 
 
 
 def run(folder, capsys, contents: dict[str, bytes], *options: str) -> int:
-    """The exit code; looks that there is a message or a report whose AP is the evaluator's."""
+    """The exit code; looks that there is a message or a report, and nothing else.
+
+    `contents` are of gt.json and of the results of one or more systems.
+    """
     for name, content in contents.items():
         (folder / f"{name}.json").write_bytes(content)
-    paths = folder / "gt.json", folder / "results.json"
+    systems = [str(folder / f"{name}.json") for name in contents if name != "gt"]
     report = folder / "out" / "report.json"
     report.unlink(missing_ok=True)
-    files = ["--annotations", str(paths[0]), "--results", str(paths[1])]
+    files = ["--annotations", str(folder / "gt.json"), "--results", *systems]
     code = main([*files, "--output", str(folder / "out"), *options])
     out, err = capsys.readouterr()
     assert code in (0, 2)
@@ -32,8 +36,12 @@ def run(folder, capsys, contents: dict[str, bytes], *options: str) -> int:
     return code
 
 
+def report_of(folder) -> dict:
+    return json.loads((folder / "out" / "report.json").read_text())
+
+
 def check_numbers(folder):
-    values = json.loads((folder / "out" / "report.json").read_text())["results"]
+    values = report_of(folder)["results"]
     expected = evaluate(folder / "gt.json", folder / "results.json").values["AP"]
     found = values["average_precision"]["all"]["AP"]
     assert (-1 if found is None else found) == expected
@@ -62,6 +70,47 @@ def test_damaged_values(tmp_path, capsys):
     assert min(codes.values()) > 5
 
 
+def test_damaged_values_of_one_of_two_systems(tmp_path, capsys):
+    rng, codes = random.Random(4), {0: 0, 2: 0}
+    scenes = [as_json(*random_scene(seed)) for seed in range(2)]
+    for number in range(30):
+        whole = scenes[number % len(scenes)]
+        files = damage(rng, {"results": whole["results"]}) | {"gt": whole["gt"]}
+        dumped = {name: json.dumps(content).encode() for name, content in files.items()}
+        first = {"first": json.dumps(whole["results"]).encode()}
+        code = run(tmp_path, capsys, first | dumped, "--samples", "3")
+        codes[code] += 1
+        if code == 0:
+            assert {"first", "results", "comparison"} <= set(report_of(tmp_path))
+    assert min(codes.values()) > 0
+
+
+def test_damaged_bytes(tmp_path, capsys):
+    rng, codes = random.Random(5), {0: 0, 2: 0}
+    values = with_common_kinds(as_json(*random_scene(0)))
+    whole = {k: json.dumps(v).encode() for k, v in values.items()}
+    for _ in range(60):
+        name = rng.choice(["gt", "results"])
+        content = bytearray(whole[name])
+        place = rng.randrange(len(content))
+        kind = rng.random()
+        if kind < 0.3:
+            del content[place:]
+        elif kind < 0.5:
+            del content[place : place + rng.randint(1, 30)]
+        else:
+            content[place] = rng.randrange(256)
+        codes[run(tmp_path, capsys, whole | {name: bytes(content)})] += 1
+    assert min(codes.values()) > 0
+
+
+def test_nesting_beyond_all_reason(tmp_path, capsys):
+    deep = b"[" * (100 * sys.getrecursionlimit())
+    whole = {k: json.dumps(v).encode() for k, v in as_json(*random_scene(0)).items()}
+    assert run(tmp_path, capsys, whole | {"results": deep}) == 2
+    assert run(tmp_path, capsys, whole | {"gt": b'{"videos": ' + deep}) == 2
+
+
 def test_other_containers(tmp_path, capsys):
     files = as_json(*random_scene(0))
     whole = {k: json.dumps(v).encode() for k, v in files.items()}
@@ -71,6 +120,14 @@ def test_other_containers(tmp_path, capsys):
         for content in containers(whole[name], value)
     }
     assert codes == {0, 2}
+
+
+def test_categories_of_no_object(tmp_path, capsys):
+    files = as_json(*random_scene(0))
+    files["gt"]["categories"].append({"id": 99, "name": "unicorn"})
+    files["results"].append(files["results"][0] | {"category_id": 99})
+    assert run(tmp_path, capsys, {k: json.dumps(v).encode() for k, v in files.items()}) == 0
+    check_numbers(tmp_path)
 
 
 def test_files_that_hold_nothing(tmp_path, capsys):

@@ -18,6 +18,13 @@ def test_the_tool_makes_the_set_and_prints_its_difficulty_also_the_second_time(t
     assert "already there" in again[0] and again[1:] == first[1:]
 
 
+def test_stills_alone_are_counted(tmp_path, capsys):
+    arguments = ["--output", str(tmp_path / "set"), "--workers", "1", *SMALL, "--stills", "2"]
+    assert main([*arguments, "--train-videos", "0", "--valid-videos", "0"]) == 0
+    generated, counted = capsys.readouterr().out.splitlines()
+    assert generated.endswith("generated") and counted.startswith("stills: 2 images, ")
+
+
 @pytest.mark.parametrize(
     "bad", [["--crossing", "2"], ["--workers", "0"], ["--sizes", "30", "16"], ["--width", "1"]]
 )

@@ -9,11 +9,18 @@ import sys
 import numpy as np
 import pytest
 from flax import traverse_util
-from weights.small_model import random_variables, small_config, small_shapes
+from weights.readers.handmade_pickles import archive_of_tensors
+from weights.small_model import (
+    random_variables,
+    small_config,
+    small_crossvis_config,
+    small_shapes,
+)
 
 from ovis_jax.checkpoints.folders import checkpoint_categories
 from ovis_jax.formats.annotations import Category
 from ovis_jax.formats.errors import InputError
+from ovis_jax.identities import sized_by_checkpoint
 from ovis_jax.models.build import build_model
 from ovis_jax.predict import load_model
 from ovis_jax.tools import import_weights as tool
@@ -62,6 +69,34 @@ def test_a_whole_model_is_what_prediction_reads(tmp_path):
     assert flat(got).keys() == flat(want).keys()
     for path, value in flat(got).items():
         np.testing.assert_array_equal(value, flat(want)[path], err_msg=path)
+
+
+def test_a_file_of_detectron2_with_running_statistics_becomes_crossvis(tmp_path, monkeypatch):
+    config = small_crossvis_config(num_identities=0)  # of annotations, of which there are none
+    shapes = build_model(small_crossvis_config(num_identities=3))[1]
+    drawn, want = random_variables(shapes, seed=1), random_variables(shapes)
+    monkeypatch.setattr(tool, "init_variables", lambda system, key: drawn)
+    state = to_state_dict(want, NAME_MAPS["crossvis"].name_map(resnet_model(18)).rules)
+    state |= {
+        "mask_branch.refine.0.1.num_batches_tracked": np.array([9]),
+        "mask_head.sizes_of_interest": np.array([64, 128, 256, 512, 1024]),
+        "mask_head._iter": np.zeros(1, np.float32),
+        "cls.weight": np.zeros((3774, 8), np.float32),
+        "cls.bias": np.zeros(3774, np.float32),
+    }
+    state = {name: np.ascontiguousarray(x) for name, x in state.items()}
+    beside = {"iteration": 22999, "optimizer": {"state": {}}}
+    source = archive_of_tensors(tmp_path / "CrossVIS.pth", "model", state, beside)
+    conversion = import_weights(source, "crossvis", config, tmp_path / "out")
+    lines = summary(conversion).splitlines()
+    assert "newly initialised: 11 variables (9 calibration, 2 identity)" in lines
+    assert sum(map(len, conversion.unused.values())) == 5
+    config = sized_by_checkpoint(config, tmp_path / "out")
+    _, got = load_model(config, tmp_path / "out")
+    new = {path for paths in conversion.fresh.values() for path in paths}
+    for path, value in flat(got).items():
+        other = drawn if path in new else want
+        np.testing.assert_array_equal(value, flat(other)[path], err_msg=path)
 
 
 def test_training_starts_from_the_parts_of_a_detector_and_fresh_ones(tmp_path):

@@ -1,5 +1,6 @@
 """Tracking a video file or a folder of frames, with a toy system."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.formats.annotations import Category, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
-from ovis_jax.tools.predict_video import category_names, check_output, predict_video
+from ovis_jax.tools.predict_video import category_names, check_output, predict_video, run
 from ovis_jax.visualization.movie import write_movie
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
@@ -160,3 +161,11 @@ def test_an_output_that_cannot_be_a_folder_is_said_before_any_work(tmp_path):
             check_output(output)
     check_output(tmp_path / "new" / "folder")
     assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "new").exists()
+
+
+def test_an_oracle_is_refused_as_a_video_has_no_annotations(tmp_path):
+    config = mask_track_rcnn_r50()
+    config.predict.oracle = "image"
+    options = argparse.Namespace(input=tmp_path, output=tmp_path / "out", checkpoint=tmp_path)
+    with pytest.raises(InputError, match="config.predict.oracle: 'image' needs annotated videos"):
+        run(options, config)

@@ -11,6 +11,7 @@ from ovis_jax.tracking.paste import encode_crop, mask_in_box, paste_mask, pixel_
 
 SYSTEM = "cmasktrack_rcnn"
 PIXELS_APART = 3
+LOSSY = np.float32(0.3)  # multiplied and divided by it, some whole numbers are less
 
 
 def decoded(mask):
@@ -30,6 +31,16 @@ def test_pasted_masks_equal_the_recorded_ones():
     ):
         got = decoded(paste_mask(logits[label + 1], box, int(height), int(width)))
         assert np.sum(got != want) <= PIXELS_APART
+
+
+def test_pixels_of_a_frame_that_was_stretched_are_truncated_in_each_axis():
+    boxes = np.float32([[1.5, 2.5, 9.9, 7.2], [4, 4, 3, 3]])
+    for scale in (0.5, (0.5, 0.25)):
+        np.testing.assert_array_equal(pixel_boxes(boxes, scale), [[1, 2, 9, 7], [4, 4, 4, 4]])
+    whole = np.arange(1, 200, dtype=np.float32)
+    x1, y1, x2, y2 = pixel_boxes(np.stack([whole] * 4, axis=1), (LOSSY, 0.5)).T
+    np.testing.assert_array_equal(x1, (whole * LOSSY / LOSSY).astype(int))
+    assert (x1 != whole).any() and (x2 == x1).all() and (y1 == whole).all() and (y2 == whole).all()
 
 
 @pytest.mark.parametrize("video, frame", [("v0", 5), ("v1", 3)])

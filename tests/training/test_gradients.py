@@ -12,7 +12,9 @@ from flax import linen as nn
 from jax.sharding import Mesh
 from training.toy import toy_batch
 
+from ovis_jax.models.batch_norm import RUNNING_STATS, BatchNorm
 from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.training.gradients import batch_gradients
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,7 +44,9 @@ def gradients(num_devices=1, microbatches=1):
     mesh = Mesh(np.array(jax.devices()[:num_devices]), ("data",))
     batch = toy_batch(len(OBJECTS), 0).replace(sample=np.int32(OBJECTS))
     compute = jax.jit(batch_gradients(Counting(), mesh, microbatches))
-    return jax.tree.map(np.asarray, compute(PARAMS, {}, batch, KEY))
+    *found, stats = compute(PARAMS, {}, {}, batch, KEY)
+    assert stats == {}
+    return jax.tree.map(np.asarray, tuple(found))
 
 
 def expected():
@@ -61,8 +65,43 @@ def expected():
     return {"weight": slopes}, sum(losses.values()), losses, {"largest": (own**2).sum() / own.sum()}
 
 
-def assert_close(got, want):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), got, want)
+def assert_close(got, want, atol=0.0):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=atol), got, want)
+
+
+class Normed(nn.Module):
+    """A loss of normalised frames, each pair of rows with statistics of its own."""
+
+    @nn.compact
+    def losses(self, batch, keys):
+        weight = self.param("weight", nn.initializers.ones, (3,))
+        norm = BatchNorm(group_rows=2)
+        x = norm(batch.frames[:, 0] ** 2 * weight + batch.frames[:, 0], training=True)
+        x = norm(x * batch.frames[:, 1], training=True)  # moves the statistics again
+        return {"loss": Mean.of((jnp.abs(x) ** 3).mean((1, 2, 3)))}, {}
+
+
+def normed(num_devices=1, microbatches=1):
+    """Gradients, loss and statistics of a batch of eight."""
+    mesh = Mesh(np.array(jax.devices()[:num_devices]), ("data",))
+    batch = toy_batch(8, 3)
+    variables = Normed().init(KEY, batch, RowKeys.of(KEY, 8), method="losses")
+    stats = {RUNNING_STATS: variables[RUNNING_STATS]}
+    compute = jax.jit(batch_gradients(Normed(), mesh, microbatches))
+    gradients, loss, _, _, stats = compute(variables["params"], {}, stats, batch, KEY)
+    return jax.tree.map(np.asarray, (gradients, loss, stats))
+
+
+def test_each_microbatch_moves_the_statistics_that_the_one_before_left():
+    batch = toy_batch(8, 3)
+    parts = [jax.tree.map(lambda x, k=k: x[k::2], batch) for k in (0, 1)]
+    variables = Normed().init(KEY, batch, RowKeys.of(KEY, 8), method="losses")
+    for part in parts:
+        keys = RowKeys.of(KEY, 4)
+        _, moved = Normed().apply(variables, part, keys, method="losses", mutable=[RUNNING_STATS])
+        variables = variables | moved
+    _, _, stats = normed(microbatches=2)
+    assert_close(stats[RUNNING_STATS], variables[RUNNING_STATS])
 
 
 def test_a_loss_is_its_total_over_its_count_and_so_is_its_gradient():
@@ -90,6 +129,8 @@ def check_devices():
         assert_close(got[1:], want[1:])
         np.testing.assert_allclose(got[0]["weight"], want[0]["weight"], rtol=1e-5)
     assert_close(gradients(2, microbatches=2), gradients(1, microbatches=2))
+    for num_devices, microbatches in ((2, 1), (4, 1), (2, 2)):
+        assert_close(normed(num_devices, microbatches), normed(1, microbatches), atol=1e-6)
 
 
 def test_devices_with_different_counts_give_the_gradients_of_the_batch():

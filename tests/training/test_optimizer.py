@@ -7,6 +7,8 @@ import pytest
 from ovis_jax.formats.errors import InputError
 from ovis_jax.ops.platforms import traced_for
 from ovis_jax.training.optimizer import (
+    Descent,
+    decayed_parameters,
     make_optimizer,
     norm,
     rate_factors,
@@ -21,33 +23,29 @@ GRADIENTS = {
 }
 
 
-def torch_descent(p, gradients, rates, momentum, decay, limit):
+def torch_descent(p, gradients, rates, descent):
     """PyTorch's clip_grad_norm_ and SGD in float64."""
     velocity = np.zeros_like(p)
     for g, rate in zip(gradients, rates, strict=True):
-        g = g * min(limit / (np.linalg.norm(g) + 1e-6), 1)
-        velocity = momentum * velocity + (g + decay * p)
-        p = p - rate * velocity
+        g = g * min(descent.clip_norm / (np.linalg.norm(g) + 1e-6), 1) + descent.weight_decay * p
+        velocity = descent.momentum * velocity + g
+        p = p - rate * (g + descent.momentum * velocity if descent.nesterov else velocity)
     return p
 
 
-def test_updates_follow_pytorch_over_several_steps():
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_updates_follow_pytorch_over_several_steps(nesterov):
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=6), rng.normal(size=(5, 6)) * [[1], [40], [1], [9], [100]]
     rates = [0.1, 0.2, 0.1, 0.05, 0.3]
     params = {"w": jnp.asarray(start, jnp.float32)}
-    optimizer = make_optimizer(
-        lambda step: jnp.array(rates)[step],
-        {"w": True},
-        momentum=0.9,
-        weight_decay=0.01,
-        clip_norm=35.0,
-    )
+    descent = Descent(momentum=0.9, weight_decay=0.01, clip_norm=35.0, nesterov=nesterov)
+    optimizer = make_optimizer(lambda step: jnp.array(rates)[step], {"w": True}, descent)
     state = optimizer.init(params)
     for gradient in gradients:
         updates, state = optimizer.update({"w": jnp.asarray(gradient)}, state, params)
         params = optax.apply_updates(params, updates)
-    want = torch_descent(start, gradients, rates, 0.9, 0.01, 35.0)
+    want = torch_descent(start, gradients, rates, descent)
     np.testing.assert_allclose(params["w"], want, rtol=2e-5)
 
 
@@ -55,9 +53,7 @@ def test_frozen_parameters_stay_and_do_not_count_in_the_norm():
     trained = trained_parameters(PARAMS, ("stem",))
     assert trained == {"body": {"kernel": True, "bias": True}, "stem": False}
     assert trained_norm(GRADIENTS, trained) == 50
-    optimizer = make_optimizer(
-        lambda step: 1.0, trained, momentum=0.9, weight_decay=0.0, clip_norm=5.0
-    )
+    optimizer = make_optimizer(lambda step: 1.0, trained, Descent(0.9, 0.0, clip_norm=5.0))
     state = optimizer.init(PARAMS)
     updates, state = optimizer.update(GRADIENTS, state, PARAMS)
     np.testing.assert_array_equal(updates["stem"], 0)
@@ -66,17 +62,36 @@ def test_frozen_parameters_stay_and_do_not_count_in_the_norm():
 
 
 def test_weight_decay_comes_after_clipping_and_reaches_biases():
-    optimizer = make_optimizer(
-        lambda step: 1.0,
-        jax.tree.map(lambda _: True, PARAMS),
-        momentum=0.9,
-        weight_decay=0.1,
-        clip_norm=1e-3,
-    )
-    updates, _ = optimizer.update(
-        jax.tree.map(jnp.zeros_like, PARAMS), optimizer.init(PARAMS), PARAMS
-    )
+    updates = decay_alone("sgd", trained_parameters(PARAMS, ()))
     np.testing.assert_allclose(updates["body"]["bias"], [-0.05], rtol=1e-6)
+
+
+def decay_alone(name, trained, decayed=None):
+    """The updates of a first step without gradients."""
+    descent = Descent(0.9, weight_decay=0.1, clip_norm=1e-3, name=name)
+    optimizer = make_optimizer(lambda step: 1.0, trained, descent, decayed=decayed)
+    nothing = jax.tree.map(jnp.zeros_like, PARAMS)
+    return optimizer.update(nothing, optimizer.init(PARAMS), PARAMS)[0]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_weights_decay_but_for_those_on_some_paths(name):
+    decayed = decayed_parameters(PARAMS, ("**/bias",))
+    assert decayed == {"body": {"kernel": True, "bias": False}, "stem": True}
+    for frozen in ((), ("stem",)):
+        updates = decay_alone(name, trained_parameters(PARAMS, frozen), decayed)
+        np.testing.assert_allclose(updates["body"]["kernel"], [-0.1, 0.2], rtol=1e-6)
+        np.testing.assert_array_equal(updates["body"]["bias"], [0])
+        np.testing.assert_allclose(updates["stem"], [0, 0] if frozen else [-0.1, -0.1], rtol=1e-6)
+
+
+def test_without_a_path_all_weights_decay_and_the_state_is_what_it_was():
+    trained = trained_parameters(PARAMS, ())
+    assert decayed_parameters(PARAMS, ()) is None
+    everywhere = decay_alone("sgd", trained, jax.tree.map(lambda _: True, PARAMS))
+    jax.tree.map(np.testing.assert_array_equal, decay_alone("sgd", trained), everywhere)
+    with pytest.raises(InputError, match=r"config.train.undecayed: '\*\*/norm'"):
+        decayed_parameters(PARAMS, ("**/norm",))
 
 
 def test_a_frozen_path_ends_at_a_slash():
@@ -95,35 +110,57 @@ def test_a_star_stands_for_one_part_of_a_path():
     }
 
 
+def test_two_stars_stand_for_any_number_of_parts():
+    params = {"a": {"b1": {"norm1": 0, "w": 0}, "norm": {"x": 0}}, "norm": 0, "denorm": 0}
+    assert trained_parameters(params, ("**/norm*",)) == {
+        "a": {"b1": {"norm1": False, "w": True}, "norm": {"x": False}},
+        "norm": False,
+        "denorm": True,
+    }
+
+
 def test_a_frozen_path_without_parameters_is_bad_input():
     with pytest.raises(InputError, match="config.train.frozen: 'body/kernl'"):
         trained_parameters(PARAMS, ("body/kernl",))
 
 
 def test_adamw_decays_outside_its_moments():
-    optimizer = make_optimizer(
-        lambda step: 0.1,
-        {"w": True},
-        momentum=0.9,
-        weight_decay=0.5,
-        clip_norm=35.0,
-        name="adamw",
-    )
+    descent = Descent(0.9, weight_decay=0.5, clip_norm=35.0, name="adamw")
+    optimizer = make_optimizer(lambda step: 0.1, {"w": True}, descent)
     params = {"w": jnp.array([2.0, -4.0])}
     updates, _ = optimizer.update({"w": jnp.array([3.0, -0.2])}, optimizer.init(params), params)
     np.testing.assert_allclose(updates["w"], [-0.1 * (1 + 1), 0.1 * (1 + 2)], rtol=1e-5)
 
 
-def test_an_unknown_optimizer_is_bad_input():
-    with pytest.raises(InputError, match="config.train.optimizer: 'lion'"):
-        make_optimizer(
-            lambda step: 0.1,
-            {"w": True},
-            momentum=0.9,
-            weight_decay=0.0,
-            clip_norm=1.0,
-            name="lion",
-        )
+@pytest.mark.parametrize("second_moment", [0.99, 0.999])
+def test_adamw_follows_its_definition_over_several_steps(second_moment):
+    gradients = np.random.default_rng(0).normal(size=(4, 3))
+    descent = Descent(0.9, 0.01, 35.0, name="adamw", second_moment=second_moment)
+    optimizer = make_optimizer(lambda step: 0.1, {"w": True}, descent)
+    params = {"w": jnp.ones(3)}
+    state, want, first, second = optimizer.init(params), np.ones(3), 0.0, 0.0
+    for step, gradient in enumerate(gradients, start=1):
+        updates, state = optimizer.update({"w": jnp.asarray(gradient)}, state, params)
+        params = optax.apply_updates(params, updates)
+        first = 0.9 * first + 0.1 * gradient
+        second = second_moment * second + (1 - second_moment) * gradient**2
+        scale = np.sqrt(second / (1 - second_moment**step)) + 1e-8
+        want = want - 0.1 * (first / (1 - 0.9**step) / scale + 0.01 * want)
+    np.testing.assert_allclose(params["w"], want, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"name": "lion"}, "config.train.optimizer: 'lion', expected 'sgd' or 'adamw'"),
+        ({"name": "adamw", "nesterov": True}, "config.train.nesterov"),
+        ({"name": "adamw", "second_moment": 1.0}, "config.train.second_moment: .* is 1.0"),
+        ({"momentum": -0.5}, "config.train.momentum"),
+    ],
+)
+def test_an_optimizer_that_means_nothing_is_bad_input(options, reason):
+    with pytest.raises(InputError, match=reason):
+        Descent(**{"momentum": 0.9, "weight_decay": 0.0, "clip_norm": 1.0} | options)
 
 
 def test_a_factor_slows_the_parameters_below_its_path():
@@ -131,10 +168,9 @@ def test_a_factor_slows_the_parameters_below_its_path():
     assert factors == {"body": {"kernel": 0.5, "bias": 0.1}, "stem": 1.0}
     trained = trained_parameters(PARAMS, ())
     for name in ("sgd", "adamw"):
-        settings = dict(momentum=0.9, weight_decay=0.1, clip_norm=5.0, name=name)
+        descent = Descent(momentum=0.9, weight_decay=0.1, clip_norm=5.0, name=name)
         slowed, usual = (
-            make_optimizer(lambda step: 0.3, trained, **settings, factors=f)
-            for f in (factors, None)
+            make_optimizer(lambda step: 0.3, trained, descent, factors=f) for f in (factors, None)
         )
         got, _ = slowed.update(GRADIENTS, slowed.init(PARAMS), PARAMS)
         want, _ = usual.update(GRADIENTS, usual.init(PARAMS), PARAMS)

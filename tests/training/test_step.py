@@ -4,7 +4,7 @@ import numpy as np
 from training.toy import ToyModel, init_toy, toy_batch
 
 from ovis_jax.ops.means import Mean
-from ovis_jax.training.optimizer import make_optimizer, trained_parameters
+from ovis_jax.training.optimizer import Descent, make_optimizer, trained_parameters
 from ovis_jax.training.sharding import data_mesh
 from ovis_jax.training.state import initial_state
 from ovis_jax.training.step import make_train_step
@@ -18,7 +18,7 @@ def toy_training(model=None, averaged=False, **options):
     def schedule(step):
         return 0.1 / (1 + step)
 
-    optimizer = make_optimizer(schedule, trained, momentum=0.9, weight_decay=1e-4, clip_norm=35.0)
+    optimizer = make_optimizer(schedule, trained, Descent(0.9, 1e-4, 35.0))
     step = make_train_step(model, optimizer, schedule, trained, data_mesh(), **options)
     return step, initial_state(variables, optimizer, averaged=averaged)
 

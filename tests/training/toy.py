@@ -10,6 +10,7 @@ from flax import linen as nn
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from ovis_jax.data.clips import ClipShape, empty_clip
 from ovis_jax.formats.annotations import Category
+from ovis_jax.models.batch_norm import BatchNorm
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 
@@ -33,6 +34,20 @@ class ToyModel(nn.Module):
         spread = (features**2).mean(-1)
         losses = {"fit": Mean.of(error**2), "spread": Mean.of(0.1 * spread)}
         return losses, {"error": Mean.of(jnp.abs(error))}
+
+
+class NormedToy(nn.Module):
+    """With batch norm, whose running statistics training moves."""
+
+    CLIP_FRAMES = 2
+    MASK_FRAMES = 1
+
+    @nn.compact
+    def losses(self, batch, keys):
+        x = nn.Conv(4, (3, 3), name="stem")(batch.frames[:, 0])
+        x = nn.relu(BatchNorm(name="norm")(x, training=True))
+        prediction = nn.Dense(1, name="head")(x.mean((1, 2)))[:, 0]
+        return {"fit": Mean.of((prediction - batch.frames[:, 1].mean((1, 2, 3))) ** 2)}, {}
 
 
 def init_toy(model, key):

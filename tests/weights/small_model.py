@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from configs.parts.calibration import calibration
+from configs.parts.crossvis import crossvis_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.sipmask import sipmask_r50
 from ovis_jax.models.build import build_model
@@ -39,6 +40,19 @@ def small_sipmask_config(depth: int = 18):
     return config.lock()
 
 
+def small_crossvis_config(depth: int = 18, num_identities: int = 5):
+    config = crossvis_r50()
+    config.model.update(num_classes=3, num_identities=num_identities)
+    config.model.backbone.update(depth=depth, width=4)
+    config.model.neck.channels = 8
+    config.model.fcos.channels = 8
+    config.model.mask.branch_channels = 8
+    config.model.reid.update(channels=8, tower_channels=8)
+    config.model.calibration = calibration()
+    config.model.calibration.update(displacements=2, channels=8)
+    return config.lock()
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
@@ -50,6 +64,8 @@ def shapes_for(model: str, depth: int) -> dict:
     """Shapes of the variables of the system that a published model is for."""
     if model == "sipmask":
         return build_model(small_sipmask_config(depth))[1]
+    if model == "crossvis":
+        return build_model(small_crossvis_config(depth))[1]
     return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 

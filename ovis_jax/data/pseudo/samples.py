@@ -153,18 +153,22 @@ class ImageData:
             image=frame.image,
             identities=shown,
             labels=labels[shown],
-            boxes=tight_boxes(masks),
+            boxes=tight_boxes(masks, self._sampling.inclusive_boxes),
             masks=None if geometry is None else _packed(masks, geometry),
         )
 
 
-def tight_boxes(masks: np.ndarray) -> np.ndarray:
-    """[N, 4] float32 (x1, y1, x2, y2) around [N, H, W] masks with pixels, inclusive corners."""
+def tight_boxes(masks: np.ndarray, inclusive: bool) -> np.ndarray:
+    """[N, 4] float32 (x1, y1, x2, y2) around [N, H, W] masks with pixels.
+
+    The second corner is the last pixel if `inclusive`, else the edge behind it.
+    """
+    edge = 0 if inclusive else 1
     sides = []
     for used in (masks.any(axis=1), masks.any(axis=2)):  # [N, W], [N, H]
         sides.append((used.argmax(axis=1), used.shape[1] - 1 - used[:, ::-1].argmax(axis=1)))
     (x1, x2), (y1, y2) = sides
-    return np.stack([x1, y1, x2, y2], axis=1).astype(np.float32)
+    return np.stack([x1, y1, x2 + edge, y2 + edge], axis=1).astype(np.float32)
 
 
 def _packed(masks: np.ndarray, geometry: FrameGeometry) -> np.ndarray:

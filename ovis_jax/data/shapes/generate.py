@@ -4,10 +4,11 @@
 
     DIR/annotations_train.json  DIR/train/0001/00000.jpg …
     DIR/annotations_valid.json  DIR/valid/0001/00000.jpg …
+    DIR/instances_stills.json   DIR/stills/00001.jpg …      if there are to be stills
     DIR/parameters.json         what it was made from
 
-A video depends on the seed, its split and its number alone: not on the number of workers, nor on
-how many other videos there are.
+A video or still depends on the seed, its split and its number alone: not on the number of workers,
+nor on how many others there are.
 """
 
 import concurrent.futures
@@ -27,6 +28,7 @@ from ovis_jax.data.shapes.appearance import CATEGORIES
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.shapes.rendering import render_frame
 from ovis_jax.data.shapes.scene import draw_scene
+from ovis_jax.data.shapes.stills import STILLS, make_still, stills_document
 from ovis_jax.data.track_records import TrackRecords
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
@@ -46,7 +48,7 @@ def generate(
       output: the folder; absent, empty, or holding this very data set.
       parameters: what to generate.
       workers: processes.
-      progress: called with 1 after every video.
+      progress: called with 1 after every video and still.
 
     Returns:
       False if the folder already held the data set.
@@ -108,7 +110,8 @@ def _holds(output: pathlib.Path, parameters: ShapesParameters) -> bool:
         raise InputError(f"{output}: not empty and not a data set of this generator") from None
     wanted = parameters.as_json()
     if found != wanted:
-        names = [k for k in wanted if not isinstance(found, dict) or found.get(k) != wanted[k]]
+        known = found if isinstance(found, dict) else {}
+        names = [k for k in {**wanted, **known} if known.get(k) != wanted.get(k)]
         raise InputError(f"{output}: holds another data set, made with other {', '.join(names)}")
     return True
 
@@ -127,24 +130,24 @@ def _move(partial: pathlib.Path, output: pathlib.Path, parameters: ShapesParamet
 def _write_data_set(folder: pathlib.Path, parameters, workers: int, progress) -> None:
     """Writes frames, annotations and, last, parameters.json."""
     counts = {"train": parameters.train_videos, "valid": parameters.valid_videos}
-    jobs = [(split, index) for split in SPLITS for index in range(counts[split])]
-    documents = {split: _empty_document(split) for split in SPLITS}
-    for split in SPLITS:
+    if parameters.stills:
+        counts[STILLS] = parameters.stills
+    jobs = [(split, index) for split in counts for index in range(counts[split])]
+    made: dict[str, list] = {split: [] for split in counts}
+    for split in counts:
         (folder / split).mkdir(parents=True)
-    for (split, _), (video, records) in zip(
-        jobs, _made_videos(folder, jobs, parameters, workers), strict=True
-    ):
-        annotations = documents[split]["annotations"]
-        documents[split]["videos"].append(video)
-        annotations += [{"id": len(annotations) + 1 + i, **r} for i, r in enumerate(records)]
+    for (split, _), entry in zip(jobs, _made(folder, jobs, parameters, workers), strict=True):
+        made[split].append(entry)
         progress(1)
     for split in SPLITS:
-        write_json(folder / f"annotations_{split}.json", documents[split])
+        write_json(folder / f"annotations_{split}.json", _document(split, made[split]))
+    if parameters.stills:
+        write_json(folder / f"instances_{STILLS}.json", stills_document(made[STILLS]))
     write_json(folder / "parameters.json", parameters.as_json())
 
 
-def _made_videos(folder: pathlib.Path, jobs: list, parameters, workers: int):
-    """Yields the result of `make_video` for every job, in order."""
+def _made(folder: pathlib.Path, jobs: list, parameters, workers: int):
+    """Yields the result of `make_video` or `make_still` for every job, in order."""
     make = functools.partial(_make_job, folder, parameters)
     if workers == 1:
         yield from map(make, jobs)
@@ -156,13 +159,18 @@ def _made_videos(folder: pathlib.Path, jobs: list, parameters, workers: int):
 
 def _make_job(folder: pathlib.Path, parameters: ShapesParameters, job: tuple[str, int]):
     cv2.setNumThreads(1)
-    return make_video(folder, *job, parameters)
+    split, index = job
+    if split == STILLS:
+        return make_still(folder, index, parameters)
+    return make_video(folder, split, index, parameters)
 
 
-def _empty_document(split: str) -> dict:
+def _document(split: str, videos: list) -> dict:
+    """The annotation file of a split, of what `make_video` gave for each video."""
+    records = [record for _, own in videos for record in own]
     return {
         "info": {"description": f"Occluded Shapes, {split}"},
-        "videos": [],
+        "videos": [video for video, _ in videos],
         "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
-        "annotations": [],
+        "annotations": [{"id": i + 1, **record} for i, record in enumerate(records)],
     }

@@ -35,14 +35,17 @@ class ShapesParameters:
     min_pixels: int = _field(16, "an object with fewer visible pixels counts as not visible")
     jpeg_quality: int = _field(90, "1 to 100")
     seed: int = _field(0, "every video depends on (seed, split, number) alone")
+    stills: int = _field(0, "images beside the videos, annotated as COCO's are")
 
     def check(self) -> None:
         """Raises InputError, naming the field, if no data set can be made from this."""
-        for name in ("train_videos", "valid_videos", "occluders", "camera", "noise", "seed"):
+        counts = ("train_videos", "valid_videos", "stills")
+        for name in (*counts, "occluders", "camera", "noise", "seed"):
             self._expect(name, min(_values(getattr(self, name))) >= 0, "at least 0")
         for name in ("frames", "min_pixels"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
-        self._expect("train_videos", self.train_videos + self.valid_videos >= 1, "some video")
+        total = sum(getattr(self, name) for name in counts)
+        self._expect("train_videos", total >= 1, "some video, or stills")
         for name in ("width", "height"):
             self._expect(name, 32 <= getattr(self, name) <= 4096, "32 to 4096")
         for name in ("objects", "sizes", "occluders"):
@@ -61,9 +64,11 @@ class ShapesParameters:
         self._expect("jpeg_quality", 1 <= self.jpeg_quality <= 100, "1 to 100")
 
     def as_json(self) -> dict:
-        """The contents of parameters.json."""
+        """The contents of parameters.json; those of older sets know of no stills."""
         fields = dataclasses.asdict(self).items()
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in fields}
+        if not self.stills:
+            del values["stills"]
         return {"generator": GENERATOR, **values}
 
     def _expect(self, name: str, good: bool, expected: str) -> None:

@@ -109,10 +109,11 @@ def count_dropped(object_counts: Sequence[int] | np.ndarray, capacity: int, path
 
 def annotated_videos(annotations: Annotations) -> list[VideoObjects]:
     """The objects of every video; looks at every box once and decodes no mask."""
-    return [_video_objects(annotations, video) for video in annotations.videos]
+    return [video_objects(annotations, video) for video in annotations.videos]
 
 
-def _video_objects(annotations: Annotations, video: Video) -> VideoObjects:
+def video_objects(annotations: Annotations, video: Video) -> VideoObjects:
+    """The objects of a video."""
     everything = annotations.instances_of(video.id)
     tracks = [track for track, instance in enumerate(everything) if not instance.iscrowd]
     instances = [everything[track] for track in tracks]

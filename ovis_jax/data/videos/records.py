@@ -10,7 +10,7 @@ import numpy as np
 
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.packed_masks import PackedMask, place_mask
-from ovis_jax.data.transforms import FrameGeometry
+from ovis_jax.data.transforms import FrameGeometry, Resizing
 from ovis_jax.data.videos.built_folder import read_built_folder
 from ovis_jax.data.videos.example_messages import parse_features
 from ovis_jax.data.videos.record_files import ArrayRecordFiles, TFRecordFiles
@@ -27,7 +27,7 @@ _READERS = {"array_record": ArrayRecordFiles, "tfrecord": TFRecordFiles}
 def open_records(
     folder: pathlib.Path | str,
     split: str,
-    image_scale: tuple[int, int],
+    resizing: Resizing,
     options: AnnotationOptions | None = None,
 ) -> FrameSource:
     """Opens a split of a built data set to train on.
@@ -35,8 +35,7 @@ def open_records(
     Args:
       folder: of one configuration and version, such as `tensorflow_datasets/ovis/frames/1.0.0`.
       split: its name.
-      image_scale: longer and shorter side that resized frames fit into; prepared records must
-        have been made for it.
+      resizing: of the frames; prepared records must have been made for it.
       options: what the records must have been built with; None: anything.
 
     Raises:
@@ -49,11 +48,7 @@ def open_records(
     index = read_index(index_path(folder, split))
     if not index.has_ground_truth:
         raise InputError(f"{folder}: {split}: expected objects to train on, has no annotations")
-    if index.prepared and sorted(index.prepared) != sorted(image_scale):
-        raise InputError(
-            f"{folder}: frames prepared for {index.prepared}, config.data.image_scale is "
-            f"{image_scale}"
-        )
+    _check_resizing(folder, index, resizing)
     _check_options(f"{folder}: {split}", index, options)
     if built.file_format not in _READERS:
         expected = " or ".join(_READERS)
@@ -64,6 +59,25 @@ def open_records(
     if len(files) != expected:
         raise InputError(f"{path}: {len(files)} records, the index says {expected}")
     return (PreparedRecords if index.prepared else FrameRecords)(path, index, files)
+
+
+def _check_resizing(folder: pathlib.Path | str, index: RecordIndex, resizing: Resizing) -> None:
+    """Raises InputError if frames were prepared otherwise than they are to be resized."""
+    if not index.prepared:
+        return
+    scale = resizing.image_scale
+    if sorted(index.prepared) != sorted(scale):
+        raise InputError(
+            f"{folder}: frames prepared for {index.prepared}, config.data.image_scale is {scale}"
+        )
+    usual = Resizing(scale)
+    for field in ("fit", "resampling"):
+        prepared, wanted = (getattr(each, field) for each in (usual, resizing))
+        if prepared != wanted:
+            raise InputError(
+                f"{folder}: frames prepared with {prepared!r}, config.data.resize.{field} is "
+                f"{wanted!r}"
+            )
 
 
 def _check_options(path: str, index: RecordIndex, options: AnnotationOptions | None) -> None:

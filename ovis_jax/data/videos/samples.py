@@ -66,6 +66,8 @@ class TrainingData:
       index: FrameIndex.
       path: where annotations come from, for messages.
       categories: sorted by id; label k of the model is `categories[k]`.
+      num_identities: objects of all videos, crowds left out; identities are their numbers, in the
+        order of the videos and of the objects in each.
     """
 
     def __init__(self, videos: VideoFolder | VideoRecords, sampling: Sampling, capacity: int):
@@ -85,6 +87,8 @@ class TrainingData:
         self.num_samples = len(self.index)
         self.num_dropped = count_dropped(self.index.object_counts(), capacity, self.path)
         self.categories = tuple(self._source.categories)
+        ends = np.cumsum([len(objects.tracks) for objects in self.index.videos])
+        self._first_identity, self.num_identities = [0, *ends[:-1].tolist()], int(ends[-1])
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._sampling, self._shape = sampling, sampling.frames.shape(capacity)
 
@@ -161,9 +165,14 @@ class TrainingData:
         boxes = view.objects.boxes[view.chosen, view.frame]
         return LoadedFrame(
             image=resize_and_flip(frame.image, view.geometry, flip=view.flip),
-            identities=view.chosen,
+            identities=self._first_identity[view.video] + view.chosen,
             labels=self._labels_of(view),
-            boxes=transform_boxes(boxes, view.geometry, flip=view.flip),
+            boxes=transform_boxes(
+                boxes,
+                view.geometry,
+                flip=view.flip,
+                inclusive=self._sampling.inclusive_boxes,
+            ),
             masks=frame.masks if with_masks else None,
         )
 
@@ -174,8 +183,8 @@ class TrainingData:
 
 def _open_source(videos: VideoFolder | VideoRecords, sampling: Sampling) -> FrameSource:
     if isinstance(videos, VideoRecords):
-        scale = sampling.resizing.image_scale
-        return open_records(videos.folder, videos.split, scale, sampling.annotation_options)
+        options = sampling.annotation_options
+        return open_records(videos.folder, videos.split, sampling.resizing, options)
     return AnnotatedFolder(
         videos.annotations,
         videos.images,

@@ -5,7 +5,8 @@ bfloat16 costs average precision there (`benchmarks.precision`).
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flax import linen as nn
@@ -17,10 +18,15 @@ from ovis_jax.models.necks.fpn import FPN
 from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.tracking.cues import CueTracker
 from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.similarity import SimilarityTracker
 from ovis_jax.tracking.tracker import Tracker
 
 _Sizes = TypeVar("_Sizes")
-LINKERS: dict[str, Callable[..., Tracker]] = {"cues": CueTracker, "iou": IoUTracker}
+LINKERS: dict[str, Callable[..., Tracker]] = {
+    "cues": CueTracker,
+    "iou": IoUTracker,
+    "similarity": SimilarityTracker,
+}
 
 
 def online_parts(config: ConfigDict) -> dict[str, Any]:
@@ -54,9 +60,23 @@ def _calibration(model: ConfigDict) -> TemporalCalibration | None:
     return rematerialised(TemporalCalibration, model)(**model.calibration, dtype=model.dtype)
 
 
-def rematerialised(module: type[nn.Module], model: ConfigDict) -> Callable[..., nn.Module]:
-    """The module, keeping only its inputs for the backward pass if `model.rematerialise`."""
-    return nn.remat(module) if model.rematerialise else module
+def rematerialised(
+    module: type[nn.Module],
+    model: ConfigDict,
+    methods: Mapping[str, tuple[int, ...]] = MappingProxyType({"__call__": ()}),
+) -> Callable[..., nn.Module]:
+    """The module, keeping only its inputs for the backward pass if `model.rematerialise`.
+
+    Args:
+      module: a part of a model.
+      model: its settings.
+      methods: those that keep only their inputs, with the places of arguments that are no arrays.
+    """
+    if not model.rematerialise:
+        return module
+    for method, static in methods.items():
+        module = nn.remat(module, methods=[method], static_argnums=static)
+    return module
 
 
 def sizes(kind: type[_Sizes], capacity: ConfigDict) -> _Sizes:

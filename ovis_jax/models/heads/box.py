@@ -1,6 +1,7 @@
 """Box head: RoI features to classes and class-specific boxes. Source: Fast R-CNN, section 2."""
 
 import dataclasses
+from collections.abc import Callable
 
 import flax
 import jax
@@ -9,7 +10,7 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.ops.assign import IouThresholds, assign_by_iou, sample
-from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.ops.boxes import BoxConvention, corner_factors
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
@@ -176,11 +177,14 @@ class DetectionLimits:
       score_threshold: a candidate scores above it.
       candidates: (proposal, class) pairs that enter NMS, the best ones.
       detections: objects that remain.
+      density: from the boxes [C, 4] of the candidates, in pixels of the original frame, to their
+        densities [C] for `nms`; None: NMS has one threshold.
     """
 
     score_threshold: float
     candidates: int
     detections: int
+    density: Callable[[jax.Array], jax.Array] | None = None
 
 
 def decode_detections(
@@ -200,7 +204,7 @@ def decode_detections(
       deltas: [P, K + 1, 4].
       proposals: [P, ...].
       image_size: [2], (height, width) of the resized frame.
-      scale: [], resized pixels per original pixel.
+      scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
       limits: what may become a detection, and how many.
       convention: what the corners of boxes mean.
 
@@ -217,8 +221,16 @@ def decode_detections(
     valid = scores > 0
     row, labels = pair // num_classes, pair % num_classes
     boxes = convention.decode(proposals.boxes[row], deltas[row, labels + 1], stds=DELTA_STDS)
-    boxes = convention.clip(boxes, image_size) / scale
-    keep = nms(boxes, scores, valid, NMS_IOU, convention=convention, groups=labels)
+    boxes = convention.clip(boxes, image_size) / corner_factors(scale)
+    keep = nms(
+        boxes,
+        scores,
+        valid,
+        NMS_IOU,
+        convention=convention,
+        groups=labels,
+        densities=None if limits.density is None else limits.density(boxes),
+    )
     capacity = limits.detections
     few = keep.sum() <= capacity
     # Candidates are in order of score, so a stable sort by class leaves scores descending inside a

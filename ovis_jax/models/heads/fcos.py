@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from ovis_jax.models.layers import Tower
 from ovis_jax.ops.assign import assign_points
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, BoxConvention
 from ovis_jax.ops.losses import sigmoid_focal
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.points import boxes_from_distances, distances_to_sides, grid_points
@@ -54,6 +54,8 @@ class FCOSHead(nn.Module):
       channels: of the towers.
       class_convs: length of the tower of the classes, before the alignment.
       box_convs: length of the tower of boxes and centerness.
+      tower_bias: convolutions of the towers have a bias.
+      positive_distances: predicted distances pass through ReLU.
       radius: of the centre of a box where its points lie, in strides.
       regress_ranges: smallest and largest permitted distance to the farthest side of the box, in
         pixels, of the positive points of each level.
@@ -69,6 +71,8 @@ class FCOSHead(nn.Module):
     channels: int = 256
     class_convs: int = 2
     box_convs: int = 3
+    tower_bias: bool = False
+    positive_distances: bool = False
     radius: float = 1.5
     regress_ranges: Sequence[tuple[float, float]] = REGRESS_RANGES
     focal_alpha: float = 0.25
@@ -83,8 +87,9 @@ class FCOSHead(nn.Module):
             raise ValueError(
                 f"regress_ranges is {self.regress_ranges!r}; expected {len(STRIDES)} pairs"
             )
-        self.class_tower = Tower(self.class_convs, self.channels, self.dtype)
-        self.box_tower = Tower(self.box_convs, self.channels, self.dtype)
+        settings = (self.channels, self.dtype, self.tower_bias)
+        self.class_tower = Tower(self.class_convs, *settings)
+        self.box_tower = Tower(self.box_convs, *settings)
         prior = nn.initializers.constant(-np.log((1 - PRIOR) / PRIOR))
         self.class_logits = self._predictor(self.num_classes, prior)
         self.distances = self._predictor(4)
@@ -110,6 +115,7 @@ class FCOSHead(nn.Module):
         """Class logits, distances in cells, centerness, class and box features of one level."""
         class_features, box_features = self.class_tower(x), self.box_tower(x)
         distances = self.distances(box_features) * self.scales[number]
+        distances = nn.relu(distances) if self.positive_distances else distances
         if self.align is not None:
             class_features = self.align(class_features, distances)
         logits = self.class_logits(class_features)
@@ -155,6 +161,8 @@ def fcos_targets(
     *,
     radius: float,
     regress_ranges: Sequence[tuple[float, float]],
+    centers: jax.Array | None = None,
+    convention: BoxConvention = INCLUSIVE,
 ) -> FCOSTargets:
     """Assigns the points of every level to the instances of one image.
 
@@ -163,6 +171,8 @@ def fcos_targets(
       instances: [N, ...].
       radius: as in `FCOSHead`.
       regress_ranges: likewise.
+      centers: [N, 2], around which the points lie; None: the centres of the boxes.
+      convention: of boxes, for their sizes.
     """
     counts = [len(x) for x in points]
     points = jnp.concatenate([jnp.asarray(x) for x in points])
@@ -172,6 +182,8 @@ def fcos_targets(
         np.repeat(np.float32(regress_ranges), counts, axis=0),
         instances.boxes,
         instances.valid,
+        centers=centers,
+        convention=convention,
     )
     positive = assignment.positive
     distances = distances_to_sides(points, instances.boxes[assignment.index])
@@ -192,7 +204,14 @@ def _centerness(distances: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.prod(near / far, axis=-1))
 
 
-def fcos_class_loss(logits: jax.Array, targets: FCOSTargets, *, alpha: float, gamma: float) -> Mean:
+def fcos_class_loss(
+    logits: jax.Array,
+    targets: FCOSTargets,
+    *,
+    alpha: float,
+    gamma: float,
+    images_count: bool = True,
+) -> Mean:
     """Focal loss of all points, over the number of positive points and of images together.
 
     Args:
@@ -200,11 +219,12 @@ def fcos_class_loss(logits: jax.Array, targets: FCOSTargets, *, alpha: float, ga
       targets: batched, [B, A, ...].
       alpha: see `sigmoid_focal`.
       gamma: likewise.
+      images_count: False: over the number of positive points alone.
     """
     positive = targets.positive
     ones = (targets.labels[..., None] == jnp.arange(logits.shape[-1])) & positive[..., None]
     focal = sigmoid_focal(logits, ones, alpha, gamma)
-    return Mean(focal.sum(), positive.sum() + len(positive))
+    return Mean(focal.sum(), positive.sum() + len(positive) * images_count)
 
 
 def fcos_box_loss(distances: jax.Array, points: jax.Array, targets: FCOSTargets) -> Mean:
@@ -221,6 +241,27 @@ def fcos_box_loss(distances: jax.Array, points: jax.Array, targets: FCOSTargets)
     iou = INCLUSIVE.paired_iou(predicted, boxes_from_distances(points, targets.distances))
     box = -jnp.log(jnp.maximum(iou, MIN_IOU)) * weight
     return Mean(box.sum(), weight.sum())
+
+
+def fcos_giou_loss(distances: jax.Array, strides: jax.Array, targets: FCOSTargets) -> Mean:
+    """1 - GIoU of the positive points, averaged with their centerness as weight.
+
+    Boxes are measured in strides, and the IoU in it is (I + 1) / (U + 1). Source: AdelaiDet.
+
+    Args:
+      distances: [B, A, 4], pixels.
+      strides: [A], of the points' levels.
+      targets: batched, [B, A, ...].
+    """
+    positive = targets.positive
+    weight = jnp.where(positive, targets.centerness, 0)
+    distances = jnp.where(positive[..., None], distances, 1)
+    predicted, wanted = (
+        boxes_from_distances(jnp.zeros(2), x / strides[:, None])
+        for x in (distances, targets.distances)
+    )
+    giou = EXCLUSIVE.paired_giou(predicted, wanted, smoothing=1.0)
+    return Mean(jnp.sum((1 - giou) * weight), weight.sum())
 
 
 def fcos_centerness_loss(logits: jax.Array, targets: FCOSTargets) -> Mean:

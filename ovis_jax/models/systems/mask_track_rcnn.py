@@ -1,6 +1,7 @@
 """MaskTrack R-CNN and, with calibration, CMaskTrack R-CNN."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import flax
 import jax
@@ -12,19 +13,15 @@ from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
-from ovis_jax.models.references import (
-    calibrate,
-    calibrate_window,
-    query_features,
-    weighted_mean,
-)
+from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
+from ovis_jax.models.references import calibrate, calibrate_window, query_features, weighted_mean
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops import implementations
-from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
+from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention, corner_factors
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Clips, Detections, Proposals, Window
+from ovis_jax.structures import Clips, Detections, Instances, Proposals, Window
 
 STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
@@ -69,6 +66,8 @@ class MaskTrackRCNN(OnlineSystem):
     convention: BoxConvention = INCLUSIVE
     calibration: nn.Module | None = None
 
+    ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
+
     def calibrate(self, query: Sequence[jax.Array], reference: Sequence[jax.Array]) -> Pyramid:
         """The levels that RoIs are read from, calibrated; see `references.calibrate`."""
         return calibrate(self.calibration, query[:ROI_LEVELS], reference[:ROI_LEVELS])
@@ -80,8 +79,7 @@ class MaskTrackRCNN(OnlineSystem):
 
     def propose(self, pyramid: Sequence[jax.Array], image_size: jax.Array) -> Proposals:
         """Proposals [B, P, ...] of a pyramid of [B, h, w, C] and image sizes [B, 2]."""
-        logits, deltas = self.rpn(pyramid)
-        return self._decode_proposals(logits, deltas, pyramid, image_size)
+        return self._decode_proposals(*self.rpn(pyramid), pyramid, image_size)
 
     def classify(self, pyramid: Sequence[jax.Array], rois: jax.Array):
         """Class logits and deltas of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
@@ -94,6 +92,10 @@ class MaskTrackRCNN(OnlineSystem):
     def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
         """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
+
+    def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
+        """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels."""
+        return self.embed(query_features(window, self.window_before), boxes[None])[0]
 
     def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of a batch; the sum of their values is minimised.
@@ -180,9 +182,8 @@ class MaskTrackRCNN(OnlineSystem):
         query = query_features(window, self.window_before)
         calibrated, weights = self.calibrate_window(window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
-        return self.detect_among(
-            proposals, query, calibrated, weights, window.image_size, window.scale
-        )
+        frame = window.image_size, window.scale, window.truth
+        return self.detect_among(proposals, query, calibrated, weights, *frame)
 
     def detect_among(
         self,
@@ -192,6 +193,7 @@ class MaskTrackRCNN(OnlineSystem):
         weights: jax.Array,
         image_size: jax.Array,
         scale: jax.Array,
+        truth: Instances | None = None,
     ) -> Detections:
         """Detections of a frame among its proposals.
 
@@ -201,7 +203,8 @@ class MaskTrackRCNN(OnlineSystem):
           calibrated: levels [F, h, w, C], one for each reference.
           weights: [F], of the references in all averages.
           image_size: [2], (height, width) of the resized frame without padding.
-          scale: [], resized pixels per original pixel.
+          scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
+          truth: as in `Window`, for adaptive suppression.
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
@@ -215,10 +218,11 @@ class MaskTrackRCNN(OnlineSystem):
                 score_threshold=self.box.score_threshold,
                 candidates=self.capacity.candidates,
                 detections=self.capacity.detections,
+                density=truth_density(truth, scale, self.convention),
             ),
             convention=self.convention,
         )
-        rois = jnp.where(kept.valid[:, None], kept.boxes * scale, 0)
+        rois = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(scale), 0)
         masks = self._masks(calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
         return Detections(
             boxes=kept.boxes,

@@ -1,6 +1,8 @@
 """SipMask for video and, with calibration, CSipMask: a one-stage detector with a tracking map."""
 
+import functools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import flax
 import jax
@@ -12,12 +14,13 @@ from ovis_jax.models.heads import fcos as fcos_head
 from ovis_jax.models.heads import subregion_mask as mask_head
 from ovis_jax.models.heads.track_map import TrackMapHead, embeddings_at
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
+from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.sipmask_decoding import best_points, suppress
+from ovis_jax.models.sipmask_positives import positive_points
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE, corner_factors
 from ovis_jax.ops.masks import halve_masks
 from ovis_jax.ops.means import Mean
-from ovis_jax.ops.points import boxes_from_distances
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import BoxDetections, Clips, Detections, Instances, Window
 
@@ -32,25 +35,6 @@ class SipMaskCapacity:
     class_candidates: int
     detections: int
     positives: int
-
-
-@flax.struct.dataclass
-class _Positives:
-    """Points that teach masks and embeddings, at the boxes that they predict.
-
-    Attributes:
-      boxes: [..., P, 4], pixels of the resized frame, without gradient.
-      coefficients: [..., P, 4, C].
-      index: [..., P] int32, each point's instance.
-      weights: [..., P], of the mask loss.
-      positive: [..., P] bool; the other slots count nowhere.
-    """
-
-    boxes: jax.Array
-    coefficients: jax.Array
-    index: jax.Array
-    weights: jax.Array
-    positive: jax.Array
 
 
 class SipMask(OnlineSystem):
@@ -85,6 +69,8 @@ class SipMask(OnlineSystem):
     track_calibrated: bool = False
     basis_calibrated: bool = True
     calibration: nn.Module | None = None
+
+    ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
     def __post_init__(self):
         """Refuses unknown averages."""
@@ -136,7 +122,8 @@ class SipMask(OnlineSystem):
         points = jnp.concatenate([jnp.asarray(x) for x in points])
 
         coefficients = self.mask.coefficients(maps.class_features)
-        positives = jax.vmap(self._positives, in_axes=(0, 0, None, 0, 0))(
+        choose = functools.partial(positive_points, capacity=self.capacity.positives)
+        positives = jax.vmap(choose, in_axes=(0, 0, None, 0, 0))(
             maps, coefficients, points, targets, instances
         )
         mask = jax.vmap(mask_head.mask_loss)(
@@ -169,29 +156,6 @@ class SipMask(OnlineSystem):
         }
         return losses, metrics
 
-    def _positives(self, maps, coefficients, points, targets, instances) -> _Positives:
-        """The positive points of one image, as many as there is room for, from the finest level."""
-        order = jnp.argsort(~targets.positive, stable=True)[: self.capacity.positives]
-        boxes = boxes_from_distances(points[order], maps.distances[order])
-        boxes = jax.lax.stop_gradient(boxes)
-        half, index = boxes / mask_head.BASIS_STRIDE, targets.index[order]
-        positive = mask_head.teaches_mask(half, targets.positive[order])
-        labels = jnp.where(positive, targets.labels[order], 0)
-        own_logits = jnp.take_along_axis(maps.logits[order], labels[:, None], axis=1)[:, 0]
-        weights = mask_head.mask_weights(
-            jax.nn.sigmoid(own_logits),
-            half,
-            instances.boxes[index] / mask_head.BASIS_STRIDE,
-            positive,
-        )
-        return _Positives(
-            boxes=jnp.where(positive[:, None], boxes, 0),
-            coefficients=coefficients[order],
-            index=index,
-            weights=weights,
-            positive=positive,
-        )
-
     def _track_loss(self, query_maps, reference_maps, positives, frames, shifts):
         """Match loss of embeddings at predicted boxes and at shifted reference boxes."""
         query, reference = frames
@@ -214,22 +178,32 @@ class SipMask(OnlineSystem):
         query = references.query_features(window, center)
         calibrated, weights = references.calibrate_window(self.calibration, window, center)
         maps = self.fcos(calibrated)
-        kept = self.decode(maps, weights, window.image_size, window.scale)
-        resized = jnp.where(kept.valid[:, None], kept.boxes * window.scale, 0)
+        frame = window.image_size, window.scale, window.truth
+        kept = self.decode(maps, weights, *frame)
+        resized = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(window.scale), 0)
         masks = self.segment(maps, self.basis(query, maps), kept.source, resized, weights)
-        track_maps = self.track(calibrated if self.track_calibrated else query)
-        track_weights = weights if self.track_calibrated else jnp.ones(1)
-        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, resized)
         return Detections(
             boxes=kept.boxes,
             scores=kept.scores,
             labels=kept.labels,
-            embeddings=references.weighted_mean(embeddings, track_weights),
+            embeddings=self._embed(query, calibrated, weights, resized),
             mask_logits=masks,
             mask_boxes=mask_head.grid_boxes(masks.shape[1:], window.scale, len(masks)),
             valid=kept.valid,
             overflow=kept.overflow,
         )
+
+    def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
+        """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels."""
+        query = references.query_features(window, self.window_before)
+        around = references.calibrate_window(self.calibration, window, self.window_before)
+        return self._embed(query, *around, boxes)
+
+    def _embed(self, query, calibrated, weights, boxes) -> jax.Array:
+        track_maps = self.track(calibrated if self.track_calibrated else query)
+        weights = weights if self.track_calibrated else jnp.ones(1)
+        embeddings = jax.vmap(embeddings_at, in_axes=(0, None))(track_maps, boxes)
+        return references.weighted_mean(embeddings, weights)
 
     def decode(
         self,
@@ -237,11 +211,14 @@ class SipMask(OnlineSystem):
         weights: jax.Array,
         image_size: jax.Array,
         scale: jax.Array,
+        truth: Instances | None = None,
     ) -> BoxDetections:
         """Detections [D] of maps [F, ...] of references with weights [F], which are averaged.
 
-        The resized frame has `image_size` [2] and `scale` [] resized pixels per original pixel.
+        The resized frame has `image_size` [2] and `scale` [2] resized pixels per original pixel;
+        `truth` is that of the window, for adaptive suppression.
         """
+        density = truth_density(truth, scale, EXCLUSIVE)
         probs = references.mean_probs(maps.logits, weights, self.average_scores)
         centerness = references.mean_probs(maps.centerness, weights, self.average_scores)
         return suppress(
@@ -257,6 +234,7 @@ class SipMask(OnlineSystem):
             nms_iou=self.fcos.nms_iou,
             class_candidates=self.capacity.class_candidates,
             capacity=self.capacity.detections,
+            density=density,
         )
 
     def segment(

@@ -11,7 +11,7 @@ neither box nor mask channel; these last layers are left out, or give the rows o
 both data sets know.
 """
 
-from ovis_jax.weights.layouts import bgr_convolution, convolution
+from ovis_jax.weights.layouts import bgr_convolution
 from ovis_jax.weights.maps.mask_rcnn import LEVELS, MaskRCNNNames
 from ovis_jax.weights.maps.parts import (
     CLASS_PARTS,
@@ -19,12 +19,10 @@ from ovis_jax.weights.maps.parts import (
     RESNETS,
     ModelSettings,
     background_last,
-    block_convolutions,
-    conv_batch_norm,
-    residual_blocks,
+    detectron2_resnet,
     resnet_depth,
 )
-from ovis_jax.weights.rules import NameMap, Rule
+from ovis_jax.weights.rules import NameMap
 
 RGB_STD = (58.395, 57.12, 57.375)
 RPN = "proposal_generator.rpn_head"
@@ -50,25 +48,8 @@ VARIANTS = RESNETS
 def name_map(model: ModelSettings) -> NameMap:
     """Everything that does not depend on the classes."""
     return NameMap(
-        _resnet(resnet_depth(model)) | NAMES.body(),
+        detectron2_resnet(resnet_depth(model), bgr_convolution(RGB_STD)) | NAMES.body(),
         unused=(COUNTERS, *BUFFERS, *NAMES.class_patterns()),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         classes=background_last(NAMES.class_layers()),
     )
-
-
-def _resnet(depth: int) -> dict[str, Rule]:
-    stem = "backbone.bottom_up.stem.conv1"
-    table = _conv_norm(stem, "backbone/stem", bgr_convolution(RGB_STD))
-    for stage, block, has_shortcut in residual_blocks(depth):
-        theirs = f"backbone.bottom_up.res{stage + 1}.{block}"
-        ours = f"backbone/stage{stage}/block{block}"
-        for i in block_convolutions(depth):
-            table |= _conv_norm(f"{theirs}.conv{i}", f"{ours}/conv{i}")
-        if has_shortcut:
-            table |= _conv_norm(f"{theirs}.shortcut", f"{ours}/shortcut")
-    return table
-
-
-def _conv_norm(theirs: str, ours: str, layout=convolution) -> dict[str, Rule]:
-    return conv_batch_norm(theirs, f"{theirs}.norm", ours, layout)

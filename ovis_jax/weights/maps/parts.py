@@ -92,6 +92,26 @@ def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rul
     return table
 
 
+def detectron2_resnet(depth: int, stem: Layout) -> dict[str, Rule]:
+    """ResNet named as detectron2 names it: `stem.conv1`, `res{2..5}.{block}.conv{1..3}`, `norm`.
+
+    `stem` is the layout of the first convolution.
+    """
+    table = _conv_norm("backbone.bottom_up.stem.conv1", "backbone/stem", stem)
+    for stage, block, has_shortcut in residual_blocks(depth):
+        theirs = f"backbone.bottom_up.res{stage + 1}.{block}"
+        ours = f"backbone/stage{stage}/block{block}"
+        for i in block_convolutions(depth):
+            table |= _conv_norm(f"{theirs}.conv{i}", f"{ours}/conv{i}")
+        if has_shortcut:
+            table |= _conv_norm(f"{theirs}.shortcut", f"{ours}/shortcut")
+    return table
+
+
+def _conv_norm(theirs: str, ours: str, layout: Layout = convolution) -> dict[str, Rule]:
+    return conv_batch_norm(theirs, f"{theirs}.norm", ours, layout)
+
+
 def residual_blocks(depth: int) -> list[tuple[int, int, bool]]:
     """(stage from 1, block from 0, whether its shortcut has a convolution) of a ResNet."""
     # Basic blocks keep the number of channels in the first stage, bottlenecks widen it.

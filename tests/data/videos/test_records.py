@@ -114,6 +114,15 @@ def test_records_prepared_for_another_size_are_an_input_error(config, built):
         open_training_data(config, CAPACITY)
 
 
+@pytest.mark.parametrize(("field", "value"), [("fit", "short_side"), ("resampling", "pillow")])
+def test_records_prepared_otherwise_than_frames_are_resized_are_an_input_error(
+    config, built, field, value
+):
+    config.train_records, config.resize[field] = built(PREPARED["raw"]), value
+    with pytest.raises(InputError, match=f"prepared with .*config.data.resize.{field} is '{value}"):
+        open_training_data(config, CAPACITY)
+
+
 def test_a_folder_that_cannot_be_trained_on_is_an_input_error(config, built, tmp_path):
     config.train_records = str(tmp_path)
     with pytest.raises(InputError, match="no data set built by tfds"):

@@ -41,8 +41,7 @@ def batch() -> Clips:
         if flip:
             frames[i, :, :, :width] = frames[i, :, :, :width][..., ::-1, :]
     return frame_pairs(
-        frames[:, 0],
-        frames[:, 1],
+        (frames[:, 0], frames[:, 1]),
         np.tile(record("resized_bgr").shape[2:4], (2, 1)),
         boxes=image_record("gt_bboxes"),
         labels=image_record("gt_labels"),

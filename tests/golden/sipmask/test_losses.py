@@ -49,8 +49,7 @@ def both(name: str) -> list[np.ndarray]:
 def batch() -> Clips:
     pairs = golden_json("sipmask", "loss.json")["pairs"]
     return frame_pairs(
-        clip_canvases(np.stack(both("image_bgr"))),
-        clip_canvases(np.stack(both("ref_bgr"))),
+        (clip_canvases(np.stack(both("image_bgr"))), clip_canvases(np.stack(both("ref_bgr")))),
         [pair["img_shape"][:2] for pair in pairs],
         boxes=both("gt_boxes"),
         labels=both("gt_labels"),

@@ -22,7 +22,7 @@ def test_a_detection_is_decoded_from_the_proposal_that_is_its_source():
             deltas,
             proposals,
             jnp.array([90, 90]),
-            jnp.float32(0.5),
+            jnp.array([0.5, 0.25]),
             limits=DetectionLimits(score_threshold=0.2, candidates=18, detections=12),
             convention=INCLUSIVE,
         )
@@ -30,7 +30,7 @@ def test_a_detection_is_decoded_from_the_proposal_that_is_its_source():
     source, labels = got.source[got.valid], got.labels[got.valid]
     assert len(source) > 3 and source.max() < 5 and got.overflow == 0
     boxes = INCLUSIVE.decode(proposals.boxes[source], deltas[source, labels + 1], stds=DELTA_STDS)
-    want = INCLUSIVE.clip(boxes, jnp.array([90, 90])) / 0.5
+    want = INCLUSIVE.clip(boxes, jnp.array([90, 90])) / jnp.array([0.5, 0.25, 0.5, 0.25])
     np.testing.assert_allclose(got.boxes[got.valid], want, rtol=1e-6)
     probs = jax.nn.softmax(logits)[source, labels + 1]
     np.testing.assert_allclose(got.scores[got.valid], probs, rtol=1e-6)

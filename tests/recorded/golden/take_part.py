@@ -19,9 +19,10 @@ WHOLE_ARRAYS = ("proposals", "rois", "roi_levels", "base_anchors", "anchors")
 
 
 def main(whole: pathlib.Path) -> None:
-    """Writes the folders cmasktrack_rcnn and sipmask."""
+    """Writes the folder of each system."""
     take_cmasktrack_rcnn(whole / "cmasktrack_rcnn", empty_part("cmasktrack_rcnn"))
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
+    take_crossvis(whole / "crossvis", empty_part("crossvis"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -42,12 +43,24 @@ def take_sipmask(source: pathlib.Path, target: pathlib.Path) -> None:
     save(target / "loss.npz", {k: v for k, v in batch.items() if not k.endswith(unread)})
 
 
+def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, target assignment, the tracker, and the names of the parameters."""
+    for name in ("ops.npz", "targets.npz", "tracker.npz", "tracker_results.json"):
+        shutil.copyfile(source / name, target / name)
+    parameters = json.loads((source / "params.json").read_text())
+    write(target / "params.json", [thin_entry(entry) for entry in parameters])
+
+
 def named_parameters(source: pathlib.Path) -> dict:
     """What it takes to make the weights from their names."""
     parameters = json.loads((source / "params.json").read_text())
-    kept = ("name", "shape", "scale", "offset", "abs", "crc32")
-    parameters["params"] = [{k: p[k] for k in kept} for p in parameters["params"]]
+    parameters["params"] = [thin_entry(entry) for entry in parameters["params"]]
     return parameters
+
+
+def thin_entry(entry: dict) -> dict:
+    """What it takes to make one tensor from its name."""
+    return {k: entry[k] for k in ("name", "shape", "scale", "offset", "abs", "crc32")}
 
 
 def take_cmasktrack_rcnn(source: pathlib.Path, target: pathlib.Path) -> None:

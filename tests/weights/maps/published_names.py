@@ -147,8 +147,8 @@ def newer_torchvision() -> Shapes:
     return shapes
 
 
-def detectron2(older: bool = False) -> Shapes:
-    """Mask R-CNN of detectron2; `older` versions saved their anchors too."""
+def detectron2_resnet50() -> Shapes:
+    """The backbone with detectron2's names; its frozen batch norms have no counters."""
     shapes = {}
     for name, shape in resnet50("backbone.bottom_up.", counters=False).items():
         for stage in range(1, 5):
@@ -159,6 +159,12 @@ def detectron2(older: bool = False) -> Shapes:
             name = name.replace(f".bn{i}.", f".conv{i}.norm.")
         name = name.replace("downsample.0", "shortcut").replace("downsample.1", "shortcut.norm")
         shapes[name] = shape
+    return shapes
+
+
+def detectron2(older: bool = False) -> Shapes:
+    """Mask R-CNN of detectron2; `older` versions saved their anchors too."""
+    shapes = detectron2_resnet50()
     for i in range(4):
         shapes |= conv(f"backbone.fpn_lateral{i + 2}", 256, 256 * 2**i, 1)
         shapes |= conv(f"backbone.fpn_output{i + 2}", 256, 256, 3)
@@ -177,4 +183,39 @@ def detectron2(older: bool = False) -> Shapes:
         | linear("roi_heads.box_predictor.bbox_pred", 320, 1024)
         | conv("roi_heads.mask_head.deconv", 256, 256, 2)
         | conv("roi_heads.mask_head.predictor", 80, 256, 1)
+    )
+
+
+def crossvis(classes: int, identities: int = 3774) -> Shapes:
+    """CrossVIS, in AdelaiDet."""
+    shapes, head = detectron2_resnet50(), "proposal_generator.fcos_head"
+    for i in range(3, 6):
+        shapes |= conv(f"backbone.fpn_lateral{i}", 256, 64 * 2**i, 1)
+        shapes |= conv(f"backbone.fpn_output{i}", 256, 256, 3)
+    for i in (6, 7):
+        shapes |= conv(f"backbone.top_block.p{i}", 256, 256, 3)
+    for tower in ("cls_tower", "bbox_tower", "reid_tower"):
+        for i in range(4):
+            shapes |= conv(f"{head}.{tower}.{3 * i}", 256, 256, 3)
+            norm = f"{head}.{tower}.{3 * i + 1}"
+            shapes |= {f"{norm}.weight": (256,), f"{norm}.bias": (256,)}
+    for i in range(5):
+        shapes |= {f"{head}.scales.{i}.scale": (1,)}
+    for i in range(3):
+        shapes |= conv(f"mask_branch.refine.{i}.0", 128, 256, 3, bias=False)
+        shapes |= batch_norm(f"mask_branch.refine.{i}.1", 128, counter=True)
+    for i in range(4):
+        shapes |= conv(f"mask_branch.tower.{i}.0", 128, 128, 3, bias=False)
+        shapes |= batch_norm(f"mask_branch.tower.{i}.1", 128, counter=True)
+    return (
+        shapes
+        | conv(f"{head}.cls_logits", classes, 256, 3)
+        | conv(f"{head}.bbox_pred", 4, 256, 3)
+        | conv(f"{head}.ctrness", 1, 256, 3)
+        | conv(f"{head}.reid_pred", 256, 256, 1)
+        | batch_norm(f"{head}.reid_pred_bn", 256, counter=True)
+        | conv("controller", 169, 256, 3)
+        | conv("mask_branch.tower.4", 8, 128, 1)
+        | linear("cls", identities, 256)
+        | {"mask_head.sizes_of_interest": (5,), "mask_head._iter": (1,)}
     )

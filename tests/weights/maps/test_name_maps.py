@@ -10,7 +10,9 @@ from weights.maps import published_names as published
 from weights.small_model import random_variables, shapes_for
 
 from configs import (
+    ccrossvis_r50_ovis,
     cmasktrack_rcnn_r50_ovis,
+    crossvis_r50_ytvis2019,
     csipmask_r50_ovis,
     masktrack_rcnn_r50_ovis,
     sipmask_r50_ovis,
@@ -37,14 +39,28 @@ FILES = {
     "timm": ("timm_resnet", published.imagenet(), 53 + 2, IMAGENET),
     "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
     "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
+    "CrossVIS": (
+        "crossvis",
+        published.crossvis(25),
+        8 + 2 + 2,
+        {"calibration": 9, "identity": 2},
+    ),
 }
 
 
 @functools.cache
 def paper_shapes(model: str = "") -> dict:
     """Variables of the paper's model that a published one is for."""
-    config = csipmask_r50_ovis if model == "sipmask" else cmasktrack_rcnn_r50_ovis
-    return build_model(config.get_config())[1]
+    configs = {"sipmask": csipmask_r50_ovis, "crossvis": ccrossvis_r50_ovis}
+    config = configs.get(model, cmasktrack_rcnn_r50_ovis).get_config()
+    return build_model(numbered(config))[1]
+
+
+def numbered(config):
+    """The configuration with a number of identities, where it has one."""
+    if "num_identities" in config.model:
+        config.model.num_identities = 7
+    return config
 
 
 def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
@@ -102,6 +118,26 @@ def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensor
     counters = {name for name in tensors if name.endswith("num_batches_tracked")}
     assert names == {name: shape for name, shape in tensors.items() if name not in counters}
     assert set(NAME_MAPS[model].name_map(resnet_model(50)).rules) == set(names)
+
+
+def test_the_table_of_crossvis_has_the_recorded_names():
+    recorded = golden_json("crossvis", "params.json")
+    names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
+    name_map = NAME_MAPS["crossvis"].name_map(resnet_model(50))
+    left_out = ("num_batches_tracked", "mask_head.sizes_of_interest", "mask_head._iter")
+    tensors = published.crossvis(25).items()
+    assert names == {name: shape for name, shape in tensors if not name.endswith(left_out)}
+    assert set(name_map.rules) == set(names) - {"cls.weight", "cls.bias"}
+
+
+def test_crossvis_of_youtube_vis_needs_its_classes_but_not_its_identities():
+    tensors = zeros(published.crossvis(40))
+    name_map = NAME_MAPS["crossvis"].name_map(resnet_model(50))
+    with pytest.raises(InputError, match=r"cls_logits.bias: shape \(40,\), expected \(25,\)"):
+        convert_state(tensors, name_map, paper_shapes("crossvis"), "file")
+    config = numbered(crossvis_r50_ytvis2019.get_config())
+    got = convert_state(tensors, name_map, build_model(config)[1], "file")
+    assert got.unused["cls.*"] == ["cls.bias", "cls.weight"] and set(got.fresh) == {"identity"}
 
 
 def test_sipmask_reads_the_first_convolution_as_bgr():

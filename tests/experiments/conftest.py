@@ -1,0 +1,67 @@
+"""A data set of one object, and a program that leaves runs without training anything."""
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+from absl import flags
+from data.rectangles import track, video, write
+from ml_collections import config_flags
+
+BOX = (2, 2, 6, 6)
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """The official layout, with one object in two frames in both splits."""
+    folder = tmp_path / "data"
+    for split in ("train", "valid"):
+        (folder / split).mkdir(parents=True)
+        objects = [track(1, 7, 2, [BOX, BOX], "nv")]
+        write(folder / f"annotations_{split}.json", [video(7, 2)], objects)
+    return folder
+
+
+@pytest.fixture
+def started(data_dir, monkeypatch):
+    """Commands that were started.
+
+    What stands for `ovis_jax.main` leaves a run that found the object with the wrong mask in the
+    second frame, and says that its AP is 0.1 x (seed + 1).
+    """
+    truth = json.loads((data_dir / "annotations_valid.json").read_text())["annotations"][0]
+    masks = [truth["segmentations"][0], None]
+    result = dict(video_id=7, score=0.9, category_id=2, segmentations=masks)
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        values = settings_of(command)
+        contents = {
+            "config": json.loads(values.config.to_json()),
+            "run": {"starts": [{"command": command, "revision": f"of seed {values.config.seed}"}]},
+            "results": [result],
+            "metrics": {
+                "AP": 0.1 * (values.config.seed + 1),
+                "per_category": {"Cat": 0.1 * (values.config.seed + 1), "Dog": -1, "Boat": -1},
+            },
+        }
+        folder = pathlib.Path(values.workdir)
+        folder.mkdir(parents=True)
+        for name, value in contents.items():
+            (folder / f"{name}.json").write_text(json.dumps(value))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def settings_of(command):
+    """The flags of a command that trains."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=command)
+    flags.DEFINE_string("workdir", None, "", flag_values=values)
+    flags.DEFINE_string("mode", None, "", flag_values=values)
+    assert values(command[2:]) == ["ovis_jax.main"]
+    return values
