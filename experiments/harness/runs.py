@@ -16,6 +16,7 @@ from ovis_jax.evaluation.oracles import with_true_identities
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.results import load_results
+from ovis_jax.identities import sized_as_saved
 from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.workdir import Workdir
 
@@ -95,6 +96,8 @@ class PlannedRun:
     def check(self) -> None:
         """Raises InputError if a setting is wrong, or the folder has a run with other settings."""
         config = read_configuration(self.config, self.settings)
+        if (self.folder / "config.json").exists():
+            config = sized_as_saved(config, FinishedRun(self.folder).config)
         workdir = Workdir(self.folder, json.loads(config.to_json()))
         if workdir.changes.length:  # whose metrics are not those of the run that is asked for
             raise workdir.refusal(workdir.changes.length)
