@@ -31,6 +31,7 @@ from benchmarks.stages import stages_of_system
 from ovis_jax.data.frame_files import read_frame
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
+from ovis_jax.identities import sized_without_annotations
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import ChunkOutput, VideoStream
 from ovis_jax.inference.window import frame_shapes
@@ -157,7 +158,7 @@ def configuration(options: argparse.Namespace) -> ConfigDict:
         config.predict.reference_window = options.window
     if options.detections is not None:
         config.capacity.detections = options.detections
-    return config
+    return sized_without_annotations(config)
 
 
 def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict[str, float]:

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from ovis_jax.data.clips import empty_clip
 from ovis_jax.data.from_config import training_settings
 from ovis_jax.data.transforms import training_geometry
+from ovis_jax.identities import sized_without_annotations
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Clips
@@ -152,7 +153,8 @@ def load_config(path: str) -> ConfigDict:
     spec = importlib.util.spec_from_file_location("config", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.get_config().copy_and_resolve_references().unlock()
+    config = module.get_config().copy_and_resolve_references().unlock()
+    return sized_without_annotations(config)
 
 
 def size_in_bytes(shapes) -> int:

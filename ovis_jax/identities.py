@@ -7,6 +7,7 @@ and nothing here concerns them.
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -55,6 +56,17 @@ def sized_by_checkpoint(config: ConfigDict, folder: pathlib.Path | str) -> Confi
             "how many identities it was trained on; expected their number"
         )
     return _sized(config, number)
+
+
+def sized_as_saved(config: ConfigDict, saved: Mapping[str, Any]) -> ConfigDict:
+    """The configuration with the identities of a saved one, where it names no number.
+
+    Args:
+      config: whole configuration.
+      saved: `config.json` of a work directory.
+    """
+    number = saved.get("model", {}).get(FIELD)
+    return _sized(config, number) if number and _is_open(config) else config
 
 
 def sized_without_annotations(config: ConfigDict) -> ConfigDict:

@@ -14,7 +14,13 @@ from ovis_jax.checkpoints.packed import write_packed
 from ovis_jax.checkpoints.store import save_variables
 from ovis_jax.data.samples import open_training_data
 from ovis_jax.formats.errors import InputError
-from ovis_jax.identities import check_identities, identities_of, sized_by_checkpoint
+from ovis_jax.identities import (
+    check_identities,
+    identities_of,
+    sized_as_saved,
+    sized_by_checkpoint,
+    sized_without_annotations,
+)
 from ovis_jax.models.build import build_model
 
 
@@ -70,3 +76,13 @@ def test_still_images_have_no_identities_to_classify(tmp_path):
 def test_a_model_without_a_number_of_identities_is_not_built():
     with pytest.raises(InputError, match="config.model.num_identities: 0, expected at least 1"):
         build_model(with_identities(get_config(), 0))
+
+
+def test_a_saved_configuration_or_nobody_says_it():
+    config, other = with_identities(get_config(), 0), with_identities(get_config(), 9)
+    saved = with_identities(get_config(), 7).to_dict()
+    assert sized_as_saved(config, saved).model.num_identities == 7
+    assert sized_as_saved(config, {"model": {}}) == config
+    assert sized_without_annotations(config).model.num_identities == 3
+    for sized in (sized_as_saved(other, saved), sized_without_annotations(other)):
+        assert sized == other

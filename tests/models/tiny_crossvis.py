@@ -40,5 +40,5 @@ def tiny_system(calibrated: bool = False, **model):
     params["fcos"]["distances"]["bias"] = jnp.full(4, 1.5)
     params["fcos"]["distances"]["kernel"] *= 10
     params["fcos"]["class_logits"]["kernel"] *= 10
-    params["mask"]["controller"]["kernel"] *= 20
+    params["mask"]["controller"]["kernel"] *= 4
     return system, variables
