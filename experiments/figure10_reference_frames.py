@@ -1,5 +1,6 @@
 """How many reference frames should be looked at in prediction? (paper, Figure 10)."""
 
+from experiments.harness.differences import differences
 from experiments.harness.experiment import Experiment, Paper
 from experiments.harness.figures import curves
 from experiments.harness.main import main
@@ -35,7 +36,7 @@ EXPERIMENT = Experiment(
     expected="AP rises with ε_test, where calibration helps.",
     runs=windows(CMASKTRACK, CSIPMASK),
     measures=AP_BY_OCCLUSION,
-    parts=(table_of_means, curves("AP over ε_test", X, width, [metric("AP")])),
+    parts=(table_of_means, curves("AP over ε_test", X, width, [metric("AP")]), differences),
     paper=Paper(note="goes from 0 to 5; its numbers are not known here."),
 )
 

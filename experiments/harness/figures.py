@@ -134,8 +134,10 @@ def _best(text: str, over: str, line: Line) -> list[str]:
     known = {at: y for at, y in zip(line.x, line.y, strict=True) if y is not None}
     if len(known) < 2:
         return []
-    best, first = max(known, key=known.get), min(known)
+    best, first, last = max(known, key=known.get), min(known), max(known)
+    shown = {at: f"{100 * known[at]:.1f}" for at in (best, first, last)}
+    name = over.partition(",")[0]
     return [
-        f"{text} is highest at {over} {best:g}: {100 * known[best]:.1f}; at {first:g} it is "
-        f"{100 * known[first]:.1f}."
+        f"{text} goes from {shown[first]} at {name} {first:g} to {shown[last]} at {last:g}; it is "
+        f"highest at {best:g} ({shown[best]})."
     ]

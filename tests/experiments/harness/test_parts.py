@@ -126,7 +126,9 @@ def test_curves_join_the_rows_of_one_system_in_the_order_of_their_numbers(finish
     assert line.label == "system, AP" and line.x == [0, 1, 2]
     assert line.y == pytest.approx([0, 0.15, 0.3])
     assert line.high[1] == pytest.approx(0.15 + 0.05 * 2**0.5)  # of 0.1 and 0.2
-    assert found.lines == ["system, AP is highest at n 2: 30.0; at 0 it is 0.0."]
+    assert found.lines == [
+        "system, AP goes from 0.0 at n 0 to 30.0 at 2; it is highest at 2 (30.0)."
+    ]
 
 
 def test_bars_leave_out_what_no_row_has(finished):
