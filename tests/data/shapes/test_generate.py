@@ -1,10 +1,10 @@
 import dataclasses
 import json
-import pathlib
 
 import cv2
 import numpy as np
 import pytest
+from data.shapes.small_set import SMALL, contents
 
 from ovis_jax.data.shapes import generate as generate_module
 from ovis_jax.data.shapes import rendering
@@ -15,17 +15,8 @@ from ovis_jax.data.shapes.scene import draw_scene
 from ovis_jax.data.track_records import occlusion_label
 from ovis_jax.formats import rle
 from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.formats.coco_images import load_coco
 from ovis_jax.formats.errors import InputError
 from ovis_jax.statistics.counts import measure_dataset
-
-SMALL = ShapesParameters(
-    train_videos=2, valid_videos=1, frames=5, width=128, height=96, sizes=(20.0, 40.0)
-)
-
-
-def _contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def _document(folder, split):
@@ -45,7 +36,7 @@ def small(tmp_path_factory):
 
 def test_every_byte_is_the_same_with_any_number_of_workers(small, tmp_path):
     generate(tmp_path / "again", SMALL, workers=2)
-    assert _contents(tmp_path / "again") == _contents(small)
+    assert contents(tmp_path / "again") == contents(small)
 
 
 def test_another_seed_gives_other_frames(small, tmp_path):
@@ -56,8 +47,8 @@ def test_another_seed_gives_other_frames(small, tmp_path):
 
 def test_more_videos_leave_the_first_ones_as_they_are(small, tmp_path):
     generate(tmp_path / "more", dataclasses.replace(SMALL, train_videos=3))
-    more = _contents(tmp_path / "more")
-    for path, content in _contents(small).items():
+    more = contents(tmp_path / "more")
+    for path, content in contents(small).items():
         assert path.suffix != ".jpg" or more[path] == content
 
 
@@ -219,43 +210,6 @@ def test_less_crossing_is_less_occlusion(tmp_path):
     assert rates[0] < 0.8 * rates[1]
 
 
-def test_stills_are_annotated_images_beside_the_same_videos(small, tmp_path):
-    generate(tmp_path / "more", dataclasses.replace(SMALL, stills=3))
-    more, videos = _contents(tmp_path / "more"), _contents(small)
-    added = {path for path in more if path not in videos}
-    names = {f"stills/0000{number}.jpg" for number in (1, 2, 3)}
-    assert {str(path) for path in added} == names | {"instances_stills.json"}
-    changed = {str(path) for path in videos if more[path] != videos[path]}
-    assert changed == {"parameters.json"}  # those without stills do not speak of them
-    assert "stills" not in json.loads(videos[pathlib.Path("parameters.json")])
-
-    stills = load_coco(tmp_path / "more" / "instances_stills.json")
-    stills.check_frames(tmp_path / "more" / "stills")
-    assert [category.name for category in stills.categories] == list(CATEGORIES)
-    pictures = [
-        cv2.imread(str(tmp_path / "more" / "stills" / v.file_names[0])) for v in stills.videos
-    ]
-    assert {picture.shape for picture in pictures} == {(SMALL.height, SMALL.width, 3)}
-    assert not np.array_equal(pictures[0], pictures[1])
-    for video in stills.videos:
-        objects = stills.instances_of(video.id)
-        masks = np.array([own.mask(0) for own in objects], int)
-        assert len(objects) >= 1 and masks.sum(axis=0).max() == 1
-        assert [own.areas[0] for own in objects] == masks.sum(axis=(1, 2)).tolist()
-
-
-def test_a_set_of_stills_alone_needs_no_video(tmp_path):
-    one, two = (
-        dataclasses.replace(SMALL, train_videos=0, valid_videos=0, stills=n) for n in (1, 2)
-    )
-    generate(tmp_path / "one", one)
-    generate(tmp_path / "two", two)
-    first = "stills/00001.jpg"
-    assert (tmp_path / "one" / first).read_bytes() == (tmp_path / "two" / first).read_bytes()
-    with pytest.raises(InputError, match="made with other stills"):
-        generate(tmp_path / "two", one)
-
-
 def test_generating_again_changes_nothing(small):
     before = {p: p.stat().st_mtime_ns for p in small.rglob("*")}
     assert not generate(small, SMALL)
@@ -269,10 +223,10 @@ def test_an_empty_folder_is_filled(tmp_path):
 
 
 def test_another_data_set_is_not_overwritten(small):
-    before = _contents(small)
+    before = contents(small)
     with pytest.raises(InputError, match="made with other seed"):
         generate(small, dataclasses.replace(SMALL, seed=7))
-    assert _contents(small) == before
+    assert contents(small) == before
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "parameters.json"])
@@ -280,7 +234,7 @@ def test_a_folder_of_other_files_is_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("keep me")
     with pytest.raises(InputError, match="not empty"):
         generate(tmp_path, SMALL)
-    assert _contents(tmp_path) and (tmp_path / name).read_text() == "keep me"
+    assert contents(tmp_path) and (tmp_path / name).read_text() == "keep me"
 
 
 def test_a_run_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -1,13 +1,22 @@
-"""Generated stills in the training data of the quickstart: the rows of the paper's Table 5."""
+"""Generated stills, alone and in the quickstart's training data: rows of the paper's Table 5."""
 
+import dataclasses
+import json
+import pathlib
+
+import cv2
 import numpy as np
 import pytest
+from data.shapes.small_set import SMALL, contents
 
 from configs import quickstart
 from ovis_jax.data.mixed_data import MixedData
 from ovis_jax.data.samples import open_training_data
+from ovis_jax.data.shapes.appearance import CATEGORIES
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.formats.coco_images import load_coco
+from ovis_jax.formats.errors import InputError
 
 CAPACITY, FRAMES, STILLS = 12, 3, 4
 
@@ -53,3 +62,41 @@ def test_stills_are_mixed_in_and_objects_of_others_pasted_over_theirs(folder):
     assert labels <= set(range(5)) and len(labels) > 1
     assert any((clip.frames[0] != clip.frames[1]).any() for clip in stills)
     assert objects_of(pasted[FRAMES:]) > objects_of(stills)
+
+
+def test_stills_are_annotated_images_beside_the_same_videos(tmp_path):
+    generate(tmp_path / "less", SMALL)
+    generate(tmp_path / "more", dataclasses.replace(SMALL, stills=3))
+    more, videos = contents(tmp_path / "more"), contents(tmp_path / "less")
+    added = {path for path in more if path not in videos}
+    names = {f"stills/0000{number}.jpg" for number in (1, 2, 3)}
+    assert {str(path) for path in added} == names | {"instances_stills.json"}
+    changed = {str(path) for path in videos if more[path] != videos[path]}
+    assert changed == {"parameters.json"}  # those without stills do not speak of them
+    assert "stills" not in json.loads(videos[pathlib.Path("parameters.json")])
+
+    stills = load_coco(tmp_path / "more" / "instances_stills.json")
+    stills.check_frames(tmp_path / "more" / "stills")
+    assert [category.name for category in stills.categories] == list(CATEGORIES)
+    pictures = [
+        cv2.imread(str(tmp_path / "more" / "stills" / v.file_names[0])) for v in stills.videos
+    ]
+    assert {picture.shape for picture in pictures} == {(SMALL.height, SMALL.width, 3)}
+    assert not np.array_equal(pictures[0], pictures[1])
+    for video in stills.videos:
+        objects = stills.instances_of(video.id)
+        masks = np.array([own.mask(0) for own in objects], int)
+        assert len(objects) >= 1 and masks.sum(axis=0).max() == 1
+        assert [own.areas[0] for own in objects] == masks.sum(axis=(1, 2)).tolist()
+
+
+def test_a_set_of_stills_alone_needs_no_video(tmp_path):
+    one, two = (
+        dataclasses.replace(SMALL, train_videos=0, valid_videos=0, stills=n) for n in (1, 2)
+    )
+    generate(tmp_path / "one", one)
+    generate(tmp_path / "two", two)
+    first = "stills/00001.jpg"
+    assert (tmp_path / "one" / first).read_bytes() == (tmp_path / "two" / first).read_bytes()
+    with pytest.raises(InputError, match="made with other stills"):
+        generate(tmp_path / "two", one)
