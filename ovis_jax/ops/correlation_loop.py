@@ -68,7 +68,7 @@ def _classes(query, reference, displacements: int, dilation: int):
     """Both maps by columns of equal residue; the reference with a border of zeros."""
     columns = -(-query.shape[2] // dilation)
     radius = (displacements - 1) * dilation // 2
-    window = _aligned(columns + displacements - 1)
+    window = columns + displacements - 1
     return (
         residue_classes(query, (0, 0), columns, dilation),
         residue_classes(reference, (radius, radius), window, dilation),
@@ -93,11 +93,6 @@ def _rows(x: jax.Array, start: jax.Array, count: int) -> jax.Array:
 
 def _picks(columns: int, displacements: int, dtype) -> jax.Array:
     """1 where [column, place, displacement] belong together, 0 elsewhere."""
-    shape = (columns, _aligned(columns + displacements - 1), displacements)
+    shape = (columns, columns + displacements - 1, displacements)
     column, place, step = (jax.lax.broadcasted_iota(jnp.int32, shape, i) for i in range(3))
     return (place == column + step).astype(dtype)
-
-
-def _aligned(count: int) -> int:
-    """A whole number of tiles of TPUs: rows of bfloat16 that are moved together."""
-    return -(-count // 16) * 16

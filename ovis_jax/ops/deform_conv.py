@@ -44,7 +44,7 @@ def deform_conv(
     kernel = kernel.reshape(-1, *kernel.shape[2:])
     if modulation is not None:
         return _modulated(features, offsets, kernel, modulation, (rows, columns))
-    convolve = implementations.deform_conv(features.shape)
+    convolve = implementations.deform_conv(features)
     return sum(
         convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
         for own_features, own_offsets, own_kernel in zip(

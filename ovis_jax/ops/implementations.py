@@ -10,14 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 
-from ovis_jax.ops import (
-    correlation_loop,
-    correlation_rows,
-    correlation_tiles,
-    roi_align_gather,
-    roi_align_products,
-)
+from ovis_jax.ops import correlation_loop, correlation_rows, correlation_tiles
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops.platforms import platform
@@ -25,11 +20,15 @@ from ovis_jax.ops.platforms import platform
 _FEW_CELLS = 64  # a map with fewer has no use for windows
 
 
-def deform_conv(shape: tuple[int, ...]) -> Callable:
-    """Of (features, points, kernel), for features of that shape; see `deform_conv_gather`."""
+def deform_conv(features: jax.Array) -> Callable:
+    """Of (features, points, kernel); see `deform_conv_gather`.
+
+    A product of float32 on a TPU is several of bfloat16, so there gathers stay.
+    """
+    cells = features.shape[-3] * features.shape[-2]
     if platform() == "gpu":
         return gather.all_taps_at_once
-    if platform() == "tpu" and shape[-3] * shape[-2] > _FEW_CELLS:
+    if platform() == "tpu" and features.dtype == jnp.bfloat16 and cells > _FEW_CELLS:
         return windows.in_windows
     return gather.tap_by_tap
 
@@ -38,11 +37,6 @@ def correlation() -> Callable:
     """Of (query, reference, displacements, dilation); see `correlation_rows`."""
     ways = {"cpu": correlation_rows, "gpu": correlation_tiles, "tpu": correlation_loop}
     return ways[platform()].position_products
-
-
-def roi_align() -> Callable:
-    """Of (pyramid, taps); see `roi_align_gather`."""
-    return roi_align_products.pool if platform() == "tpu" else roi_align_gather.pool
 
 
 def one_canvas() -> bool:
