@@ -11,10 +11,10 @@ import pytest
 from flax import traverse_util
 from weights.readers.handmade_pickles import archive_of_tensors
 from weights.small_model import (
+    published_file,
     random_variables,
     small_config,
     small_crossvis_config,
-    small_shapes,
 )
 
 from ovis_jax.checkpoints.folders import checkpoint_categories
@@ -43,14 +43,6 @@ from weights.small_model import small_config
 def get_config():
     return small_config()
 """
-
-
-def published_file(path, model="cmasktrack_rcnn", **more):
-    """A file of the small model under the names of a published one; returns its variables too."""
-    variables = random_variables(small_shapes())
-    state = to_state_dict(variables, NAME_MAPS[model].name_map(resnet_model(18)).rules) | more
-    np.savez(path, **state)
-    return path, variables
 
 
 def flat(variables):
@@ -287,13 +279,8 @@ def test_the_command_writes_a_checkpoint_and_says_what_it_used(tmp_path):
     arguments = [f"--source={source}", "--model=cmasktrack_rcnn", f"--output={tmp_path}/out"]
     done = run(*arguments, f"--config={tmp_path}/config.py", "--prefix=net")
     assert done.returncode == 0, done.stderr
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        "removed",
-        "left out",
-        "used",
-        "unused",
-        "newly initialised",
-    ]
+    said = [line.split(":")[0] for line in done.stdout.splitlines()]
+    assert said == ["removed", "left out", "used", "unused", "newly initialised"]
     load_model(small_config(), tmp_path / "out")
 
 

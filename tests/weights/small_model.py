@@ -10,6 +10,9 @@ from configs.parts.crossvis import crossvis_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.sipmask import sipmask_r50
 from ovis_jax.models.build import build_model
+from ovis_jax.weights.maps.parts import resnet_model
+from ovis_jax.weights.name_maps import NAME_MAPS
+from ovis_jax.weights.rules import to_state_dict
 
 
 def small_config(depth: int = 18, calibrated: bool = True, num_classes: int = 3):
@@ -72,3 +75,11 @@ def shapes_for(model: str, depth: int) -> dict:
 def random_variables(shapes: dict, seed: int = 0) -> dict:
     rng = np.random.default_rng(seed)
     return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), shapes)
+
+
+def published_file(path, model="cmasktrack_rcnn", **more):
+    """A file of the small model under the names of a published one; returns its variables too."""
+    variables = random_variables(small_shapes())
+    state = to_state_dict(variables, NAME_MAPS[model].name_map(resnet_model(18)).rules) | more
+    np.savez(path, **state)
+    return path, variables

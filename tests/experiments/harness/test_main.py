@@ -5,35 +5,20 @@ import pathlib
 import subprocess
 
 import pytest
+from small_experiment import AGAIN, PLAIN, QUESTION, with_runs
 
 from experiments.harness import datasets
 from experiments.harness import main as harness
-from experiments.harness.experiment import Experiment, Paper
-from experiments.harness.means import table_of_means
-from experiments.harness.measures import Measure, Unit, linked, metric
+from experiments.harness.experiment import Paper
+from experiments.harness.measures import Measure, Unit, metric
 from experiments.harness.runs import EVALUATE, Run
-
-PLAIN = Run("plain", "masktrack_rcnn", {"train.num_steps": 7})
-AGAIN = Run("as it was", "masktrack_rcnn", start="plain", mode=EVALUATE)
-QUESTION = Experiment(
-    name="question",
-    title="Table 0: a question",
-    question="Is it so?",
-    runs=(PLAIN, AGAIN),
-    measures=(metric("AP"), linked("AP")),
-    parts=(table_of_means,),
-)
-
-
-def with_runs(*runs, **more):
-    return dataclasses.replace(QUESTION, runs=runs, **more)
 
 
 @pytest.fixture
 def experiment(data_dir, tmp_path):
     """Does what the command line of an experiment does."""
 
-    def call(question=QUESTION, seeds=(0,), override=(), more=(), folder="work", steps=False):
+    def call(question=QUESTION, seeds=(0,), override=(), more=(), folder="work"):
         command = ["--workdir", str(tmp_path / folder), "--data-dir", str(data_dir)]
         command += ["--seeds", *map(str, seeds), *more]
         harness.main(question, [*command, "--override", *override] if override else command)
