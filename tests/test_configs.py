@@ -7,7 +7,6 @@ import pathlib
 
 import jax
 import pytest
-from flax import traverse_util
 from ml_collections import ConfigDict
 
 from experiments.harness.datasets import DATASETS, QUICKSTART
@@ -30,7 +29,7 @@ ROWS = {
     for dataset in DATASETS
     for run in experiment.ready(DATASETS[dataset])[0]
 }
-_built: dict[str, dict] = {}  # parameters of rows, by model
+_built: dict[str, dict] = {}  # parameters, by model
 
 
 def load(name: str) -> ConfigDict:
@@ -48,7 +47,7 @@ def numbered(config: ConfigDict) -> ConfigDict:
 def test_a_configuration_is_locked_and_names_parameters_that_exist(name):
     config = load(name)
     assert config.is_locked
-    params = build_model(numbered(config))[1]["params"]
+    params = parameters(numbered(config))
     for path in config.train.undecayed:
         assert not all(jax.tree.leaves(decayed_parameters(params, (path,))))
     for path in config.train.frozen:  # a path of no parameter is an error
@@ -104,10 +103,10 @@ def configuration_of(row: str) -> ConfigDict:
 
 
 def parameters(config: ConfigDict) -> dict:
-    """Shapes of the parameters; rows that differ in other fields have the same model."""
+    """Shapes of the parameters; what differs in other fields has the same model."""
     key = config.model.to_json(sort_keys=True) + config.capacity.to_json(sort_keys=True)
     if key not in _built:
-        _built[key] = traverse_util.flatten_dict(build_model(config)[1]["params"])
+        _built[key] = build_model(config)[1]["params"]
     return _built[key]
 
 

@@ -5,21 +5,36 @@ import pathlib
 import subprocess
 
 import pytest
-from small_experiment import AGAIN, PLAIN, QUESTION, with_runs
 
 from experiments.harness import datasets
 from experiments.harness import main as harness
-from experiments.harness.experiment import Paper
-from experiments.harness.measures import Measure, Unit, metric
+from experiments.harness.experiment import Experiment, Paper
+from experiments.harness.means import table_of_means
+from experiments.harness.measures import Measure, Unit, linked, metric
 from experiments.harness.runs import EVALUATE, Run
+
+PLAIN = Run("plain", "masktrack_rcnn", {"train.num_steps": 7})
+AGAIN = Run("as it was", "masktrack_rcnn", start="plain", mode=EVALUATE)
+QUESTION = Experiment(
+    name="question",
+    title="Table 0: a question",
+    question="Is it so?",
+    runs=(PLAIN, AGAIN),
+    measures=(metric("AP"), linked("AP")),
+    parts=(table_of_means,),
+)
+
+
+def with_runs(*runs, **more):
+    return dataclasses.replace(QUESTION, runs=runs, **more)
 
 
 @pytest.fixture
 def experiment(data_dir, tmp_path):
     """Does what the command line of an experiment does."""
 
-    def call(question=QUESTION, seeds=(0,), override=(), more=(), folder="work"):
-        command = ["--workdir", str(tmp_path / folder), "--data-dir", str(data_dir)]
+    def call(question=QUESTION, seeds=(0,), override=(), more=()):
+        command = ["--workdir", str(tmp_path / "work"), "--data-dir", str(data_dir)]
         command += ["--seeds", *map(str, seeds), *more]
         harness.main(question, [*command, "--override", *override] if override else command)
 
@@ -164,16 +179,14 @@ def test_rows_start_from_weights_of_their_systems(experiment, started, tmp_path,
 def test_nothing_is_trained_with_weights_that_are_trained(experiment, started, tmp_path, capsys):
     weights = tmp_path / "weights"
     (weights / "masktrack_rcnn").mkdir(parents=True)
+    wide = {"predict.reference_window": 2}
     runs = (
         Run("as it is", "masktrack_rcnn"),
-        Run("wider", "masktrack_rcnn", {"predict.reference_window": 2}, start="as it is"),
+        Run("wider", "masktrack_rcnn", wide, start="as it is", mode=EVALUATE),
         Run("longer", "masktrack_rcnn", {"train.num_steps": 8}),
         Run("from there", "masktrack_rcnn", start="longer", mode=EVALUATE),
         Run("other system", "sipmask"),
     )
-    runs = [
-        dataclasses.replace(run, mode=EVALUATE) if run.label == "wider" else run for run in runs
-    ]
     experiment(with_runs(*runs), more=["--weights", str(weights), "--trained"])
     assert len(started) == 2 and all("--mode=evaluate" in each for each in started)
     assert all(f"--config.train.init_checkpoint={weights / 'masktrack_rcnn'}" in c for c in started)
@@ -252,8 +265,7 @@ def test_experiments_that_share_runs_write_files_of_their_own(experiment, starte
     experiment(dataclasses.replace(QUESTION, name="first"), seeds=(0, 1))
     experiment(with_runs(PLAIN, name="second"))
     folder = tmp_path / "work"
-    with (folder / "first.csv").open() as file:
-        first = list(csv.DictReader(file))
+    first = list(csv.DictReader((folder / "first.csv").read_text().splitlines()))
     assert [(row["run"], row["config"], row["seed"], row["revision"]) for row in first] == [
         ("plain", "quickstart_masktrack", "0", "of seed 0"),
         ("plain", "quickstart_masktrack", "1", "of seed 1"),
@@ -265,18 +277,12 @@ def test_experiments_that_share_runs_write_files_of_their_own(experiment, starte
         assert (folder / "first" / name).is_file()
 
 
-def test_a_run_that_fails_ends_the_experiment_with_its_code(experiment, data_dir, monkeypatch):
-    failed = subprocess.CompletedProcess([], 3)
-    monkeypatch.setattr(subprocess, "run", lambda command: failed)
-    with pytest.raises(SystemExit) as stopped:
-        experiment()
-    assert stopped.value.code == 3
-
-
-def test_a_run_that_was_stopped_ends_the_experiment(experiment, monkeypatch):
-    saved = subprocess.CompletedProcess([], 0)  # after SIGTERM: its state, and no metrics
-    monkeypatch.setattr(subprocess, "run", lambda command: saved)
-    with pytest.raises(SystemExit, match="the same command goes on"):
+# 0 without metrics: after SIGTERM a run has saved where it was
+@pytest.mark.parametrize("left, code", [(3, "3"), (0, "the same command goes on")])
+def test_a_run_without_end_ends_the_experiment(experiment, monkeypatch, left, code):
+    ended = subprocess.CompletedProcess([], left)
+    monkeypatch.setattr(subprocess, "run", lambda command: ended)
+    with pytest.raises(SystemExit, match=code):
         experiment()
 
 
