@@ -1,6 +1,7 @@
 """The training loop with a toy model: what happens every so many steps."""
 
 import json
+import types
 
 import jax
 import numpy as np
@@ -45,7 +46,8 @@ def test_the_model_is_evaluated_on_the_way_and_training_stays_the_same(tmp_path,
         return {"AP": 0.5, "AP75": 0.25, "lost_objects": 3}
 
     lines = []
-    monkeypatch.setattr(train.logging, "info", lambda form, *args: lines.append(form % args))
+    log = types.SimpleNamespace(info=lambda form, *values: lines.append(form % values))
+    monkeypatch.setattr(train, "logging", log)
     found = run(tmp_path / "a", evaluate, evaluate_every=2, checkpoint_every=2, keep_checkpoints=9)
     assert len(seen) == 2  # after steps 2 and 4; step 6 is the end, where the program evaluates
     assert_equal(found, run(tmp_path / "b"))
