@@ -2,8 +2,8 @@
 
 CPUs and GPUs read single cells fast. On TPUs products of bfloat16 with matrices of bilinear weights
 take about half of the cycles of gathers and scatters, and a loop is a small program where unrolled
-displacements are a large one. On GPUs every kernel costs a launch, so few large ones are better than
-many that need less memory. docs/devices.md has the numbers.
+displacements are a large one. On GPUs every kernel costs a launch, so few large ones are better
+than many that need less memory.
 """
 
 from __future__ import annotations
