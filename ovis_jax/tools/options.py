@@ -12,6 +12,7 @@ MODELS = (
     "cmasktrack_rcnn",
     "masktrack_rcnn",
     "sipmask",
+    "crossvis",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

@@ -72,7 +72,7 @@ def test_a_path_is_a_file_with_or_without_its_ending_and_no_other(folder):
     [
         ("sipmask_r50", "did you mean .*sipmask_r50_ovis"),
         ("configs/quickstat.py", "did you mean quickstart or"),
-        ("none", "expected cmasktrack_rcnn_r50_ovis, .*, quickstart, .*, your_videos_small$"),
+        ("none", "expected ccrossvis_r50_ovis, .*, quickstart, .*, your_videos_small$"),
         ("", "expected .*, quickstart"),
         (".", "expected .*, quickstart"),
     ],
