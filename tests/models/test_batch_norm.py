@@ -124,7 +124,7 @@ def test_half_precision_has_statistics_in_single():
         (3, (4, 2, 2, 2), "4 rows on a device.* multiple of group_rows, 3"),
         (8, (4, 2, 2, 2), "4 rows on a device.* multiple of group_rows, 8"),
         (1, (4, 1, 1, 2), "one number for each channel"),
-        (None, (1, 1, 1, 2), "one number for each channel"),
+        (0, (1, 1, 1, 2), "one number for each channel"),
     ],
 )
 def test_groups_that_cannot_be_are_named(rows, shape, reason):
