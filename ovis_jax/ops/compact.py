@@ -50,4 +50,6 @@ def map_valid(
         return carry, jax.lax.cond(exists.any(), values, zeros, own, exists)
 
     _, found = jax.lax.scan(step, None, (jax.tree.map(in_chunks, items), in_chunks(valid)))
-    return jnp.zeros(count, jnp.float32).at[order].set(found.reshape(-1)[:count], unique_indices=True)
+    return (
+        jnp.zeros(count, jnp.float32).at[order].set(found.reshape(-1)[:count], unique_indices=True)
+    )
