@@ -13,7 +13,7 @@ def get_config():
     """Returns the locked configuration."""
     config = own_videos(mask_track_rcnn_r50())
     # Published detectors of COCO count sides of boxes without the last pixel, except old ones.
-    config.model.inclusive_boxes = False
+    config.model.inclusive_boxes = config.data.inclusive_boxes = False
     config.train.update(batch_size=8, num_steps=3000, learning_rate=0.005, warmup_steps=300)
     config.train.update(evaluate_every=250, checkpoint_every=250)
     return config.lock()
