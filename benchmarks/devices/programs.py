@@ -76,7 +76,8 @@ class Inference:
         memory = jax.eval_shape(self._memory, self._variables, features)
         if name == "step":
             return self._step, self._variables, memory, self._window(features)
-        buffer = jax.eval_shape(lambda: windows.empty_frames(features, self._neighbours))
+        frame = windows.EncodedFrames(features, exists=jax.ShapeDtypeStruct((1,), bool))
+        buffer = jax.eval_shape(lambda: windows.empty_frames(frame, self._neighbours))
         shapes = self._variables, memory, buffer, *self._frames(1)
         return self._whole_frame, *shapes
 
@@ -96,7 +97,7 @@ class Inference:
             ),
             valid=jax.ShapeDtypeStruct((count,), bool),
             image_size=jax.ShapeDtypeStruct((2,), np.float32),
-            scale=jax.ShapeDtypeStruct((), np.float32),
+            scale=jax.ShapeDtypeStruct((2,), np.float32),
         )
 
     def _encode(self, variables, frames, sizes):
@@ -118,7 +119,7 @@ class Inference:
             features=frames.features,
             valid=frames.exists,
             image_size=sizes[0],
-            scale=jnp.float32(0.5),
+            scale=jnp.full(2, 0.5),
         )
         memory, output = self._step(variables, memory, window)
         return memory, windows.last(frames, self._neighbours), output

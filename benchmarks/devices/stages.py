@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask")
+SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS")
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.
@@ -31,10 +31,14 @@ _RULES = (
     ("track", "track"),
     ("track", "._track_loss"),
     ("towers and boxes", "fcos"),
+    ("embeddings", "reid"),
+    ("embeddings", "identity"),
+    ("embeddings", "._identity_loss"),
     ("decode", ".decode"),
     ("normalise", ".normalise"),
     (LOSSES, ".losses"),
     (LOSSES, ".shifted_losses"),
+    (LOSSES, ".drawn_losses"),
 )
 
 

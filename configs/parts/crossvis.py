@@ -76,12 +76,14 @@ def model() -> ConfigDict:
                 branch_channels=128,
                 branch_convs=4,
                 norm="batch",  # or "group", "frozen_batch", "none"
+                group_rows=0,  # frames that share the statistics of a norm; 0: those of a device
             ),
             reid=dict(
                 channels=256,
                 tower_channels=256,
                 num_convs=4,
                 norm="batch",  # or "none"
+                group_rows=0,  # likewise
             ),
             crossover=True,  # or False: masks are drawn in their own frame only
             pyramid_rate=0.1,  # factor on the gradient of everything below the heads

@@ -68,8 +68,9 @@ class Claims:
         finally:
             stop.set()
             beating.join()
-            for own in sorted(self._numbered(name).values()):  # older ones first
-                own.unlink(missing_ok=True)
+            for number, own in sorted(self._numbered(name).items()):  # older ones first
+                if number <= int(path.suffix[1:]):  # later: of a process that took this for dead
+                    own.unlink(missing_ok=True)
 
     def held(self) -> int:
         """How many runs some process works on."""

@@ -67,7 +67,7 @@ class Truth:
         self._objects = {own.video.id: own for own in videos}
         self._labels = {category_id: k for k, category_id in enumerate(category_ids)}
         counts = [own.counts.sum(axis=0).max(initial=0) for own in videos]
-        self.capacity = max(1, *map(int, counts))
+        self.capacity = max([1, *map(int, counts)])
 
     def of(self, video: Video, geometry: FrameGeometry) -> VideoTruth:
         """The objects of a video whose frames are resized in this way."""

@@ -21,14 +21,14 @@ class BatchNorm(nn.Module):
     own, and moves the running statistics.
 
     Attributes:
-      group_rows: rows of a group; None: all that are at hand, those of a device and a microbatch,
-        so that losses depend on how many there are.
+      group_rows: rows of a group; 0: all that are at hand, those of a device and a microbatch, so
+        that losses depend on how many there are.
       momentum: share of the new statistics in the running ones.
       epsilon: added to variances.
       dtype: of the results; statistics are float32.
     """
 
-    group_rows: int | None = None
+    group_rows: int = 0
     momentum: float = 0.1
     epsilon: float = 1e-5
     dtype: str = "float32"

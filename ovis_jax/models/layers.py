@@ -58,7 +58,7 @@ class ConvNorm(nn.Module):
     stride: int = 1
     norm: str = "none"
     dtype: str = "float32"
-    group_rows: int | None = None
+    group_rows: int = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:

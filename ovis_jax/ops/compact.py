@@ -40,7 +40,7 @@ def map_valid(
 
     def zeros(own, exists):
         del own, exists
-        return jnp.zeros(chunk)
+        return jnp.zeros(chunk, jnp.float32)
 
     # Around the condition: what it hands to the backward pass would be kept for every chunk, with
     # all that the function reads besides its items.
@@ -50,4 +50,6 @@ def map_valid(
         return carry, jax.lax.cond(exists.any(), values, zeros, own, exists)
 
     _, found = jax.lax.scan(step, None, (jax.tree.map(in_chunks, items), in_chunks(valid)))
-    return jnp.zeros(count).at[order].set(found.reshape(-1)[:count], unique_indices=True)
+    return (
+        jnp.zeros(count, jnp.float32).at[order].set(found.reshape(-1)[:count], unique_indices=True)
+    )

@@ -13,8 +13,12 @@ _CHOSEN: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform",
 
 
 def platform() -> str:
-    """Kind of device that is traced for: JAX's default one unless `traced_for` says another."""
-    return _CHOSEN.get() or jax.default_backend()
+    """Kind of device that is traced for: JAX's default one unless `traced_for` says another.
+
+    A device of none of `PLATFORMS` gets what CPUs get, which every device can compute.
+    """
+    chosen = _CHOSEN.get() or jax.default_backend()
+    return chosen if chosen in PLATFORMS else "cpu"
 
 
 @contextlib.contextmanager

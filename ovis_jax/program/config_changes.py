@@ -54,6 +54,8 @@ _LATER = {
     "config.train.nesterov": False,
     "config.train.undecayed": [],
     "config.predict.oracle": "",
+    "config.model.mask.group_rows": 0,
+    "config.model.reid.group_rows": 0,
 }
 """Fields that older configurations lack, and the value that says what was done then."""
 

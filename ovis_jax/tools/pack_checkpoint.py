@@ -18,6 +18,7 @@ from ovis_jax.checkpoints.store import CheckpointStore
 from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.predict import load_model
+from ovis_jax.program.config_changes import completed
 from ovis_jax.tools.options import pack as parser
 from ovis_jax.tools.tool import run_tool
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     saved = read_config(options.workdir)
     annotations = options.annotations or saved["data"]["eval_annotations"]
     categories = load_header(annotations).categories
-    config = ConfigDict(saved)
+    config = ConfigDict(completed(saved))
     if len(categories) != config.model.num_classes:
         raise InputError(
             f"{annotations}: categories: {len(categories)} entries, but the model has "

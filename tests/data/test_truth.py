@@ -62,6 +62,15 @@ def test_crowds_are_no_objects_and_identities_count_them(tmp_path):
     assert own.rle(0, 1) == annotations.instances_of(1)[1].rle(0)
 
 
+def test_data_without_videos_have_no_objects(tmp_path):
+    write_tiny_ovis(tmp_path)
+    path = tmp_path / "annotations.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"videos": [], "annotations": []}))
+    options = annotation_options(write_tiny_ovis(tmp_path / "other"))
+    assert Truth(load_annotations(path), LABELS, options, pytest.fail).capacity == 1
+
+
 def test_without_ground_truth_there_is_nothing_to_read(tmp_path):
     with pytest.raises(InputError, match="annotations: null.*an oracle"):
         truth_of(tmp_path, lambda document: document.update(annotations=None))

@@ -30,6 +30,9 @@ BY_PATH = {
     "jit(_step)/SipMask.step/SipMask.detect/fcos/align/conv/add": "feature alignment",
     "jit(_step)/SipMask.step/SipMask.detect/fcos/class_tower/conv0/add": "towers and boxes",
     "jit(_step)/SipMask.step/add": "all else",
+    "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.drawn_losses/add": "losses and targets",
+    "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.predict_pairs/reid/add": "embeddings",
+    "jit(train_step)/CrossVIS.encode_pairs/add": "all else",
 }
 
 

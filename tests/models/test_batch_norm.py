@@ -37,11 +37,11 @@ def assert_close(got, want):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), got, want)
 
 
-def train(x, rows=None, variables=VARIABLES):
+def train(x, rows=0, variables=VARIABLES):
     return BatchNorm(rows).apply(variables, x, training=True, mutable=[RUNNING_STATS])
 
 
-@pytest.mark.parametrize("rows", [None, 4, 2, 1])
+@pytest.mark.parametrize("rows", [0, 4, 2, 1])
 def test_training_normalises_each_group_with_its_own_statistics_and_moves_the_running_ones(rows):
     got, changed = train(X, rows)
     groups = groups_of(X, rows or 4)
@@ -124,7 +124,7 @@ def test_half_precision_has_statistics_in_single():
         (3, (4, 2, 2, 2), "4 rows on a device.* multiple of group_rows, 3"),
         (8, (4, 2, 2, 2), "4 rows on a device.* multiple of group_rows, 8"),
         (1, (4, 1, 1, 2), "one number for each channel"),
-        (None, (1, 1, 1, 2), "one number for each channel"),
+        (0, (1, 1, 1, 2), "one number for each channel"),
     ],
 )
 def test_groups_that_cannot_be_are_named(rows, shape, reason):

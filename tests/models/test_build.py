@@ -109,3 +109,12 @@ def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
     (config.model[part] if part else config.model).update(values)
     with pytest.raises(InputError, match=f"config.model: .*{reason}"):
         build_model(config)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("sipmask", True), ("crossvis", False)])
+def test_boxes_whose_corners_mean_something_else_are_refused(name, taken):
+    config = SYSTEMS[name].config().copy_and_resolve_references()
+    config.unlock()
+    config.data.inclusive_boxes = not taken
+    with pytest.raises(InputError, match=f"inclusive_boxes: {not taken}, expected {taken} for"):
+        build_model(config)

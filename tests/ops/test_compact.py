@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ops.float64 import float64
 
 from ovis_jax.ops.compact import map_valid
 
@@ -33,6 +34,13 @@ def test_values_and_gradients_are_those_of_the_valid_items_whatever_the_others_h
     want_scale, want_items = jax.grad(want, argnums=(0, 1))(0.7, clean)
     np.testing.assert_allclose(by_scale, want_scale, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(by_items, want_items, rtol=1e-5, atol=1e-6)
+
+
+def test_values_are_float32_also_where_arrays_are_float64():
+    with float64():
+        values = map_valid(lambda own: 2 * own, jnp.arange(5.0), jnp.arange(5) % 2 == 0, CHUNK)
+    assert values.dtype == jnp.float32
+    np.testing.assert_array_equal(values, [0, 0, 4, 0, 8])
 
 
 def test_chunks_without_valid_items_are_skipped():

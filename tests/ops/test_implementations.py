@@ -135,4 +135,7 @@ def test_the_default_is_the_device_at_hand_and_an_unknown_one_is_refused():
     assert not implementations.one_canvas()
     with pytest.raises(ValueError, match="'abacus'"), traced_for("abacus"):
         pass
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "default_backend", lambda: "METAL")
+        assert platform() == "cpu"
     assert set(ACCELERATORS) < set(PLATFORMS)

@@ -18,7 +18,13 @@ from ovis_jax.ops.boxes import INCLUSIVE
 
 
 def build(config: ConfigDict) -> SipMask:
-    """The system; without `model.calibration` it is SipMask."""
+    """The system; without `model.calibration` it is SipMask.
+
+    Raises:
+      ValueError: the data have boxes whose second corner is the edge behind the last pixel.
+    """
+    if not config.data.inclusive_boxes:
+        raise ValueError("config.data.inclusive_boxes: False, expected True for sipmask")
     model = config.model
     shared = {"dtype": model.dtype}
     track = rematerialised(TrackMapHead, model)

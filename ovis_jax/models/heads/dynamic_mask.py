@@ -41,7 +41,7 @@ class DynamicMaskHead(nn.Module):
     branch_channels: int = 128
     branch_convs: int = 4
     norm: str = "batch"
-    group_rows: int | None = None
+    group_rows: int = 0
     dtype: str = "float32"
 
     @property

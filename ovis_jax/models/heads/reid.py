@@ -39,7 +39,7 @@ class ReidHead(nn.Module):
     tower_channels: int = 256
     num_convs: int = 4
     norm: str = "batch"
-    group_rows: int | None = None
+    group_rows: int = 0
     dtype: str = "float32"
 
     def setup(self):

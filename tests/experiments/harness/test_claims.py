@@ -79,6 +79,13 @@ def test_one_of_two_processes_takes_what_is_abandoned(hosts, tmp_path, clock):
         assert mine and not other
 
 
+def test_a_process_that_was_taken_for_dead_leaves_the_claim_of_its_successor(hosts, tmp_path):
+    folder = tmp_path / "claims"
+    with hosts[0].taken("run"):
+        of_another_host(folder, "run.2")
+    assert [path.name for path in folder.iterdir()] == ["run.2"]
+
+
 def test_a_claim_of_a_process_of_this_host_that_has_ended_is_abandoned_at_once(hosts, tmp_path):
     with hosts[0].taken("run"):
         (path,) = (tmp_path / "claims").iterdir()

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import numpy as np
 import pytest
 from flax import traverse_util
@@ -25,7 +26,9 @@ from golden.crossvis.recorded_pairs import (
 )
 from golden_folder import golden_json
 
+from ovis_jax.models.crossvis_pairs import swap_frames
 from ovis_jax.models.heads.dynamic_mask import mask_targets
+from ovis_jax.models.matching import pair_matches
 from ovis_jax.training.optimizer import decayed_parameters, trained_parameters
 
 every_frame = pytest.mark.parametrize("frame", FRAMES)
@@ -46,15 +49,14 @@ def test_masks_are_sampled_at_every_fourth_pixel(frame):
 
 @every_frame
 def test_objects_of_a_pair_are_recognised_by_their_identities(frame):
+    instances = ours().instances
+    matches = np.asarray(jax.vmap(pair_matches)(instances, swap_frames(instances)))
     for pair in range(num_pairs()):
-        start = f"pair{pair}/frame{frame}"
-        ids = [recorded_instances(pair, t)["ids"].tolist() for t in FRAMES]
-        # The records number the objects of a pair by those that both frames show.
-        number = {own: position for position, own in enumerate(ids[0]) if own in ids[1]}
-        partners = record(f"{start}/rel_ids_per_pair", "train")
-        shared = [own in ids[1 - frame] for own in ids[frame]]
-        assert len(set(record(f"{start}/rel_ids_batch", "train")[shared])) == sum(shared)
-        assert len({partners[i] for i in np.flatnonzero(shared)}) == len(number)
+        own, other = (recorded_instances(pair, t)["ids"].tolist() for t in (frame, 1 - frame))
+        want = [1 + other.index(number) if number in other else 0 for number in own]
+        assert any(want)
+        found = matches[frame * num_pairs() + pair]
+        assert found[: len(want)].tolist() == want and not found[len(want) :].any()
 
 
 @every_frame
