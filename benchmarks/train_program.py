@@ -17,7 +17,13 @@ from ovis_jax.identities import sized_without_annotations
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Clips
-from ovis_jax.training.optimizer import Descent, make_optimizer, trained_parameters
+from ovis_jax.train import descent_of
+from ovis_jax.training.optimizer import (
+    decayed_parameters,
+    make_optimizer,
+    rate_factors,
+    trained_parameters,
+)
 from ovis_jax.training.sharding import data_mesh, replicate
 from ovis_jax.training.state import TrainState, initial_state
 from ovis_jax.training.step import TrainStep, make_train_step
@@ -71,8 +77,13 @@ class TrainProgram:
         self._config, settings = config, config.train
         self._system, self._shapes = build_model(config)
         trained = trained_parameters(self._shapes["params"], settings.frozen)
-        descent = Descent(settings.momentum, settings.weight_decay, settings.clip_norm)
-        self._optimizer = make_optimizer(lambda step: RATE, trained, descent)
+        self._optimizer = make_optimizer(
+            lambda step: RATE,
+            trained,
+            descent_of(settings),
+            decayed=decayed_parameters(self._shapes["params"], settings.undecayed),
+            factors=rate_factors(self._shapes["params"], settings.slowed),
+        )
         self.mesh = data_mesh() if mesh is None else mesh
         self.step: TrainStep = make_train_step(
             self._system,

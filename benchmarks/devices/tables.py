@@ -37,7 +37,7 @@ def _memory(found: dict) -> Iterator[str]:
 
 def _floor(found: dict, target: Target) -> Iterator[str]:
     cost = found["cost"]
-    if cost:
+    if {"operations", "bytes"} <= set(cost):  # compilers may leave one out
         yield (
             f"operations {cost['operations'] / 1e12:.2f} T, at peak "
             f"{1e3 * cost['operations'] / target.operations:.1f} ms; bytes "

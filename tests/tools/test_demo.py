@@ -10,6 +10,7 @@ from models.tiny import tiny_config
 from tiny_movies import corner_frames
 
 from ovis_jax.checkpoints.packed import read_packed, write_packed
+from ovis_jax.data.from_config import resizing
 from ovis_jax.data.movie_files import read_movie
 from ovis_jax.data.shapes.appearance import CATEGORIES as SHAPES
 from ovis_jax.demo import MODEL
@@ -17,6 +18,7 @@ from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.results import load_results
 from ovis_jax.models.build import build_model, build_system, init_variables
+from ovis_jax.program.config_changes import completed
 from ovis_jax.tools import demo
 from ovis_jax.visualization.movie import write_movie
 
@@ -60,7 +62,9 @@ def test_a_video_that_is_not_there_is_one_line(tmp_path, capsys):
 def test_the_model_of_the_package_is_small_and_one_that_can_be_built():
     assert MODEL.stat().st_size <= 3_000_000
     packed = read_packed(MODEL)
-    shapes = build_model(ConfigDict(packed.config))[1]
+    config = ConfigDict(completed(packed.config))
+    assert resizing(config.data).pad_multiple == 32
+    shapes = build_model(config)[1]
     assert jax.tree.structure(shapes) == jax.tree.structure(packed.variables)
     jax.tree.map(lambda x, y: np.testing.assert_equal(x.shape, y.shape), shapes, packed.variables)
     card = (MODEL.parent / "MODEL_CARD.md").read_text()

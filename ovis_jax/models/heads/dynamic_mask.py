@@ -81,8 +81,21 @@ class DynamicMaskHead(nn.Module):
 
         Returns:
           [B, H / 8, W / 8, num_features] float32.
+
+        Raises:
+          ValueError: the canvas is no multiple of 32.
         """
         x, *others = self.refined(pyramid, training)
+        sizes = [own.shape[1:3] for own in (x, *others)]
+        if any(
+            n != small << i
+            for i, own in enumerate(sizes)
+            for n, small in zip(sizes[0], own, strict=True)
+        ):
+            raise ValueError(
+                f"levels of {sizes} cells; expected a canvas that is a multiple of 32 "
+                "(config.data.pad_multiple)"
+            )
         for i, other in enumerate(others, start=1):
             x = x + upsample_aligned(other, 2**i)
         for conv in self.tower:
