@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -102,5 +103,7 @@ def test_a_process_says_that_it_is_alive(tmp_path):
     with claims.taken("run"):
         (path,) = (tmp_path / "claims").iterdir()
         before = path.read_text()
-        while path.read_text() == before:
-            pass
+        deadline = time.monotonic() + 30
+        while path.read_text() == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert path.read_text() != before
