@@ -9,7 +9,7 @@ import jax
 import pytest
 from ml_collections import ConfigDict
 
-from experiments.harness.datasets import DATASETS, QUICKSTART
+from experiments.harness.datasets import DATASETS
 from experiments.harness.experiment import Experiment
 from ovis_jax.models.build import build_model
 from ovis_jax.training.optimizer import decayed_parameters, rate_factors, trained_parameters
@@ -24,11 +24,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     if hasattr(module := importlib.import_module(f"experiments.{path.stem}"), "EXPERIMENT")
 }
 ROWS = {
-    f"{name} on {dataset}: {run.label}": (run, DATASETS[dataset])
+    f"{name} on {dataset.name}: {run.label}": (run, dataset)
     for name, experiment in EXPERIMENTS.items()
-    for dataset in DATASETS
-    for run in experiment.ready(DATASETS[dataset])[0]
+    for dataset in ([experiment.dataset] if experiment.dataset else DATASETS.values())
+    for run in experiment.ready(dataset)[0]
 }
+SMALL = [row for row, (_, dataset) in ROWS.items() if dataset.make]  # on generated data
 _built: dict[str, dict] = {}  # parameters, by model
 
 
@@ -61,13 +62,13 @@ def test_a_row_of_an_experiment_sets_fields_that_exist_to_values_of_their_type(r
     assert configuration_of(row)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is QUICKSTART])
+@pytest.mark.parametrize("row", SMALL)
 def test_a_row_of_an_experiment_describes_a_model_that_can_be_built(row):
     assert parameters(configuration_of(row))
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row][1] is not QUICKSTART])
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in SMALL])
 def test_a_row_of_an_experiment_of_full_size_can_be_built(row):
     assert parameters(configuration_of(row))
 

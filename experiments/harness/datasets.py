@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.program.configurations import configuration_names
@@ -34,7 +34,7 @@ class Dataset:
       settings: values of further configuration fields.
       words: what stands for {NAME} in the overrides of a run.
       of_paper: the paper's numbers are of this data set.
-      generated: the data are generated where they are missing.
+      make: generates the videos into a folder where they are missing; None: they must be there.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Dataset:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     of_paper: bool = False
-    generated: bool = False
+    make: Callable[[pathlib.Path], None] | None = None
 
     def configuration(self, system: str) -> str:
         """Name of the configuration of a system; it may not exist yet."""
@@ -78,14 +78,14 @@ class Dataset:
         missing = [own for own in fields if not pathlib.Path(places[own]).exists()]
         if not missing:
             return
-        if not self.generated:
+        if self.make is None:
             place = places[min(missing)]
             raise InputError(
                 f"--data-dir: {place}: no such file or folder, expected the official layout "
                 f"of {self.name} (docs/data.md)"
             )
         if not set(missing) <= set(STILLS):
-            generate_shapes(pathlib.Path(places[ANNOTATIONS[0]]).parent)
+            self.make(pathlib.Path(self.folder) if folder is None else folder)
         if set(missing) & set(STILLS):
             generate_shapes(pathlib.Path(places[STILLS[0]]).parent, stills=True)
 
@@ -154,7 +154,7 @@ QUICKSTART = Dataset(
         "ioutracker_plus": "ioutracker_plus_quickstart",
     },
     words={"smaller": "(160, 96)", "larger": "(320, 192)"},
-    generated=True,
+    make=generate_shapes,
 )
 
 OVIS = Dataset(

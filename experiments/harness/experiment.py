@@ -82,6 +82,7 @@ class Experiment:
       parts: tables, plots and sentences, in order.
       paper: the same there.
       not_built: rows of the paper that need what does not exist yet, and have no `Run`.
+      dataset: that it is about; None if the command line chooses one.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Experiment:
     parts: Sequence[Part] = ()
     paper: Paper = Paper()
     not_built: Sequence[str] = ()
+    dataset: Dataset | None = None
 
     def ready(self, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:
         """The runs that can be made, and by label what others lack.

@@ -46,7 +46,8 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     Raises:
       InputError: data are missing, a setting is wrong, or a folder holds something else.
     """
-    dataset, workdir = DATASETS[options.dataset], options.workdir.resolve()
+    dataset = experiment.dataset or DATASETS[options.dataset]
+    workdir = options.workdir.resolve()
     data_dir = options.data_dir and options.data_dir.resolve()
     weights = options.weights and options.weights.resolve()
     runs, left_out = ready(experiment, dataset)
@@ -194,12 +195,13 @@ def parser(experiment: Experiment) -> ToolParser:
         epilog="On several hosts that share DIR, give each the same command: a run is made by one "
         "of them. A run that was killed goes on where it stopped.",
     )
-    own.add_argument(
-        "--dataset",
-        choices=sorted(DATASETS),
-        default="quickstart",
-        help="quickstart: generated data and small networks (default)",
-    )
+    if experiment.dataset is None:
+        own.add_argument(
+            "--dataset",
+            choices=sorted(DATASETS),
+            default="quickstart",
+            help="quickstart: generated data and small networks (default)",
+        )
     own.add_argument(
         "--data-dir", type=pathlib.Path, help="folder with the official layout of the data set"
     )

@@ -208,9 +208,19 @@ def test_missing_data_are_named(experiment, started, data_dir, capsys):
 def test_missing_data_of_the_quickstart_are_generated(experiment, data_dir, monkeypatch):
     (data_dir / "train").rmdir()
     made = []
-    monkeypatch.setattr(datasets, "generate_shapes", made.append)
+    own = dataclasses.replace(datasets.QUICKSTART, make=made.append)
+    monkeypatch.setitem(harness.DATASETS, "quickstart", own)
     experiment()
     assert made == [data_dir]
+
+
+@pytest.mark.usefixtures("started")
+def test_an_experiment_about_data_of_its_own_leaves_no_choice(experiment, capsys):
+    own = dataclasses.replace(datasets.QUICKSTART, size="a hundred cats")
+    experiment(with_runs(PLAIN, dataset=own))
+    assert "a hundred cats" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        experiment(with_runs(PLAIN, dataset=own), more=["--dataset", "ovis"])
 
 
 def test_rows_that_are_not_built_are_left_out_and_named(experiment, started, capsys):
