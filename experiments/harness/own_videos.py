@@ -1,4 +1,4 @@
-"""Videos of one's own, in small: generated ones, labelled in some frames, in a labeller's format."""
+"""Videos of one's own, in small: generated ones, some frames of them labelled in a tool's format."""
 
 from __future__ import annotations
 
@@ -16,27 +16,41 @@ from ovis_jax.tools import convert_annotations, split_annotations
 VIDEOS = ShapesParameters(train_videos=20, valid_videos=0, frames=20, seed=11)
 EVERY = 3  # of so many frames one is labelled
 SHARE = 0.25  # of the videos to measure on
+TRAIN = "split/train.json"
 
 
 def label_videos(folder: pathlib.Path, videos: ShapesParameters = VIDEOS) -> None:
     """Does what docs/your_own_videos.md says, from labels on; the labeller is the generator.
 
-    The converters write labelme's files of all frames, those of frames that nobody labelled are
-    deleted, and what is left is converted back and split.
-
     Args:
-      folder: gets `shapes`, `labels`, `annotations.json` and `split`.
+      folder: absent or empty; comes into being complete or not at all, and gets `shapes`, `labels`,
+        `annotations.json` and `split`. Processes that do the same at once are in no one's way.
       videos: to generate.
 
     Raises:
-      InputError: the folder has other videos.
+      InputError: the folder holds something else.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: expected a new or an empty folder")
     print(f"# generates and labels {folder}", file=sys.stderr, flush=True)
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    try:
+        _label(partial, videos)
+        if not (folder / TRAIN).exists():  # by another process, meanwhile
+            partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _label(folder: pathlib.Path, videos: ShapesParameters) -> None:
+    """The converters write labelme's files of all frames; those that nobody labelled are deleted.
+
+    What is left is converted back and split.
+    """
     shapes, labels, annotations = folder / "shapes", folder / "labels", folder / "annotations.json"
     generate(shapes, videos, workers=os.cpu_count() or 1)
-    shutil.rmtree(labels, ignore_errors=True)  # of a call that was cut off
-    whole = shapes / "annotations_train.json"
     images = ["--images", shapes / "train"]
+    whole = shapes / "annotations_train.json"
     _convert("ovis", "labelme", "--input", whole, "--output", labels, *images)
     for video in labels.iterdir():
         for number, file in enumerate(sorted(video.iterdir())):
@@ -66,7 +80,7 @@ OWN_VIDEOS = Dataset(
     files=dict(
         zip(
             (*ANNOTATIONS, *IMAGES),
-            (("split/train.json",), ("split/minival.json",), ("shapes/train",), ("shapes/train",)),
+            ((TRAIN,), ("split/minival.json",), ("shapes/train",), ("shapes/train",)),
             strict=True,
         )
     ),
