@@ -1,4 +1,4 @@
-"""Videos of one's own, in small: generated ones, some frames of them labelled in a tool's format."""
+"""Videos of one's own, in small: generated, and labelled here and there in a tool's format."""
 
 from __future__ import annotations
 
