@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import logging
 from ml_collections import ConfigDict
@@ -105,6 +106,21 @@ def classes_of_checkpoint(folder: pathlib.Path | str) -> ModelClasses:
     """
     categories = checkpoint_categories(folder) if has_checkpoint(folder) else None
     return ModelClasses(categories, str(folder))
+
+
+def sized_as_saved(config: ConfigDict, saved: Mapping[str, Any]) -> ConfigDict:
+    """The configuration with the number of classes of a saved one, where it names none.
+
+    Args:
+      config: whole configuration.
+      saved: `config.json` of a work directory.
+    """
+    number = saved.get("model", {}).get("num_classes")
+    if not number or config.model.num_classes != AS_ANNOTATED:
+        return config
+    sized = config.copy_and_resolve_references()
+    sized.model.num_classes = number
+    return sized
 
 
 def as_records(categories: Sequence[Category]) -> list[dict]:

@@ -17,9 +17,9 @@ from ml_collections import ConfigDict
 
 from experiments.harness.datasets import STILLS, Dataset
 from experiments.harness.finished import FinishedRun
+from ovis_jax import classes, identities
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
-from ovis_jax.identities import sized_as_saved
 from ovis_jax.program.config_changes import LOADING, LOGGING
 from ovis_jax.program.configurations import find_configuration, read_configuration
 from ovis_jax.program.data_places import PLACES
@@ -160,7 +160,8 @@ class PlannedRun:
         if weights and self.start is None and not pathlib.Path(weights).exists():
             raise InputError(f"{weights}: no such checkpoint, expected one for {self.label}")
         if (self.folder / "config.json").exists():
-            config = sized_as_saved(config, self.finished.config)
+            for numbers in (classes, identities):
+                config = numbers.sized_as_saved(config, self.finished.config)
         workdir = Workdir(self.folder, json.loads(config.to_json()))
         if workdir.changes.length:  # whose metrics are not those of the run that is asked for
             raise workdir.refusal(workdir.changes.length)

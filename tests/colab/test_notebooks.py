@@ -13,6 +13,7 @@ from tiny_movies import corner_frames, write_file
 
 from ovis_jax.checkpoints.packed import write_packed
 from ovis_jax.formats.annotation_records import Category
+from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.formats.rle import encode
 from ovis_jax.models.build import build_system, init_variables
 from ovis_jax.program.configurations import read_configuration
@@ -41,11 +42,14 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def run(name, **parameters):
+    def run(name, until=None, **parameters):
         for key, value in parameters.items():
             monkeypatch.setenv(f"OVIS_JAX_NOTEBOOK_{key}", str(value))
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
         nbformat.validate(notebook)
+        if until is not None:  # the cells before the one with this text
+            last = next(k for k, cell in enumerate(notebook.cells) if until in cell.source)
+            del notebook.cells[last:]
         kernel = nbclient.NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
@@ -111,17 +115,26 @@ def test_the_quickstart_trains_predicts_and_shows(run):
     assert "computes on cpu" in printed(notebook)
 
 
-@pytest.mark.parametrize("kind", ["labelme", "coco"])
-def test_labels_of_a_tool_become_a_model_and_labels_to_correct(run, kind, tmp_path):
+def test_labels_of_a_tool_become_a_model_and_labels_to_correct(run, tmp_path):
     movie, frames = tmp_path / "clip.mkv", tmp_path / "frames"
     write_file(movie, corner_frames(7, 32, 48), "ffv1", "bgr0")
-    folder, notebook = run("train_on_your_videos", KIND=kind, VIDEOS=movie, FRAMES=frames, **OWN)
+    folder, notebook = run("train_on_your_videos", KIND="labelme", VIDEOS=movie, FRAMES=frames, **OWN)
     assert sorted(path.stem for path in frames.rglob("*.jpg")) == ["frame_000000", "frame_000005"]
     assert pictures(notebook) == 3
     assert "5 classes" in printed(notebook)
     assert re.search(r"step 1: AP \d+\.\d, AP50", printed(notebook))
     assert (folder / "run/results.json").is_file()
     assert re.search(r"\d+ files to correct", printed(notebook))
+
+
+@pytest.mark.parametrize("kind", ["coco", "cvat"])
+def test_labels_of_other_tools_become_the_same_files_to_train_on(run, kind):
+    folder, notebook = run("train_on_your_videos", until="!ovis-jax train", KIND=kind)
+    assert pictures(notebook) == 1 and "5 classes" in printed(notebook)
+    labelled = load_annotations(folder / "clips/annotations_train.json")
+    parts = [load_annotations(folder / f"split/{part}.json") for part in ("train", "minival")]
+    assert sum(len(part.videos) for part in parts) == len(labelled.videos)
+    assert sum(len(part.instances) for part in parts) == len(labelled.instances)
 
 
 def write_untrained(path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from models.tiny import frame_pairs, tiny_config
 from models.tiny_systems import SYSTEMS, TRAINED
+from models.total_loss import total_loss
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model, build_system, init_variables
@@ -26,7 +27,7 @@ def system_of(name, **model):
     return build_system(config)
 
 
-def total_loss(system, variables, key):
+def sum_of_losses(system, variables, key):
     keys = RowKeys.of(key, 2)
     losses, _ = system.apply(variables, frame_pairs(), keys, method="losses")
     return sum(loss.value for loss in losses.values())
@@ -34,10 +35,11 @@ def total_loss(system, variables, key):
 
 @functools.cache
 def loss_and_gradients(name, **model):
+    """Without changes, the program that the tests of training have compiled."""
     system = system_of(name, **model)
     variables = init_variables(system, jax.random.key(0))
-    step = jax.jit(jax.value_and_grad(functools.partial(total_loss, system)))
-    return step(variables, jax.random.key(1))
+    (loss, _), gradients = total_loss(system, variables, frame_pairs())
+    return loss, gradients
 
 
 def kept_bytes(name, **model):
@@ -45,7 +47,7 @@ def kept_bytes(name, **model):
     system = system_of(name, **model)
     variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
     backward = jax.eval_shape(
-        lambda v: jax.vjp(lambda w: total_loss(system, w, jax.random.key(1)), v)[1], variables
+        lambda v: jax.vjp(lambda w: sum_of_losses(system, w, jax.random.key(1)), v)[1], variables
     )
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(backward))
 
@@ -55,7 +57,7 @@ def kept_bytes(name, **model):
 def test_training_lowers_for_accelerators_in_their_own_way(name, kind):
     system = system_of(name, dtype="bfloat16")
     variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
-    gradient = jax.jit(jax.grad(functools.partial(total_loss, system)))
+    gradient = jax.jit(jax.grad(functools.partial(sum_of_losses, system)))
     with traced_for(kind):
         exported = jax.export.export(gradient, platforms=[ACCELERATORS[kind]])
         assert exported(variables, jax.random.key(1)).platforms == (ACCELERATORS[kind],)

@@ -19,7 +19,7 @@ from ovis_jax.checkpoints.store import CheckpointStore
 PROGRAM = pathlib.Path(__file__).parent / "toy_run.py"
 ROOT = pathlib.Path(__file__).parents[2]
 LAST_STEP = 100
-KILLS = 10
+KILLS = 6
 
 
 def start(workdir, devices=1, cluster=None, **values):
@@ -87,12 +87,15 @@ def is_writing(workdir):
     return any("tmp" in p.name for p in (workdir / "checkpoints").glob("*"))
 
 
-def kill_after_progress(process, workdir, rng):
-    """Kills soon after a new checkpoint, at a random moment; true if one was being written."""
+def kill_after_progress(process, workdir, rng, while_writing):
+    """Kills soon after a new checkpoint, at a random moment; true if one was being written.
+
+    With `while_writing` it waits for a moment when one is.
+    """
     newest = max(checkpoints(workdir), default=0)
     wait_until(lambda: max(checkpoints(workdir), default=0) > newest, process)
     time.sleep(rng.uniform(0, 0.1))
-    if rng.random() < 0.5:
+    if while_writing:
         wait_until(lambda: is_writing(workdir), process)
     process.kill()
     process.communicate()
@@ -141,7 +144,8 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrup
     rng, while_writing, reached = random.Random(seed), [], []
     while len(reached) < KILLS:
         process = start(tmp_path, **schedule)
-        while_writing.append(kill_after_progress(process, tmp_path, rng))
+        half = len(reached) % 2 == 1
+        while_writing.append(kill_after_progress(process, tmp_path, rng, half))
         reached.append(max(checkpoints(tmp_path), default=0))
     print(f"seed {seed}; newest checkpoints when killed: {reached}; writing: {while_writing}")
     assert reached[-1] < LAST_STEP and any(while_writing)

@@ -7,7 +7,7 @@ import pytest
 from models.detections import detect, random_frames
 from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs
 from models.tiny_sipmask import tiny_config, tiny_system
-from models.total_loss import total_loss
+from models.total_loss import total_loss, training_metrics
 
 from ovis_jax.models.build import build_system
 from ovis_jax.models.heads.track_map import embeddings_at
@@ -16,10 +16,10 @@ from ovis_jax.models.heads.track_map import embeddings_at
 @pytest.mark.exhaustive
 def test_positive_points_beyond_the_capacity_are_counted():
     system, variables = tiny_system()
-    _, (_, metrics) = total_loss(system, variables, frame_pairs())[0]
+    metrics = training_metrics(system, variables, frame_pairs())
     assert metrics["lost_positives"] == 0
     few = system.clone(capacity=system.capacity.replace(positives=3))
-    _, (_, metrics) = total_loss(few, variables, frame_pairs())[0]
+    metrics = training_metrics(few, variables, frame_pairs())
     assert metrics["lost_positives"] == metrics["positive_points"] - 3 > 0
 
 
