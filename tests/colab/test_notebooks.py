@@ -118,7 +118,9 @@ def test_the_quickstart_trains_predicts_and_shows(run):
 def test_labels_of_a_tool_become_a_model_and_labels_to_correct(run, tmp_path):
     movie, frames = tmp_path / "clip.mkv", tmp_path / "frames"
     write_file(movie, corner_frames(7, 32, 48), "ffv1", "bgr0")
-    folder, notebook = run("train_on_your_videos", KIND="labelme", VIDEOS=movie, FRAMES=frames, **OWN)
+    folder, notebook = run(
+        "train_on_your_videos", KIND="labelme", VIDEOS=movie, FRAMES=frames, **OWN
+    )
     assert sorted(path.stem for path in frames.rglob("*.jpg")) == ["frame_000000", "frame_000005"]
     assert pictures(notebook) == 3
     assert "5 classes" in printed(notebook)

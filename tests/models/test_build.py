@@ -42,6 +42,7 @@ def loss_and_gradients(name, **model):
     return loss, gradients
 
 
+@functools.cache
 def kept_bytes(name, **model):
     """Bytes that the forward pass leaves for the backward pass, parameters included."""
     system = system_of(name, **model)
