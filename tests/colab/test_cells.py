@@ -2,8 +2,11 @@
 
 import ast
 import contextlib
+import importlib.metadata
+import importlib.util
 import io
 import re
+import subprocess
 
 import pytest
 from colab.notebook_cells import FOLDER, NAMES, cells, commands, read
@@ -137,3 +140,30 @@ def test_all_install_in_the_same_way():
         if "install" in cell.tags
     }
     assert len(installs) == 1
+
+
+@every_notebook
+def test_the_wheel_beside_the_notebook_is_installed_and_the_runtime_stays_as_it_is(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for version in ("0.1.0", "0.2.0"):
+        (tmp_path / f"ovis_jax-{version}-py3-none-any.whl").touch()
+    kept = {"jax": "0.7.2", "numpy": "2.1.3"}  # and no TensorFlow, as on images for TPUs
+
+    def version(package):
+        if package not in kept:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return kept[package]
+
+    started = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: started.append(command))
+    (cell,) = (cell for cell in cells(name) if "install" in cell.tags)
+    exec(cell.text, {})
+    ((_, _, pip, install, quiet, package, *pins),) = started
+    assert (pip, install, quiet) == ("pip", "install", "-q")
+    extra = "" if name == "score_my_results" else "[models]"
+    assert package == f"{tmp_path / 'ovis_jax-0.2.0-py3-none-any.whl'}{extra}"
+    assert pins == ["jax==0.7.2", "numpy==2.1.3"]
