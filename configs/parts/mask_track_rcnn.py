@@ -34,7 +34,7 @@ def model() -> ConfigDict:
             inclusive_boxes=True,
             dtype="float32",
             rematerialise=False,  # compute activations again in the backward pass: less memory
-            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            backbone=dict(name="resnet", depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(channels=256, norm="none"),
             rpn=dict(
                 channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256

@@ -50,6 +50,7 @@ class ConvNorm(nn.Module):
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias only without a norm.
       group_rows: of a norm "batch"; see `BatchNorm`.
+      groups: the channels fall into so many; an output reads the inputs of its own group.
       dtype: of the computation; parameters are float32.
     """
 
@@ -59,6 +60,7 @@ class ConvNorm(nn.Module):
     norm: str = "none"
     dtype: str = "float32"
     group_rows: int = 0
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
@@ -78,6 +80,7 @@ class ConvNorm(nn.Module):
             (self.kernel_size, self.kernel_size),
             strides=self.stride,
             padding=((pad, pad), (pad, pad)),
+            feature_group_count=self.groups,
             use_bias=self.norm == "none",
             kernel_init=kaiming_normal,
             dtype=self.dtype,

@@ -40,6 +40,7 @@ _LATER = {
     "config.model.fcos.nms_iou": 0.5,
     "config.data.clip.in_order": False,
     "config.data.clip.allow_same": False,
+    "config.model.backbone.name": "resnet",
     "config.model.linker": "cues",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
