@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.backbones.frames import checked_frames
+from ovis_jax.models.backbones.stems import checked_frames
 from ovis_jax.models.layers import ConvNorm
 
 STAGE_BLOCKS = {
