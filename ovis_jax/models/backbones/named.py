@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from ovis_jax.models.backbones.convnext import ConvNeXt
 from ovis_jax.models.backbones.resnet import PUBLISHED_WIDTH, ResNet
-from ovis_jax.models.backbones.swin import Swin
+from ovis_jax.models.backbones.swin import MMDETECTION, TIMM, Swin
 
 RESNET = "resnet"
 """The name that leaves everything to the other settings; that of settings without a name."""
@@ -27,7 +27,8 @@ RESNETS: Mapping[str, Mapping[str, Any]] = {
 """What a name fixes of a ResNet."""
 OTHERS: Mapping[str, tuple[Callable[..., nn.Module], Mapping[str, Any]]] = {
     "swin_t": (Swin, {"channels": 96}),
-    "swin_t_mmdet": (Swin, {"channels": 96, "shift_single": True}),
+    "swin_t_mmdet": (Swin, {"channels": 96, "borders": MMDETECTION}),
+    "swin_t_timm": (Swin, {"channels": 96, "borders": TIMM}),
     "convnext_t": (ConvNeXt, {"channels": 96}),
 }
 """What a name fixes of other modules, in the published size."""

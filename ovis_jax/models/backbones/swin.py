@@ -1,6 +1,7 @@
 """Swin transformer: frames to C2...C5. Source: Liu et al. 2021, "Swin Transformer"."""
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from ovis_jax.models.layers import layer_norm
 MASKED = -100.0  # added to the logits of pairs that the shift brought together, as published
 MLP_EXPANSION = 4
 NORM_EPSILON = 1e-5
+TORCHVISION, MMDETECTION, TIMM = BORDERS = ("torchvision", "mmdetection", "timm")
 
 
 class WindowAttention(nn.Module):
@@ -60,14 +62,14 @@ class SwinBlock(nn.Module):
       num_heads: of the attention.
       window: cells of a window's side.
       shifted: windows begin in the middle of those of the block before.
-      shift_single: also along an axis with a single window; see `Swin`.
+      borders: one of `BORDERS`; see `Swin`.
       dtype: of the computation.
     """
 
     num_heads: int
     window: int
     shifted: bool
-    shift_single: bool = False
+    borders: str = TORCHVISION
     dtype: str = "float32"
 
     @nn.compact
@@ -80,25 +82,32 @@ class SwinBlock(nn.Module):
         return x + dense(x.shape[-1], name="reduce")(nn.gelu(y, approximate=False))
 
     def _attend(self, x: jax.Array) -> jax.Array:
-        batch, height, width, channels = x.shape
-        rows, columns = (-(-size // self.window) for size in (height, width))
-        sides = rows * self.window, columns * self.window
-        x = jnp.pad(
-            x, ((0, 0), (0, sides[0] - height), (0, sides[1] - width), (0, 0))
-        )  # zeros behind the norm, which attention sees
-        shifts = [self._shift(count) for count in (rows, columns)]
-        x = jnp.roll(x, [-s for s in shifts], (1, 2))
+        height, width = x.shape[1:3]
+        sides = tuple(-(-size // self.window) * self.window for size in (height, width))
+        shifts = tuple(self._shift(side) for side in sides)
+        # Zeros behind the norm, which attention sees.
+        padding = ((0, 0), (0, sides[0] - height), (0, sides[1] - width), (0, 0))
+        back = tuple(-shift for shift in shifts)
+        if self.borders == TIMM:
+            x = self._attend_in_windows(jnp.pad(jnp.roll(x, back, (1, 2)), padding), shifts)
+            return jnp.roll(x[:, :height, :width], shifts, (1, 2))
+        x = self._attend_in_windows(jnp.roll(jnp.pad(x, padding), back, (1, 2)), shifts)
+        return jnp.roll(x, shifts, (1, 2))[:, :height, :width]
+
+    def _attend_in_windows(self, x: jax.Array, shifts: tuple[int, int]) -> jax.Array:
+        """Attention on a map [B, H, W, C] of whole windows that was moved by `shifts`."""
+        batch, *sides, channels = x.shape
+        rows, columns = (side // self.window for side in sides)
         x = x.reshape(batch, rows, self.window, columns, self.window, channels)
         x = x.swapaxes(2, 3).reshape(batch, rows * columns, self.window**2, channels)
         allowed = window_pairs(sides, shifts, self.window) if any(shifts) else None
         x = WindowAttention(self.num_heads, self.window, self.dtype, name="attention")(x, allowed)
         x = x.reshape(batch, rows, columns, self.window, self.window, channels)
-        x = x.swapaxes(2, 3).reshape(batch, *sides, channels)
-        return jnp.roll(x, shifts, (1, 2))[:, :height, :width]
+        return x.swapaxes(2, 3).reshape(batch, *sides, channels)
 
-    def _shift(self, num_windows: int) -> int:
-        """Cells by which the windows of an axis are moved."""
-        moved = self.shifted and (num_windows > 1 or self.shift_single)
+    def _shift(self, side: int) -> int:
+        """Cells by which the windows of an axis of `side` cells, padded, are moved."""
+        moved = self.shifted and (side > self.window or self.borders == MMDETECTION)
         return self.window // 2 if moved else 0
 
 
@@ -134,7 +143,7 @@ class SwinStage(nn.Module):
       num_heads: of each block.
       merge: halve the map first.
       window: cells of a window's side.
-      shift_single: see `Swin`.
+      borders: see `Swin`.
       dtype: of the computation.
       rematerialise: see `Swin`.
     """
@@ -143,7 +152,7 @@ class SwinStage(nn.Module):
     num_heads: int
     merge: bool
     window: int
-    shift_single: bool
+    borders: str
     dtype: str
     rematerialise: bool
 
@@ -154,7 +163,7 @@ class SwinStage(nn.Module):
             x = Merge(self.dtype, name="merge")(x)
         block = nn.remat(SwinBlock) if self.rematerialise else SwinBlock
         for i in range(self.blocks):
-            options = (self.num_heads, self.window, i % 2 == 1, self.shift_single, self.dtype)
+            options = (self.num_heads, self.window, i % 2 == 1, self.borders, self.dtype)
             x = block(*options, name=f"block{i}")(x)
         return x
 
@@ -167,9 +176,11 @@ class Swin(nn.Module):
       blocks: of each stage.
       num_heads: in the blocks of each stage.
       window: cells of a window's side.
-      shift_single: shift windows also along an axis that has a single one, as mmdetection and the
-        published detectors do; torchvision and timm do not. The same wherever frames have more than
-        `32 * window` pixels (224) in both axes.
+      borders: what a library does where windows do not divide a map, or a single one covers it; one
+        of `BORDERS`. "torchvision": the map is padded, then shifted, but not along an axis of a
+        single window. "mmdetection", and the published detectors: also along that one. "timm": the
+        map is shifted, then padded. All the same for frames whose sides are multiples of
+        `32 * window` pixels (224), from two on.
       output_norm: outputs are normalised, as detectors want them; False: as the next stage reads
         them.
       frozen_stages: the stem and the first so many stages pass no gradient; -1 for none, 0 for the
@@ -183,7 +194,7 @@ class Swin(nn.Module):
     blocks: tuple[int, ...] = (2, 2, 6, 2)
     num_heads: tuple[int, ...] = (3, 6, 12, 24)
     window: int = 7
-    shift_single: bool = False
+    borders: str = TORCHVISION
     output_norm: bool = True
     frozen_stages: int = -1
     dtype: str = "float32"
@@ -194,8 +205,11 @@ class Swin(nn.Module):
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
 
         Raises:
-          ValueError: a side is not a multiple of 32, or channels are not a multiple of the heads.
+          ValueError: a side is not a multiple of 32, channels are not a multiple of the heads, or
+            nobody has such borders.
         """
+        if self.borders not in BORDERS:
+            raise ValueError(f"Swin's borders are {self.borders!r}; expected one of {BORDERS}")
         if self.channels % self.num_heads[0]:
             raise ValueError(
                 f"Swin has {self.channels} channels in its first stage; expected a multiple of its "
@@ -212,7 +226,7 @@ class Swin(nn.Module):
                 num_heads=num_heads,
                 merge=i > 0,
                 window=self.window,
-                shift_single=self.shift_single,
+                borders=self.borders,
                 dtype=self.dtype,
                 rematerialise=self.rematerialise,
                 name=f"stage{i + 1}",
@@ -235,7 +249,7 @@ def position_index(window: int) -> np.ndarray:
     return rows * (2 * window - 1) + columns
 
 
-def window_pairs(sides: tuple[int, int], shifts: list[int], window: int) -> np.ndarray:
+def window_pairs(sides: Sequence[int], shifts: Sequence[int], window: int) -> np.ndarray:
     """Which cells of a window were neighbours before the shift.
 
     Args:

@@ -43,7 +43,7 @@ def backbone_of(model: ModelSettings) -> nn.Module:
     try:
         return named_backbone(settings)
     except (TypeError, ValueError) as error:
-        raise InputError(f"config.model.backbone: {error}") from error
+        raise InputError(f"config.model.{error}") from error
 
 
 def resnet_depth(model: ModelSettings) -> int:

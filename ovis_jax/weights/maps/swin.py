@@ -29,7 +29,7 @@ from ovis_jax.weights.maps.parts import (
 )
 from ovis_jax.weights.rules import NameMap, Rule
 
-MODELS = ("swin_t", "swin_t_mmdet")
+MODELS = ("swin_t", "swin_t_mmdet", "swin_t_timm")
 SIZES: Mapping[str, ModelSettings] = {"Swin-T": named_model("swin_t")}
 INDEX = "*.relative_position_index"
 MASKS = "*.attn_mask"  # of the shifted windows of one frame size, which some versions save
