@@ -38,9 +38,9 @@ EXPERIMENT = Experiment(
             "QueryVIS, ResNeXt-101": {"AP": 16.9},
         },
         note="of QueryVIS, with 12 epochs on COCO and 12 on OVIS. Rows with ResNet-101 and "
-        "ConvNeXt-T are ours; rows without a backbone have that of the configuration (quickstart: a "
-        "narrow ResNet-18). ResNeXt is ResNeXt-101 64x4d (quickstart: ResNeXt-50 32x4d, a quarter "
-        "as wide, as the others are).",
+        "ConvNeXt-T are ours; rows without a backbone have that of the configuration (quickstart: "
+        "a narrow ResNet-18). ResNeXt is ResNeXt-101 64x4d (quickstart: ResNeXt-50 32x4d, as "
+        "narrow as the others).",
     ),
 )
 
