@@ -19,7 +19,6 @@ import time
 
 STAGES = ((128, 32), (256, 32), (512, 32), (1024, 32), (256, 64), (2048, 64))
 """(channels, groups) of the stages; those of 64x4d are its first and last."""
-LANES = 128
 REPEATS = 5
 
 
@@ -38,12 +37,13 @@ def main() -> None:
         from benchmarks.devices.compile import SETTINGS
 
         os.environ.update(SETTINGS)
+    ways = _ways()
     unit = "of the compiler" if options.target else "milliseconds"
-    print(f"{'stage':>20} " + " ".join(f"{name:>12}" for name in WAYS) + f"   {unit}")
+    print(f"{'stage':>20} " + " ".join(f"{name:>12}" for name in ways) + f"   {unit}")
     for i, (channels, groups) in enumerate(STAGES):
         shrink = 2 ** min(i, 3) if groups == 32 else (1 if channels == 256 else 8)
         sides = options.height // shrink, options.width // shrink
-        found = [_number(way, sides, channels, groups, options) for way in WAYS.values()]
+        found = [_number(way, sides, channels, groups, options) for way in ways.values()]
         name = f"{sides[0]}x{sides[1]} {channels}/{groups}"
         print(f"{name:>20} " + " ".join(f"{x:12.1f}" for x in found), flush=True)
 
@@ -58,56 +58,27 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def groups_way(x, kernel, groups: int):
-    """The convolution of XLA with groups."""
-    import jax
-
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        (1, 1),
-        ((1, 1), (1, 1)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=groups,
-    )
-
-
-def blocks_way(x, kernel, groups: int, width: int = LANES):
-    """Groups of at least `width` channels, whose kernels are zero outside the blocks."""
+def dense(x, kernel, groups: int):
+    """One group, with a kernel that is zero outside of blocks."""
     import jax.numpy as jnp
 
-    own = x.shape[-1] // groups
-    joined = max(min(width // own, groups), 1)
-    if joined == 1:
-        return groups_way(x, kernel, groups)
-    fewer = groups // joined
-    kernel = kernel.reshape(3, 3, own, fewer, joined, own)
-    wide = jnp.einsum("yxifgo,jg->yxjifgo", kernel, jnp.eye(joined, dtype=kernel.dtype))
-    return groups_way(x, wide.reshape(3, 3, joined * own, fewer * joined * own), fewer)
+    from ovis_jax.ops.grouped_conv import with_groups
+
+    own = kernel.shape[2]
+    blocks = jnp.repeat(jnp.eye(groups, dtype=kernel.dtype), own, 0)  # [inputs, groups]
+    mask = jnp.repeat(blocks, kernel.shape[-1] // groups, 1)
+    return with_groups(x, jnp.tile(kernel, (1, 1, groups, 1)) * mask, 1)
 
 
-def dense_way(x, kernel, groups: int):
-    """One group."""
-    return blocks_way(x, kernel, groups, width=x.shape[-1])
+def _ways() -> dict:
+    from ovis_jax.ops import grouped_conv
 
-
-def taps_way(x, kernel, groups: int):
-    """A product of all groups for each tap."""
-    import jax.numpy as jnp
-
-    *_, height, width, channels = x.shape
-    own = channels // groups
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    kernel = kernel.reshape(3, 3, own, groups, own)
-    total = 0
-    for i in range(3):
-        for j in range(3):
-            part = padded[:, i : i + height, j : j + width].reshape(-1, height, width, groups, own)
-            total = total + jnp.einsum("bhwgi,igo->bhwgo", part, kernel[i, j])
-    return total.reshape(x.shape)
-
-
-WAYS = {"groups": groups_way, "blocks": blocks_way, "dense": dense_way, "taps": taps_way}
+    return {
+        "groups": grouped_conv.with_groups,
+        "blocks": grouped_conv.in_blocks,
+        "dense": dense,
+        "taps": grouped_conv.tap_by_tap,
+    }
 
 
 def _number(way, sides, channels: int, groups: int, options) -> float:
