@@ -7,8 +7,13 @@ from experiments.harness.means import bars_of_means, table_of_means
 from experiments.harness.measures import AP_BY_OCCLUSION
 from experiments.rows import CMASKTRACK, MASKTRACK, QUERYVIS, changed
 
-RESNET101 = {"model.backbone.depth": 101}
-LARGER = ("Swin-T", "ResNeXt-101")
+LARGER = {
+    # label: (override, name of the published weights)
+    "ResNet-101": ({"model.backbone.depth": 101}, "resnet101"),
+    "ResNeXt": ({"model.backbone.name": "{resnext}"}, "resnext"),
+    "Swin-T": ({"model.backbone.name": "swin_t"}, "swin_t"),
+    "ConvNeXt-T": ({"model.backbone.name": "convnext_t"}, "convnext_t"),
+}
 SYSTEMS = (MASKTRACK, CMASKTRACK, QUERYVIS)
 
 EXPERIMENT = Experiment(
@@ -19,8 +24,9 @@ EXPERIMENT = Experiment(
     runs=(
         *SYSTEMS,
         *(
-            changed(own, f"{own.label}, ResNet-101", RESNET101, f"{own.system}_resnet101")
+            changed(own, f"{own.label}, {label}", overrides, f"{own.system}_{weights}")
             for own in SYSTEMS
+            for label, (overrides, weights) in LARGER.items()
         ),
     ),
     measures=AP_BY_OCCLUSION,
@@ -31,10 +37,11 @@ EXPERIMENT = Experiment(
             "QueryVIS, Swin-T": {"AP": 16.5},
             "QueryVIS, ResNeXt-101": {"AP": 16.9},
         },
-        note="of QueryVIS, with 12 epochs on COCO and 12 on OVIS. Rows with ResNet-101 are ours; "
-        "rows without a backbone have that of the configuration (quickstart: a narrow ResNet-18).",
+        note="of QueryVIS, with 12 epochs on COCO and 12 on OVIS. Rows with ResNet-101 and "
+        "ConvNeXt-T are ours; rows without a backbone have that of the configuration (quickstart: "
+        "a narrow ResNet-18). ResNeXt is ResNeXt-101 64x4d (quickstart: ResNeXt-50 32x4d, as "
+        "narrow as the others).",
     ),
-    not_built=tuple(f"{own.label}, {name}" for own in SYSTEMS for name in LARGER),
 )
 
 if __name__ == "__main__":

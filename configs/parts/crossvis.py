@@ -55,7 +55,12 @@ def model() -> ConfigDict:
             dtype="float32",
             rematerialise=False,  # compute activations twice, for less memory
             backbone=dict(
-                depth=50, norm="frozen_batch", width=64, frozen_stages=1, stride_in_1x1=True
+                name="resnet",
+                depth=50,
+                norm="frozen_batch",
+                width=64,
+                frozen_stages=1,
+                stride_in_1x1=True,
             ),
             neck=dict(channels=256, norm="none", first_level=3, extra_convs=2),
             fcos=dict(

@@ -34,7 +34,7 @@ def model() -> ConfigDict:
             inclusive_boxes=True,
             dtype="float32",
             rematerialise=False,  # compute activations again in the backward pass: less memory
-            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            backbone=dict(name="resnet", depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(channels=256, norm="none"),
             rpn=dict(
                 channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256
@@ -42,6 +42,13 @@ def model() -> ConfigDict:
             box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
             mask=dict(channels=256, num_convs=4, norm="none"),
             track=dict(channels=1024),
+            occlusion=dict(
+                occluder=False,  # or True: a branch for what covers an object, like the mask head
+                repulsion=0.0,  # factor of the repulsion loss, published 0.5; 0: none
+                aggregation=0.0,  # of the aggregation ("compact") loss, published 1; 0: none
+                other_sigma=0.9,  # overlap with other objects from which repulsion grows evenly
+                pair_sigma=0.0,  # likewise of predictions with each other
+            ),
             linker="cues",  # or "iou"
             tracker=cues(),
             calibration=None,

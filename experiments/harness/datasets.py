@@ -153,7 +153,11 @@ QUICKSTART = Dataset(
         "cmasktrack_rcnn": "quickstart",
         "ioutracker_plus": "ioutracker_plus_quickstart",
     },
-    words={"smaller": "(160, 96)", "larger": "(320, 192)"},
+    words={
+        "smaller": "(160, 96)",
+        "larger": "(320, 192)",
+        "resnext": "resnext50_32x4d",
+    },
     make=generate_shapes,
 )
 
@@ -163,7 +167,11 @@ OVIS = Dataset(
     training="the published setting: ResNet-50-FPN, frames within 640x360, 12 epochs",
     folder="data/ovis",
     files=_official() | _COCO,
-    words={"smaller": "(640, 360)", "larger": "(1280, 720)"},
+    words={
+        "smaller": "(640, 360)",
+        "larger": "(1280, 720)",
+        "resnext": "resnext101_64x4d",
+    },
     of_paper=True,
 )
 

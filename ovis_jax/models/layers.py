@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.batch_norm import BatchNorm
+from ovis_jax.ops import implementations
 from ovis_jax.ops.deform_conv import deform_conv
 
 NORMS = ("none", "group", "frozen_batch", "batch")
@@ -50,6 +51,8 @@ class ConvNorm(nn.Module):
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias only without a norm.
       group_rows: of a norm "batch"; see `BatchNorm`.
+      groups: the channels fall into so many; an output reads the inputs of its own group. With
+        more than one the convolution never has a bias.
       dtype: of the computation; parameters are float32.
     """
 
@@ -59,6 +62,7 @@ class ConvNorm(nn.Module):
     norm: str = "none"
     dtype: str = "float32"
     group_rows: int = 0
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
@@ -72,17 +76,7 @@ class ConvNorm(nn.Module):
         norms = NORMS if training is not None else NORMS[:-1]
         if self.norm not in norms:
             raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
-        pad = self.kernel_size // 2
-        x = nn.Conv(
-            self.features,
-            (self.kernel_size, self.kernel_size),
-            strides=self.stride,
-            padding=((pad, pad), (pad, pad)),
-            use_bias=self.norm == "none",
-            kernel_init=kaiming_normal,
-            dtype=self.dtype,
-            name="conv",
-        )(x)
+        x = self._convolved(x)
         if self.norm == "group":
             return nn.GroupNorm(
                 num_groups=None,
@@ -97,6 +91,48 @@ class ConvNorm(nn.Module):
             norm = BatchNorm(self.group_rows, dtype=self.dtype, name="norm")
             return norm(x, training=training)
         return x
+
+    def _convolved(self, x: jax.Array) -> jax.Array:
+        if self.groups > 1:
+            own = GroupedConv(self.features, self.kernel_size, self.stride, self.groups, self.dtype)
+            return own.clone(name="conv")(x)
+        pad = self.kernel_size // 2
+        return nn.Conv(
+            self.features,
+            (self.kernel_size, self.kernel_size),
+            strides=self.stride,
+            padding=((pad, pad), (pad, pad)),
+            use_bias=self.norm == "none",
+            kernel_init=kaiming_normal,
+            dtype=self.dtype,
+            name="conv",
+        )(x)
+
+
+class GroupedConv(nn.Module):
+    """Convolution without bias whose channels fall into groups, padded by half its kernel.
+
+    Attributes:
+      features: output channels.
+      kernel_size: odd.
+      stride: in both axes.
+      groups: how many.
+      dtype: of the computation.
+    """
+
+    features: int
+    kernel_size: int
+    stride: int
+    groups: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, features]."""
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1] // self.groups, self.features)
+        kernel = self.param("kernel", kaiming_normal, shape).astype(self.dtype)
+        convolve = implementations.grouped_convolution()
+        return convolve(x.astype(self.dtype), kernel, self.groups, self.stride)
 
 
 def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
@@ -113,6 +149,11 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
         dtype=dtype,
         name=name,
     )
+
+
+def layer_norm(dtype: str, epsilon: float, name: str | None = None) -> nn.LayerNorm:
+    """Layer norm of the last axis, as PyTorch computes it."""
+    return nn.LayerNorm(epsilon=epsilon, use_fast_variance=False, dtype=dtype, name=name)
 
 
 class Tower(nn.Module):
@@ -144,6 +185,23 @@ class Tower(nn.Module):
             )(x)
             x = nn.relu(group_norm(self.dtype, name=f"norm{i}")(x))
         return x
+
+
+class DoublingConv(nn.Module):
+    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap."""
+
+    features: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
+        he = nn.initializers.he_normal()
+        kernel = self.param("kernel", he, (2, 2, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
+        *batch, height, _, width, _, features = y.shape
+        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
 
 
 class DeformConv(nn.Module):

@@ -47,10 +47,14 @@ class BoxConvention:
         union = union + added_to_union if added_to_union else union
         return overlap / jnp.where(union == 0, 1, union)
 
+    def paired_overlap(self, a: jax.Array, b: jax.Array) -> jax.Array:
+        """Square pixels [...] that boxes [..., 4] share with their partners [..., 4]."""
+        low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
+        return _product(high - low + self.inclusive)
+
     def paired_iou(self, a: jax.Array, b: jax.Array) -> jax.Array:
         """Intersection over union [...] of boxes [..., 4] with their partners [..., 4]."""
-        low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
-        overlap = _product(high - low + self.inclusive)
+        overlap = self.paired_overlap(a, b)
         union = self.areas(a) + self.areas(b) - overlap
         return overlap / jnp.where(union == 0, 1, union)
 
@@ -65,8 +69,7 @@ class BoxConvention:
           b: boxes.
           smoothing: added to intersection and union before they are divided, as AdelaiDet does.
         """
-        low, high = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
-        overlap = _product(high - low + self.inclusive)
+        overlap = self.paired_overlap(a, b)
         union = self.areas(a) + self.areas(b) - overlap
         low, high = jnp.minimum(a[..., :2], b[..., :2]), jnp.maximum(a[..., 2:], b[..., 2:])
         enclosing = _product(high - low + self.inclusive)

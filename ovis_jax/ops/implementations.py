@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops import correlation_loop, correlation_rows, correlation_tiles
+from ovis_jax.ops import correlation_loop, correlation_rows, correlation_tiles, grouped_conv
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops.platforms import platform
@@ -38,6 +38,16 @@ def correlation() -> Callable:
     """Of (query, reference, displacements, dilation); see `correlation_rows`."""
     ways = {"cpu": correlation_rows, "gpu": correlation_tiles, "tpu": correlation_loop}
     return ways[platform()].position_products
+
+
+def grouped_convolution() -> Callable:
+    """Of (x, kernel, groups, stride); see `grouped_conv`."""
+    ways = {
+        "cpu": grouped_conv.tap_by_tap,
+        "gpu": grouped_conv.with_groups,
+        "tpu": grouped_conv.in_blocks,
+    }
+    return ways[platform()]
 
 
 def one_canvas() -> bool:

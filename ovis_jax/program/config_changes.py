@@ -40,6 +40,12 @@ _LATER = {
     "config.model.fcos.nms_iou": 0.5,
     "config.data.clip.in_order": False,
     "config.data.clip.allow_same": False,
+    "config.model.backbone.name": "resnet",
+    "config.model.occlusion.occluder": False,
+    "config.model.occlusion.repulsion": 0.0,
+    "config.model.occlusion.aggregation": 0.0,
+    "config.model.occlusion.other_sigma": 0.9,
+    "config.model.occlusion.pair_sigma": 0.0,
     "config.model.linker": "cues",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
@@ -61,6 +67,9 @@ _LATER = {
 
 _EVERYWHERE = ("data", "train")
 """Parts whose fields do not depend on the system."""
+
+_OF_SYSTEM = {"mask_track_rcnn": ("occlusion",)}
+"""Parts of `config.model` that all configurations of a system have."""
 
 _OF_ONE_START = {"predict": {"oracle": ""}}
 """Fields by which one start looks at the run differently, and what the run itself has there."""
@@ -107,7 +116,7 @@ class Changes:
 
 
 def completed(config: dict) -> dict:
-    """An older configuration with the fields of `data` and `train` that it lacks.
+    """An older configuration with the fields of `data`, `train` and its system that it lacks.
 
     Args:
       config: nested values, which are left as they are.
@@ -115,12 +124,18 @@ def completed(config: dict) -> dict:
     config = copy.deepcopy(config)
     for field, value in _LATER.items():
         _, *parts, name = field.split(".")
-        if parts[0] in _EVERYWHERE and parts[0] in config:
+        if parts[0] in config and (parts[0] in _EVERYWHERE or _of_system(parts, config)):
             section = config
             for part in parts:
                 section = section.setdefault(part, {})
             section.setdefault(name, value)
     return config
+
+
+def _of_system(parts: list[str], config: dict) -> bool:
+    """Whether a part such as ["model", "occlusion"] is one that the system of `config` has."""
+    own = _OF_SYSTEM.get(config["model"].get("system"), ()) if parts[0] == "model" else ()
+    return len(parts) > 1 and parts[1] in own
 
 
 def of_the_run(config: dict) -> dict:

@@ -2,8 +2,10 @@
 
 `--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn,
 sipmask), a COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x
-and 3.x, torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet ResNet (torchvision_resnet,
-timm_resnet). What such a file cannot give is newly initialised. With `--categories`, a data set or
+and 3.x, torchvision_mask_rcnn, detectron2_mask_rcnn) or an ImageNet classifier: a ResNet or ResNeXt
+(torchvision_resnet, timm_resnet), a Swin-T (torchvision_swin, timm_swin, authors_swin) or a
+ConvNeXt-T (torchvision_convnext, timm_convnext). `config.model.backbone.name` says which of them
+the model has. What such a file cannot give is newly initialised. With `--categories`, a data set or
 an annotation file, the class layers of a COCO detector start a model of those categories, one by
 one; a whole model keeps its class layers only if they are of these categories. The checkpoint fits
 the model of `--config`; pass its folder as `--config.train.init_checkpoint` or, a whole model, as

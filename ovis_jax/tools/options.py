@@ -19,6 +19,11 @@ MODELS = (
     "detectron2_mask_rcnn",
     "torchvision_resnet",
     "timm_resnet",
+    "torchvision_swin",
+    "timm_swin",
+    "authors_swin",
+    "torchvision_convnext",
+    "timm_convnext",
 )
 """Keys of `ovis_jax.weights.name_maps.NAME_MAPS`."""
 

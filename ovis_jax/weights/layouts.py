@@ -58,6 +58,29 @@ def bgr_convolution(std: Sequence[float]) -> Layout:
     )
 
 
+def chain(first: Layout, second: Layout) -> Layout:
+    """One layout after the other."""
+    return Layout(lambda x: second.ours(first.ours(x)), lambda x: first.theirs(second.theirs(x)))
+
+
+def _columns_first(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape[:-1], 2, 2, -1).swapaxes(-3, -2).reshape(x.shape)
+
+
+def _cells_outermost(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape[:-1], -1, 4).swapaxes(-2, -1).reshape(x.shape)
+
+
+def _cells_innermost(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape[:-1], 4, -1).swapaxes(-2, -1).reshape(x.shape)
+
+
+# Last axis: 2x2 cells with all of their channels, from column by column to row by row.
+cells_by_column = Layout(_columns_first, _columns_first)
+# Last axis: 2x2 cells row by row, from channels outermost to cells outermost.
+channels_of_cells = Layout(_cells_outermost, _cells_innermost)
+# [C, 1, 1] to [C].
+channel_scale = Layout(lambda x: x[:, 0, 0], lambda x: x[:, None, None])
 # Arrays that need no change.
 same = Layout(lambda x: x, lambda x: x)
 # [1] to [].

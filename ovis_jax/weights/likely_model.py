@@ -67,10 +67,10 @@ _FOREIGN = (
     ),
     _Foreign("an ImageNet ResNet of Caffe2 (detectron2's MSRA files)", ("res2_0_branch2a_w",)),
     _Foreign("a ResNet with a stem of several convolutions", ("conv1.0.weight", "layer1.*")),
-    _Foreign("a Swin transformer", ("*relative_position_bias_table",)),
+    _Foreign("a Swin transformer of another size", ("*relative_position_bias_table",)),
     _Foreign("a vision transformer", ("*blocks.0.attn.*",)),
     _Foreign("a vision transformer", ("class_token", "encoder.layers.*")),
-    _Foreign("a ConvNeXt", ("stages.0.blocks.0.conv_dw.*",)),
+    _Foreign("a ConvNeXt of another size", ("stages.0.blocks.0.conv_dw.*",)),
     _Foreign("a DETR", ("*transformer.encoder.*",)),
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ovis_jax.weights.maps import (
+    authors_swin,
     cmasktrack_rcnn,
     crossvis,
     detectron2_mask_rcnn,
@@ -11,9 +12,13 @@ from ovis_jax.weights.maps import (
     mmdet1_mask_rcnn,
     mmdet2_mask_rcnn,
     sipmask,
+    timm_convnext,
     timm_resnet,
+    timm_swin,
+    torchvision_convnext,
     torchvision_mask_rcnn,
     torchvision_resnet,
+    torchvision_swin,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -49,4 +54,9 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "detectron2_mask_rcnn": detectron2_mask_rcnn,
     "torchvision_resnet": torchvision_resnet,
     "timm_resnet": timm_resnet,
+    "torchvision_swin": torchvision_swin,
+    "timm_swin": timm_swin,
+    "authors_swin": authors_swin,
+    "torchvision_convnext": torchvision_convnext,
+    "timm_convnext": timm_convnext,
 }

@@ -61,6 +61,8 @@ class NameMap:
       renames: (regular expression, replacement) pairs that turn other spellings of the same model
         into the names of `rules`.
       classes: the layers among `unused` that have a row for each class of COCO; None without any.
+      constants: by pattern, what tensors among `unused` must hold, whatever their shape; others
+        would give the parameters another meaning.
     """
 
     rules: Mapping[str, Rule]
@@ -68,6 +70,7 @@ class NameMap:
     fresh: tuple[str, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
     classes: ClassLayers | None = None
+    constants: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +129,7 @@ def convert_state(
                 f"{n}: is missing, expected for {name_map.rules[n].target}" for n in missing
             ],
             "tensors that do not fit": misfits,
+            "constants that differ": _other_constants(state, name_map),
             "variables that nothing fills": [
                 f"nothing fills {p} {tuple(wanted[p].shape)} of the model" for p in empty
             ],
@@ -207,6 +211,16 @@ def _raise_problems(source: str, problems: Mapping[str, list[str]]) -> None:
         if len(lines) > len(shown):
             found.add(f"{source}: and {len(lines) - len(shown)} more {kind}")
     found.finish()
+
+
+def _other_constants(state: Mapping[str, np.ndarray], name_map: NameMap) -> list[str]:
+    """What is wrong with the constants of a file."""
+    return [
+        f"{name}: is not the constant of this model, so that other tensors mean something else"
+        for pattern, constant in name_map.constants.items()
+        for name in fnmatch.filter(sorted(state), pattern)
+        if not np.array_equal(np.asarray(state[name]).ravel(), constant.ravel())
+    ]
 
 
 def _unused(state: Mapping[str, np.ndarray], name_map: NameMap) -> dict[str, list[str]]:

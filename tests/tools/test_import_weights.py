@@ -262,7 +262,10 @@ def test_an_output_that_cannot_be_used_is_bad_input(tmp_path):
 def test_a_model_of_a_size_that_nobody_published_is_bad_input(tmp_path):
     config = small_config().unlock()
     config.model.backbone = {"name": "another one"}
-    with pytest.raises(InputError, match="config.model.backbone.depth: None, expected one of .18"):
+    with pytest.raises(InputError, match="config.model.backbone.name is 'another one'"):
+        NAME_MAPS["timm_resnet"].name_map(config.model)
+    config.model.backbone = {"depth": 51}
+    with pytest.raises(InputError, match="config.model.backbone.depth: 51, expected one of .18"):
         NAME_MAPS["timm_resnet"].name_map(config.model)
 
 

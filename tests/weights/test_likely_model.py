@@ -24,6 +24,17 @@ def second_version() -> list[str]:
     return [*names, "roi_heads.box_head.5.weight", "roi_heads.box_head.5.bias"]
 
 
+def size_of(model):
+    """What a size of a published model is called, and its settings: depth 50 if it has depths."""
+    sizes = NAME_MAPS[model].VARIANTS
+    fifty = "a ResNet of depth 50"
+    return (fifty, resnet_model(50)) if fifty in sizes else next(iter(sizes.items()))
+
+
+def rules_of(model):
+    return [*NAME_MAPS[model].name_map(size_of(model)[1]).rules]
+
+
 def without(names, *parts):
     return [name for name in names if not any(part in name for part in parts)]
 
@@ -37,6 +48,9 @@ KNOWN = {
     "cmasktrack_rcnn": published.cmasktrack(),
     "masktrack_rcnn": published.masktrack(25),
     "sipmask": published.sipmask(25),
+    "torchvision_swin": [*rules_of("torchvision_swin"), "norm.weight", "head.bias"],
+    "authors_swin": [*rules_of("authors_swin"), "layers.0.blocks.1.attn_mask"],
+    "timm_convnext": [*rules_of("timm_convnext"), "head.fc.weight"],
 }
 FOREIGN = {
     "maskrcnn_resnet50_fpn_v2 .batch norms in FPN and heads, four conv": second_version(),
@@ -51,7 +65,7 @@ FOREIGN = {
     "one-stage detector of mmdet": [*published.resnet50("backbone."), "bbox_head.atss_cls.bias"],
     "stem of several convolutions": ["conv1.0.weight", "layer1.0.conv1.weight"],
     "vision transformer": ["blocks.0.attn.qkv.weight"],
-    "Swin": ["layers.0.blocks.0.attn.relative_position_bias_table"],
+    "a Swin transformer": ["layers.0.blocks.0.attn.relative_position_bias_table"],
     "Caffe2": ["res2_0_branch2a_w"],
 }
 
@@ -59,15 +73,16 @@ FOREIGN = {
 @pytest.mark.parametrize("model", NAME_MAPS)
 @pytest.mark.parametrize("file", KNOWN)
 def test_a_file_of_a_known_model_is_named_under_every_other(file, model):
+    size, settings = size_of(model)
     if file == model or {file, model} == {"torchvision_resnet", "timm_resnet"}:
-        check_named(KNOWN[file], model, resnet_model(50), "file")
-        check_foreign(KNOWN[file], model, resnet_model(50), "file")
+        check_named(KNOWN[file], model, settings, "file")
+        check_foreign(KNOWN[file], model, settings, "file")
         return
     with pytest.raises(InputError) as error:
-        check_named(KNOWN[file], model, resnet_model(50), "file")
+        check_named(KNOWN[file], model, settings, "file")
     line = str(error.value)
     assert line.startswith(f"file: has the names of {file} ") and "\n" not in line
-    assert f"expected {model} with a ResNet of depth 50" in line
+    assert f"expected {model} with {size}" in line
 
 
 def test_another_depth_is_named():
@@ -86,5 +101,5 @@ def test_a_model_that_cannot_be_read_is_named_in_one_line(what):
 
 def test_nothing_is_said_about_names_that_nobody_knows():
     for model in NAME_MAPS:
-        check_named(["a.weight"], model, resnet_model(50), "file")
-        check_foreign(["a.weight"], model, resnet_model(50), "file")
+        check_named(["a.weight"], model, size_of(model)[1], "file")
+        check_foreign(["a.weight"], model, size_of(model)[1], "file")

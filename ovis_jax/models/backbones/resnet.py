@@ -1,8 +1,12 @@
-"""ResNet: frames to C2...C5."""
+"""ResNet and ResNeXt: frames to C2...C5."""
+
+import functools
+from collections.abc import Callable
 
 import jax
 from flax import linen as nn
 
+from ovis_jax.models.backbones.stems import checked_frames
 from ovis_jax.models.layers import ConvNorm
 
 STAGE_BLOCKS = {
@@ -13,6 +17,7 @@ STAGE_BLOCKS = {
 }
 BOTTLENECK_DEPTHS = (50, 101)
 BOTTLENECK_EXPANSION = 4
+PUBLISHED_WIDTH = 64
 
 
 class BasicBlock(nn.Module):
@@ -34,7 +39,19 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1."""
+    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1.
+
+    Attributes:
+      channels: a quarter of those of the output.
+      stride: in both axes.
+      norm: of each convolution.
+      dtype: of the computation.
+      project: the shortcut is a convolution.
+      stride_in_1x1: see `ResNet`.
+      groups: of the 3x3 convolution.
+      group_width: channels of a group where `channels` is 64; they grow with it. Without groups,
+        the 3x3 convolution has `channels`.
+    """
 
     channels: int
     stride: int
@@ -42,48 +59,47 @@ class Bottleneck(nn.Module):
     dtype: str
     project: bool = False
     stride_in_1x1: bool = False
+    groups: int = 1
+    group_width: int = PUBLISHED_WIDTH
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
+        conv = functools.partial(ConvNorm, norm=self.norm, dtype=self.dtype)
         wide = BOTTLENECK_EXPANSION * self.channels
+        inner = self.channels * self.group_width // PUBLISHED_WIDTH * self.groups
         first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
-        y = nn.relu(ConvNorm(self.channels, 1, first, self.norm, self.dtype, name="conv1")(x))
-        y = nn.relu(ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")(y))
-        y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
+        y = nn.relu(conv(inner, 1, first, name="conv1")(x))
+        y = nn.relu(conv(inner, 3, second, groups=self.groups, name="conv2")(y))
+        y = conv(wide, 1, 1, name="conv3")(y)
         if self.project:
-            x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+            x = conv(wide, 1, self.stride, name="shortcut")(x)
         return nn.relu(x + y)
 
 
 class Stage(nn.Module):
-    """Residual blocks of one resolution; the first one carries the stride."""
+    """Residual blocks of one resolution; the first one carries the stride.
 
-    depth: int
-    num_blocks: int
-    channels: int
+    Attributes:
+      blocks: what makes each of them, of its stride and with its name.
+      stride: of the first.
+    """
+
+    blocks: tuple[Callable[..., nn.Module], ...]
     stride: int
-    norm: str
-    dtype: str
-    stride_in_1x1: bool
-    rematerialise: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
-        bottleneck = self.depth in BOTTLENECK_DEPTHS
-        block = Bottleneck if bottleneck else BasicBlock
-        block = nn.remat(block) if self.rematerialise else block
-        for i in range(self.num_blocks):
-            options = {"project": i == 0, "stride_in_1x1": self.stride_in_1x1} if bottleneck else {}
-            stride = self.stride if i == 0 else 1
-            shape = (self.channels, stride, self.norm, self.dtype)
-            x = block(*shape, **options, name=f"block{i}")(x)
+        for i, block in enumerate(self.blocks):
+            x = block(stride=self.stride if i == 0 else 1, name=f"block{i}")(x)
         return x
 
 
 class ResNet(nn.Module):
-    """ResNet without its classifier. Source: He et al. 2016.
+    """ResNet, or ResNeXt if it has groups, without its classifier.
+
+    Source: He et al. 2016, Xie et al. 2017.
 
     Attributes:
       depth: 18, 34, 50 or 101.
@@ -93,16 +109,20 @@ class ResNet(nn.Module):
         stem.
       stride_in_1x1: bottlenecks have their stride in the first 1x1 convolution, as the "caffe"
         weights want it; otherwise in the 3x3, as torchvision's do.
+      groups: of the 3x3 convolutions of bottlenecks; 32 of ResNeXt-101 32x4d.
+      group_width: channels of a group in the first stage, if `width` is 64; 4 of ResNeXt-101 32x4d.
       dtype: of the computation.
       rematerialise: keep only what enters each residual block and compute the rest again in the
         backward pass: less memory, more time, the same numbers.
     """
 
     depth: int = 50
-    width: int = 64
+    width: int = PUBLISHED_WIDTH
     norm: str = "frozen_batch"
     frozen_stages: int = -1
     stride_in_1x1: bool = False
+    groups: int = 1
+    group_width: int = PUBLISHED_WIDTH
     dtype: str = "float32"
     rematerialise: bool = False
 
@@ -111,31 +131,42 @@ class ResNet(nn.Module):
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
 
         Raises:
-          ValueError: the depth is unknown, or a side is not a multiple of 32.
+          ValueError: the depth is unknown or has no groups, or a side is not a multiple of 32.
         """
-        if self.depth not in STAGE_BLOCKS:
-            raise ValueError(f"ResNet depth is {self.depth}; expected one of {list(STAGE_BLOCKS)}")
-        if images.shape[-3] % 32 or images.shape[-2] % 32:
-            raise ValueError(f"frame sides must be multiples of 32, got {images.shape[-3:-1]}")
-        x = images.astype(self.dtype)
+        self._check()
+        x = checked_frames(images).astype(self.dtype)
         x = nn.relu(ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")(x))
         x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
         if self.frozen_stages >= 0:
             x = jax.lax.stop_gradient(x)
         outputs = []
         for i, num_blocks in enumerate(STAGE_BLOCKS[self.depth]):
-            x = Stage(
-                depth=self.depth,
-                num_blocks=num_blocks,
-                channels=self.width * 2**i,
-                stride=1 if i == 0 else 2,
-                norm=self.norm,
-                dtype=self.dtype,
-                stride_in_1x1=self.stride_in_1x1,
-                rematerialise=self.rematerialise,
-                name=f"stage{i + 1}",
-            )(x)
+            blocks = self._blocks(self.width * 2**i, num_blocks)
+            x = Stage(blocks, 1 if i == 0 else 2, name=f"stage{i + 1}")(x)
             if i < self.frozen_stages:
                 x = jax.lax.stop_gradient(x)
             outputs.append(x)
         return tuple(outputs)
+
+    def _blocks(self, channels: int, num_blocks: int) -> tuple[Callable[..., nn.Module], ...]:
+        """What makes the blocks of a stage."""
+        bottleneck = self.depth in BOTTLENECK_DEPTHS
+        block = Bottleneck if bottleneck else BasicBlock
+        block = nn.remat(block) if self.rematerialise else block
+        options = {"channels": channels, "norm": self.norm, "dtype": self.dtype}
+        if not bottleneck:
+            return (functools.partial(block, **options),) * num_blocks
+        options |= {"stride_in_1x1": self.stride_in_1x1}
+        options |= {"groups": self.groups, "group_width": self.group_width}
+        return tuple(functools.partial(block, **options, project=i == 0) for i in range(num_blocks))
+
+    def _check(self) -> None:
+        if self.depth not in STAGE_BLOCKS:
+            raise ValueError(f"ResNet depth is {self.depth}; expected one of {list(STAGE_BLOCKS)}")
+        if self.groups > 1 and self.depth not in BOTTLENECK_DEPTHS:
+            raise ValueError(f"ResNet depth is {self.depth}; {BOTTLENECK_DEPTHS} have groups")
+        if self.width * self.group_width < PUBLISHED_WIDTH:
+            raise ValueError(
+                f"ResNet width is {self.width}; groups of {self.group_width} channels at width "
+                f"{PUBLISHED_WIDTH} need at least {PUBLISHED_WIDTH // self.group_width}"
+            )

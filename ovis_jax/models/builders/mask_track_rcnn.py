@@ -1,5 +1,7 @@
 """config.model of the two-stage detector to MaskTrack R-CNN or CMaskTrack R-CNN."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from ovis_jax.models.builders.parts import (
@@ -11,8 +13,10 @@ from ovis_jax.models.builders.parts import (
 )
 from ovis_jax.models.heads.box import BoxHead
 from ovis_jax.models.heads.mask import MaskHead
+from ovis_jax.models.heads.occluder import OccluderBranch
 from ovis_jax.models.heads.rpn import RPNHead
 from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.occlusion_losses import OcclusionLosses
 from ovis_jax.models.systems.mask_track_rcnn import Capacity, MaskTrackRCNN
 from ovis_jax.ops.boxes import BoxConvention
 
@@ -33,4 +37,13 @@ def build(config: ConfigDict) -> MaskTrackRCNN:
         track=TrackHead(**model.track, **shared),
         capacity=sizes(Capacity, config.capacity),
         convention=convention,
+        **_occlusion(model),
     )
+
+
+def _occlusion(model: ConfigDict) -> dict[str, Any]:
+    """What is added for occluded objects; the occluder branch is like the mask head."""
+    settings = dict(model.occlusion)
+    branch = settings.pop("occluder")
+    occluder = rematerialised(OccluderBranch, model)(**model.mask, dtype=model.dtype)
+    return dict(occluder=occluder if branch else None, occlusion_losses=OcclusionLosses(**settings))

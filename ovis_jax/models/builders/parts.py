@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.models.backbones.resnet import ResNet
+from ovis_jax.models.backbones.named import named_backbone
 from ovis_jax.models.calibration import TemporalCalibration
 from ovis_jax.models.necks.fpn import FPN
 from ovis_jax.ops.boxes import BoxConvention
@@ -33,7 +33,9 @@ def online_parts(config: ConfigDict) -> dict[str, Any]:
     """Keyword arguments of `OnlineSystem`, all but the tracker."""
     model = config.model
     return dict(
-        backbone=ResNet(**model.backbone, dtype=model.dtype, rematerialise=model.rematerialise),
+        backbone=named_backbone(
+            model.backbone, dtype=model.dtype, rematerialise=model.rematerialise
+        ),
         neck=FPN(**model.neck),
         pixel_mean=tuple(config.data.mean),
         pixel_std=tuple(config.data.std),

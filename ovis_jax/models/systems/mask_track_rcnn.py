@@ -10,9 +10,12 @@ from flax import linen as nn
 
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
+from ovis_jax.models.heads import occluder as occluder_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.track import TrackHead
+from ovis_jax.models.mask_groups import grouped_masks, repeated_rois
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
+from ovis_jax.models.occlusion_losses import OcclusionLosses, occlusion_losses
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.references import calibrate, calibrate_window, query_features, weighted_mean
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
@@ -27,7 +30,7 @@ STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
 BOX_SIZE = 7
 MASK_SIZE = 14
-MASK_GROUP = 16  # detections whose masks are computed together
+OCCLUDER_WEIGHT = 0.25  # of the loss of the occluder branch, as in the code of its paper
 
 
 @flax.struct.dataclass
@@ -56,6 +59,9 @@ class MaskTrackRCNN(OnlineSystem):
       capacity: sizes of the padded records.
       convention: of boxes; the published checkpoints have the inclusive one.
       calibration: (query pyramid, reference pyramid) to calibrated pyramid, or None.
+      occluder: RoI features to those that `mask` reads, and to a mask of what covers the object; or
+        None.
+      occlusion_losses: what is added to the losses.
     """
 
     rpn: rpn_head.RPNHead
@@ -65,6 +71,8 @@ class MaskTrackRCNN(OnlineSystem):
     capacity: Capacity
     convention: BoxConvention = INCLUSIVE
     calibration: nn.Module | None = None
+    occluder: occluder_head.OccluderBranch | None = None
+    occlusion_losses: OcclusionLosses = OcclusionLosses()
 
     ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
@@ -87,7 +95,12 @@ class MaskTrackRCNN(OnlineSystem):
 
     def segment(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
         """Mask logits [B, R, 28, 28, K + 1] of RoIs [B, R, 4] on calibrated levels [B, h, w, C]."""
-        return self.mask(self._roi_features(pyramid, rois, MASK_SIZE))
+        return self.mask(self.uncover(pyramid, rois)[0])
+
+    def uncover(self, pyramid: Sequence[jax.Array], rois: jax.Array):
+        """Features of RoIs [B, R, 4] for the mask head, and logits [B, R, 28, 28] of occluders."""
+        features = self._roi_features(pyramid, rois, MASK_SIZE)
+        return (features, None) if self.occluder is None else self.occluder(features)
 
     def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
         """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
@@ -150,7 +163,8 @@ class MaskTrackRCNN(OnlineSystem):
         box_class, box = box_head.box_loss(logits, deltas, targets)
         # All positives stand in the first slots, so only these reach the mask and track heads.
         positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
-        mask_logits = self.segment(calibrated, positives.boxes)
+        mask_features, occluder_logits = self.uncover(calibrated, positives.boxes)
+        mask_logits = self.mask(mask_features)
         mask_targets = jax.vmap(mask_head.mask_targets, in_axes=(0, 0, 0, None))(
             instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
         )
@@ -170,12 +184,24 @@ class MaskTrackRCNN(OnlineSystem):
                 positives.positive,
             ),
         }
+        losses |= occlusion_losses(
+            self.occlusion_losses, deltas, targets, instances, self.convention
+        )
+        if self.occluder is not None:
+            losses["occluder"] = self._occluder_loss(occluder_logits, instances, positives)
         correct = (logits.argmax(-1) == targets.classes) & targets.positive
         metrics = {
             "positive_rois": Mean.of(targets.positive.sum(-1)),
             "positive_accuracy": Mean(correct.sum(), targets.positive.sum()),
         }
         return losses, metrics
+
+    def _occluder_loss(self, logits, instances: Instances, positives: box_head.BoxTargets) -> Mean:
+        targets = jax.vmap(occluder_head.occluder_targets, in_axes=(0, 0, 0, 0, None))(
+            instances.masks, instances.valid, positives.boxes, positives.index, logits.shape[-1]
+        )
+        loss = occluder_head.occluder_loss(logits, targets, positives.positive)
+        return Mean(OCCLUDER_WEIGHT * loss.total, loss.count)
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
@@ -207,7 +233,7 @@ class MaskTrackRCNN(OnlineSystem):
           truth: as in `Window`, for adaptive suppression.
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
-        logits, deltas = self.classify(calibrated, self._repeat(rois, weights))
+        logits, deltas = self.classify(calibrated, repeated_rois(rois, weights))
         kept = box_head.decode_detections(
             weighted_mean(logits, weights),
             weighted_mean(deltas, weights),
@@ -223,7 +249,7 @@ class MaskTrackRCNN(OnlineSystem):
             convention=self.convention,
         )
         rois = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(scale), 0)
-        masks = self._masks(calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
+        masks = grouped_masks(self, calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
         return Detections(
             boxes=kept.boxes,
             scores=kept.scores,
@@ -235,35 +261,6 @@ class MaskTrackRCNN(OnlineSystem):
             overflow=kept.overflow,
         )
 
-    def _masks(self, calibrated, rois, classes, weights, count) -> jax.Array:
-        """Mask logits [D, 28, 28] of the first `count` RoIs [D, 4]; zeros for the others.
-
-        Group by group, as masks are half of all work and few frames have as many objects as fit.
-        """
-        size = min(MASK_GROUP, len(rois))
-        padding = -len(rois) % size
-        rois, classes = jnp.pad(rois, ((0, padding), (0, 0))), jnp.pad(classes, (0, padding))
-
-        def segment_group(system, state):
-            number, masks = state
-            own = jax.lax.dynamic_slice_in_dim(rois, number * size, size)
-            logits = weighted_mean(
-                system.segment(calibrated, system._repeat(own, weights)), weights
-            )
-            own_classes = jax.lax.dynamic_slice_in_dim(classes, number * size, size)
-            found = mask_head.select_class(logits, own_classes)
-            masks = jax.lax.dynamic_update_slice_in_dim(masks, found, number * size, axis=0)
-            return number + 1, masks
-
-        side = 2 * MASK_SIZE
-        _, masks = nn.while_loop(
-            lambda system, state: state[0] * size < count,
-            segment_group,
-            self,
-            (jnp.int32(0), jnp.zeros((len(rois), side, side))),
-        )
-        return masks[: len(masks) - padding]
-
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
         pyramid = self.encode(frames, jnp.zeros((len(frames), 2)))
@@ -273,10 +270,6 @@ class MaskTrackRCNN(OnlineSystem):
         self.classify(calibrated, rois)
         self.segment(calibrated, rois)
         self.embed(pyramid, rois)
-
-    def _repeat(self, rois: jax.Array, weights: jax.Array) -> jax.Array:
-        """The same RoIs [R, 4] for every reference, [F, R, 4]."""
-        return jnp.broadcast_to(rois, (len(weights), *rois.shape))
 
     def _decode_proposals(self, logits, deltas, pyramid, image_size) -> Proposals:
         anchors = self.rpn.anchors(pyramid, STRIDES)

@@ -1,13 +1,16 @@
 """Rows of name tables that several published models share."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from flax import linen as nn
 
 from ovis_jax.formats.categories import COCO
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS
-from ovis_jax.weights.layouts import Layout, convolution
+from ovis_jax.models.backbones.named import RESNET, named_backbone
+from ovis_jax.models.backbones.resnet import BOTTLENECK_DEPTHS, STAGE_BLOCKS, ResNet
+from ovis_jax.weights.layouts import Layout, convolution, same
 from ovis_jax.weights.rules import ClassLayers, Rule
 
 # Of batch norm layers since PyTorch 0.4.1; running statistics are frozen here.
@@ -29,18 +32,57 @@ RESNETS: Mapping[str, ModelSettings] = {
 }
 
 
+def backbone_of(model: ModelSettings) -> nn.Module:
+    """The backbone of a model, with its attributes.
+
+    Raises:
+      InputError: there is no such backbone.
+    """
+    settings = getattr(model, "backbone", types.SimpleNamespace())
+    settings = dict(settings) if isinstance(settings, Mapping) else vars(settings)
+    try:
+        return named_backbone(settings)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"config.model.{error}") from error
+
+
 def resnet_depth(model: ModelSettings) -> int:
     """The depth of the model's ResNet.
 
     Raises:
       InputError: there is no such ResNet.
     """
-    depth = getattr(getattr(model, "backbone", None), "depth", None)
-    if depth not in STAGE_BLOCKS:
+    backbone = backbone_of(model)
+    if not isinstance(backbone, ResNet):
         raise InputError(
-            f"config.model.backbone.depth: {depth}, expected one of {list(STAGE_BLOCKS)}"
+            f"config.model.backbone.name: {model.backbone.name!r}, expected a ResNet or ResNeXt"
         )
-    return depth
+    if backbone.depth not in STAGE_BLOCKS:
+        raise InputError(
+            f"config.model.backbone.depth: {backbone.depth}, expected one of {list(STAGE_BLOCKS)}"
+        )
+    return backbone.depth
+
+
+def named_model(name: str) -> ModelSettings:
+    """Settings of a model whose backbone has a name."""
+    return types.SimpleNamespace(backbone=types.SimpleNamespace(name=name))
+
+
+def check_backbone(model: ModelSettings, kind: type[nn.Module], names: Sequence[str]) -> None:
+    """Raises InputError unless the backbone of a model is of a kind."""
+    if not isinstance(backbone_of(model), kind):
+        name = getattr(model.backbone, "name", RESNET)
+        expected = " or ".join(map(repr, names))
+        raise InputError(f"config.model.backbone.name: {name!r}, expected {expected}")
+
+
+def layer_norm(theirs: str, ours: str, layout: Layout = same) -> dict[str, Rule]:
+    """Weight and bias of a norm."""
+    return {
+        f"{theirs}.weight": Rule(f"params/{ours}/scale", layout),
+        f"{theirs}.bias": Rule(f"params/{ours}/bias", layout),
+    }
 
 
 def affine(theirs: str, ours: str, layout: Layout) -> dict[str, Rule]:

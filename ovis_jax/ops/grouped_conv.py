@@ -1,0 +1,68 @@
+"""Convolution whose channels fall into groups; an output reads the inputs of its own group.
+
+Three programs of the same numbers; `implementations` chooses.
+"""
+
+import jax
+import jax.numpy as jnp
+
+LANES = 128  # channels that a matrix unit takes at once
+
+
+def with_groups(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+    """As the compiler computes groups.
+
+    Args:
+      x: [B, H, W, C].
+      kernel: [k, k, C / groups, C'], k odd; outputs of a group stand together, like its inputs.
+      groups: C and C' are multiples of it.
+      stride: in both axes.
+
+    Returns:
+      [B, H / stride, W / stride, C'], rounded up; zeros are padded by k // 2 on every side.
+    """
+    pad = kernel.shape[0] // 2
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        ((pad, pad), (pad, pad)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
+    )
+
+
+def in_blocks(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+    """Groups of at least `LANES` channels, with kernels that are zero outside of blocks.
+
+    More products, on units that would be idle for narrow groups. Arguments: see `with_groups`.
+    """
+    size, _, own, features = kernel.shape
+    joined = max(min(LANES // own, groups), 1)
+    if joined == 1 or groups % joined:
+        return with_groups(x, kernel, groups, stride)
+    fewer = groups // joined
+    kernel = kernel.reshape(size, size, own, fewer, joined, features // groups)
+    blocks = jnp.eye(joined, dtype=kernel.dtype)
+    wide = jnp.einsum("yxifgo,jg->yxjifgo", kernel, blocks)
+    return with_groups(x, wide.reshape(size, size, joined * own, features), fewer, stride)
+
+
+def tap_by_tap(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+    """A product of all groups for each cell of the kernel.
+
+    On CPUs, where the gradient of `with_groups` takes twenty times as long and more. Arguments: see
+    `with_groups`.
+    """
+    size, _, own, features = kernel.shape
+    batch, height, width, _ = x.shape
+    pad = size // 2
+    x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    x = x.reshape(*x.shape[:-1], groups, own)
+    kernel = kernel.reshape(size, size, own, groups, features // groups)
+    total = 0
+    for i in range(size):
+        for j in range(size):
+            part = x[:, i : i + height : stride, j : j + width : stride]
+            total = total + jnp.einsum("bhwgi,igo->bhwgo", part, kernel[i, j])
+    return total.reshape(batch, *total.shape[1:3], features)

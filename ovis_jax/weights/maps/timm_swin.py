@@ -1,0 +1,18 @@
+"""Names of timm's `swin_tiny_patch4_window7_224` on ImageNet, since version 0.9.
+
+Exact as a backbone, as `torchvision_swin`. Older versions hold the first merge in another module:
+`swin` reads them.
+"""
+
+from ovis_jax.weights.maps import swin
+from ovis_jax.weights.maps.parts import ModelSettings
+from ovis_jax.weights.maps.torchvision_resnet import FRESH
+from ovis_jax.weights.rules import NameMap
+
+CONFIG = "cmasktrack_rcnn_swin_t_ovis"
+VARIANTS = swin.SIZES
+
+
+def name_map(model: ModelSettings) -> NameMap:
+    """The backbone."""
+    return swin.imagenet(swin.TIMM, model, FRESH)

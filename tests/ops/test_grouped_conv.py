@@ -1,0 +1,52 @@
+"""Every program of a grouped convolution beside its definition in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ops.float64 import float64
+
+from ovis_jax.ops import grouped_conv, implementations
+from ovis_jax.ops.platforms import PLATFORMS, traced_for
+
+WAYS = (grouped_conv.with_groups, grouped_conv.in_blocks, grouped_conv.tap_by_tap)
+
+
+def naive(x, kernel, groups, stride):
+    size, _, own, features = kernel.shape
+    batch, height, width, _ = x.shape
+    pad = size // 2
+    rows, columns = -(-height // stride), -(-width // stride)
+    out = np.zeros((batch, rows, columns, features))
+    for b, i, j, f in np.ndindex(out.shape):
+        first = f // (features // groups) * own
+        for y, z in np.ndindex(size, size):
+            at = stride * i + y - pad, stride * j + z - pad
+            if 0 <= at[0] < height and 0 <= at[1] < width:
+                out[b, i, j, f] += x[b, at[0], at[1], first : first + own] @ kernel[y, z, :, f]
+    return out
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_all_ways_follow_the_definition_and_have_one_gradient(stride, monkeypatch):
+    monkeypatch.setattr(grouped_conv, "LANES", 4)  # two groups in a block
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 5, 6, 8)), rng.normal(size=(3, 3, 2, 12))
+    want = naive(x, kernel, 4, stride)
+    cotangent, gradients = rng.normal(size=want.shape), []
+    with float64():
+        for way in WAYS:
+            function = jax.jit(lambda x, kernel, way=way: way(x, kernel, 4, stride))
+            got, pullback = jax.vjp(function, jnp.asarray(x), jnp.asarray(kernel))
+            np.testing.assert_allclose(got, want, atol=1e-10)
+            gradients.append(pullback(jnp.asarray(cotangent)))
+    for own in gradients[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), own, gradients[0])
+
+
+def test_each_platform_has_a_way():
+    found = []
+    for kind in PLATFORMS:
+        with traced_for(kind):
+            found.append(implementations.grouped_convolution())
+    assert set(found) == set(WAYS)
