@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from ovis_jax.models.layers import ConvNorm, kaiming_normal
-from ovis_jax.ops.masks import crop_masks
+from ovis_jax.models.layers import ConvNorm, DoublingConv, kaiming_normal
+from ovis_jax.ops.masks import crop_masks, select_class
 from ovis_jax.ops.means import Mean
 
 
@@ -39,23 +39,6 @@ class MaskHead(nn.Module):
             self.num_classes + 1, kernel_init=kaiming_normal, dtype=self.dtype, name="logits"
         )(x)
         return x.astype("float32")
-
-
-class DoublingConv(nn.Module):
-    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap."""
-
-    features: int
-    dtype: str = "float32"
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
-        he = nn.initializers.he_normal()
-        kernel = self.param("kernel", he, (2, 2, x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
-        *batch, height, _, width, _, features = y.shape
-        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
 
 
 def mask_targets(masks: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:
@@ -91,8 +74,3 @@ def mask_loss(
     targets = jnp.where(positive[..., None, None], targets, 0)
     loss = optax.sigmoid_binary_cross_entropy(own, targets).mean((-2, -1))
     return Mean(jnp.sum(loss, where=positive), positive.sum())
-
-
-def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
-    """Picks each RoI's channel: [..., R, M, M, K + 1] and [..., R] to [..., R, M, M]."""
-    return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]

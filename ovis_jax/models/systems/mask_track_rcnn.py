@@ -18,6 +18,7 @@ from ovis_jax.models.references import calibrate, calibrate_window, query_featur
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops import implementations
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention, corner_factors
+from ovis_jax.ops.masks import select_class
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.roi_align import roi_align
 from ovis_jax.ops.row_keys import RowKeys
@@ -251,7 +252,7 @@ class MaskTrackRCNN(OnlineSystem):
                 system.segment(calibrated, system._repeat(own, weights)), weights
             )
             own_classes = jax.lax.dynamic_slice_in_dim(classes, number * size, size)
-            found = mask_head.select_class(logits, own_classes)
+            found = select_class(logits, own_classes)
             masks = jax.lax.dynamic_update_slice_in_dim(masks, found, number * size, axis=0)
             return number + 1, masks
 

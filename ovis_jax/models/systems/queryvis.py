@@ -1,0 +1,322 @@
+"""QueryVIS: learned queries are refined to objects stage by stage, and linked frame by frame."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import flax
+import jax
+import jax.numpy as jnp
+
+from ovis_jax.models.heads import query as query_head
+from ovis_jax.models.heads import query_mask as mask_head
+from ovis_jax.models.heads.query_track import QueryTrackHead
+from ovis_jax.models.matching import pair_matches, track_loss, track_targets
+from ovis_jax.models.oracles import IMAGE
+from ovis_jax.models.systems.online import OnlineSystem, Pyramid
+from ovis_jax.ops import implementations
+from ovis_jax.ops.boxes import EXCLUSIVE
+from ovis_jax.ops.masks import select_class
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.roi_align import roi_align
+from ovis_jax.ops.row_keys import RowKeys
+from ovis_jax.structures import Clips, Detections, Instances, Window
+from ovis_jax.tracking.box_grid_masks import paste_box_grids
+from ovis_jax.tracking.paste import MaskRule
+
+STRIDES = (4, 8, 16, 32)
+BOX_SIZE = 7
+MASK_SIZE = 14
+
+
+@flax.struct.dataclass
+class QueryVISCapacity:
+    """Sizes of the padded records between the stages; see `configs.parts.queryvis`."""
+
+    detections: int
+
+
+@flax.struct.dataclass
+class QueryFeatures:
+    """What prediction reads of a frame.
+
+    Attributes:
+      pyramid: P2...P5, each [B, h, w, C].
+      queries: of the last stage, [B, Q, ...].
+    """
+
+    pyramid: Pyramid
+    queries: query_head.QueryOutputs
+
+
+class QueryVIS(OnlineSystem):
+    """Detects, segments and embeds the objects of a frame, and links them by a track memory.
+
+    No detection is suppressed: in training each object has one query, and all others have none.
+
+    Source: Fang et al. 2021, Instances as Queries, and its published code for images. Its tracking
+    was never published: docs/queryvis.md says which reading this is.
+
+    Attributes:
+      queries: boxes and features that every frame starts from.
+      stages: refine them, one after the other.
+      masks: of the queries of each stage; prediction reads the last one.
+      track: queries and RoI features to embeddings.
+      capacity: sizes of the padded records.
+      weights: of the losses, and of the costs in the assignment.
+      score_threshold: a detection has at least this score.
+      single_label: a query has its best class alone; else a detection is any pair of query and
+        class, as in the published image model.
+    """
+
+    queries: query_head.LearnedQueries
+    stages: tuple[query_head.QueryStage, ...]
+    masks: tuple[mask_head.QueryMaskHead, ...]
+    track: QueryTrackHead
+    capacity: QueryVISCapacity
+    weights: query_head.QueryWeights
+    score_threshold: float = 0.1
+    single_label: bool = True
+
+    ORACLES: ClassVar[tuple[str, ...]] = (IMAGE,)
+
+    @property
+    def mask_rule(self) -> MaskRule:
+        """Mask logits of a frame to run lengths: grids over boxes with continuous corners."""
+        return paste_box_grids
+
+    def encode(self, frames: jax.Array, image_size: jax.Array) -> QueryFeatures:
+        """Maps frames to pyramids and the queries of the last stage.
+
+        Args:
+          frames: [B, H, W, 3] uint8 RGB, on the padded canvas.
+          image_size: [B, 2], (height, width) of the frames without padding.
+        """
+        pyramid = self.pyramid(frames, image_size)[: len(STRIDES)]
+        return QueryFeatures(pyramid, self.refine(pyramid, image_size)[-1])
+
+    def refine(
+        self, pyramid: Pyramid, image_size: jax.Array
+    ) -> tuple[query_head.QueryOutputs, ...]:
+        """Outputs [B, Q, ...] of every stage; no gradient passes from boxes to the next stage."""
+        boxes, features = self.queries(image_size)
+        found = []
+        for stage in self.stages:
+            outputs = stage(features, boxes, self._roi_features(pyramid, boxes, BOX_SIZE))
+            boxes, features = jax.lax.stop_gradient(outputs.boxes), outputs.features
+            found.append(outputs)
+        return tuple(found)
+
+    def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch; the sum of their values is minimised.
+
+        Args:
+          batch: B clips; the second frame is the reference, later ones are not read.
+          keys: nothing is drawn.
+
+        Returns:
+          Losses and metrics by name.
+        """
+        del keys
+        query, reference = self.encode_pairs(batch)
+        instances, others = (_cleaned(batch.instances_of(frame)) for frame in range(2))
+        outputs = self.refine(query, batch.image_size)
+        targets = self.assign(outputs, instances, batch.image_size)
+        items = [_of_objects(*own) for own in zip(outputs, _split(targets), strict=True)]
+        own, positive = items[-1], targets.positive[-1]
+        losses = self.query_losses(outputs, targets, instances, batch.image_size)
+        losses["mask"] = self.mask_loss(query, items, targets, instances, batch.image_size)
+        rival, others = self.reference_embeddings(reference, others, batch.image_size)
+        matches = jax.vmap(pair_matches)(instances, others)
+        index = jnp.arange(matches.shape[-1])
+        losses["track"] = track_loss(
+            self.embed(query, own.boxes, own),
+            rival,
+            others.valid,
+            jax.vmap(track_targets, in_axes=(0, None, 0))(matches, index, positive),
+            positive,
+        )
+        correct = (own.logits.argmax(-1) == instances.labels) & positive
+        metrics = {
+            "positive_queries": Mean.of(positive.sum(-1)),
+            "positive_accuracy": Mean(correct.sum(), positive.sum()),
+            "objects_without_query": Mean.of((instances.valid & ~positive).sum(-1)),
+        }
+        return losses, metrics
+
+    def assign(
+        self,
+        outputs: Sequence[query_head.QueryOutputs],
+        instances: Instances,
+        image_size: jax.Array,
+    ) -> query_head.QueryTargets:
+        """Targets [S, B, N] of S stages for instances [B, N, ...]."""
+
+        def of_frame(logits, boxes, own, size):
+            return query_head.query_targets(logits, boxes, own, size, self.weights)
+
+        of_stage = jax.vmap(of_frame)
+        return jax.vmap(of_stage, in_axes=(0, 0, None, None))(
+            *_stacked(outputs), instances, image_size
+        )
+
+    def query_losses(
+        self,
+        outputs: Sequence[query_head.QueryOutputs],
+        targets: query_head.QueryTargets,
+        instances: Instances,
+        image_size: jax.Array,
+    ) -> dict[str, Mean]:
+        """Losses of classes and boxes: sums over S stages, each divided by the objects once."""
+        of_stage = jax.vmap(query_head.query_losses)
+        sums = jax.vmap(of_stage, in_axes=(0, 0, 0, None, None))(
+            *_stacked(outputs), targets, instances, image_size
+        )
+        names, count = ("class", "box", "giou"), targets.positive[0].sum()
+        weights = (self.weights.classes, self.weights.box, self.weights.giou)
+        return {
+            name: Mean(weight * total.sum(), count)
+            for name, weight, total in zip(names, weights, sums, strict=True)
+        }
+
+    def mask_loss(
+        self,
+        pyramid: Pyramid,
+        items: Sequence[query_head.QueryOutputs],
+        targets: query_head.QueryTargets,
+        instances: Instances,
+        image_size: jax.Array,
+    ) -> Mean:
+        """Loss of the masks [B, N] that the objects' queries make, summed over the stages."""
+        positive = targets.positive
+        logits = self.training_masks(pyramid, items, positive)
+        boxes = jnp.stack([x.boxes for x in items], axis=1)  # [B, S, N, 4]
+        size = logits[0].shape[-2]
+        wanted = jax.lax.map(
+            lambda row: mask_head.mask_targets(*row, size),
+            (instances.masks, jax.lax.stop_gradient(boxes), image_size),
+        )
+        sums = [
+            mask_head.mask_losses(own, wanted[:, stage], instances.labels, positive[stage])
+            for stage, own in enumerate(logits)
+        ]
+        return Mean(self.weights.mask * sum(sums), positive[0].sum())
+
+    def training_masks(
+        self, pyramid: Pyramid, items: Sequence[query_head.QueryOutputs], positive: jax.Array
+    ) -> list[jax.Array]:
+        """Mask logits [B, N, M, M, K] of every stage, with the statistics of the batch.
+
+        Args:
+          pyramid: of B frames.
+          items: of each stage, the queries [B, N, ...] of the objects.
+          positive: [S, B, N] bool, the objects that have a query.
+        """
+        return [
+            head(own.attended, self._roi_features(pyramid, own.boxes, MASK_SIZE), exists)
+            for head, own, exists in zip(self.masks, items, positive, strict=True)
+        ]
+
+    def reference_embeddings(
+        self, pyramid: Pyramid, instances: Instances, image_size: jax.Array
+    ) -> tuple[jax.Array, Instances]:
+        """Embeddings [B, N, E] of the objects of the reference frame, and those that have one.
+
+        They are read at annotated boxes or, if it takes a query, from the query that the object is
+        assigned to in the last stage.
+        """
+        if not self.track.reads_queries:
+            rois = self._roi_features(pyramid, instances.boxes, BOX_SIZE)
+            return self.track(rois, None, None), instances
+        outputs = self.refine(pyramid, image_size)[-1:]
+        (targets,) = _split(self.assign(outputs, instances, image_size))
+        own = _of_objects(*outputs, targets)
+        return self.embed(pyramid, own.boxes, own), instances.replace(valid=targets.positive)
+
+    def detect(self, window: Window) -> Detections:
+        """Detections of a window's query frame."""
+        frame = jax.tree.map(lambda x: x[self.window_before][None], window.features)
+        kept = query_head.decode_queries(
+            frame.queries.logits[0],
+            frame.queries.boxes[0],
+            window.scale,
+            score_threshold=self.score_threshold,
+            capacity=self.capacity.detections,
+            single_label=self.single_label,
+        )
+        own = jax.tree.map(lambda x: x[:, kept.source], frame.queries)
+        masks = self.segment(frame.pyramid, own)[0]
+        return Detections(
+            boxes=kept.boxes,
+            scores=kept.scores,
+            labels=kept.labels,
+            embeddings=self.embed(frame.pyramid, own.boxes, own)[0],
+            mask_logits=select_class(masks, kept.labels),
+            mask_boxes=kept.boxes,
+            valid=kept.valid,
+            overflow=kept.overflow,
+        )
+
+    def segment(self, pyramid: Pyramid, queries: query_head.QueryOutputs) -> jax.Array:
+        """Mask logits [B, R, 28, 28, K] of queries [B, R, ...] of the last stage."""
+        rois = self._roi_features(pyramid, queries.boxes, MASK_SIZE)
+        return self.masks[-1](queries.attended, rois)
+
+    def embed(
+        self, pyramid: Pyramid, boxes: jax.Array, queries: query_head.QueryOutputs
+    ) -> jax.Array:
+        """Embeddings [B, R, E] of boxes [B, R, 4] with their queries of the last stage."""
+        rois = self._roi_features(pyramid, boxes, BOX_SIZE)
+        return self.track(rois, queries.features, queries.attended)
+
+    def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
+        """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels.
+
+        Where they take a query, it is the one whose final box overlaps most.
+        """
+        frame = jax.tree.map(lambda x: x[self.window_before][None], window.features)
+        nearest = EXCLUSIVE.iou(boxes, frame.queries.boxes[0]).argmax(-1)
+        own = jax.tree.map(lambda x: x[:, nearest], frame.queries)
+        return self.embed(frame.pyramid, boxes[None], own)[0]
+
+    def initialise(self, frames: jax.Array) -> None:
+        """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
+        sizes = jnp.tile(jnp.asarray(frames.shape[1:3]), (len(frames), 1))
+        pyramid = self.pyramid(frames, sizes)
+        for outputs, head in zip(self.refine(pyramid, sizes), self.masks, strict=True):
+            head(outputs.attended, self._roi_features(pyramid, outputs.boxes, MASK_SIZE))
+        self.embed(pyramid, outputs.boxes, outputs)
+
+    def _roi_features(self, pyramid: Pyramid, rois: jax.Array, size: int) -> jax.Array:
+        """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
+        levels = implementations.as_computed(pyramid[: len(STRIDES)], self.stages[0].dtype)
+        return jax.vmap(lambda p, r: roi_align(p, STRIDES, r, size, convention=EXCLUSIVE))(
+            levels, rois
+        )
+
+
+def _cleaned(instances: Instances) -> Instances:
+    """The same with zeros in invalid slots, all but masks."""
+    valid = instances.valid
+    return instances.replace(
+        boxes=jnp.where(valid[..., None], instances.boxes, 0),
+        labels=jnp.where(valid, instances.labels, 0),
+    )
+
+
+def _stacked(outputs: Sequence[query_head.QueryOutputs]) -> tuple[jax.Array, jax.Array]:
+    """Logits [S, B, Q, K] and refined boxes [S, B, Q, 4] of all stages."""
+    return jnp.stack([x.logits for x in outputs]), jnp.stack([x.boxes for x in outputs])
+
+
+def _split(targets: query_head.QueryTargets) -> list[query_head.QueryTargets]:
+    """Targets [S, B, N] stage by stage."""
+    stages = range(len(targets.query))
+    return [jax.tree.map(lambda x, number=number: x[number], targets) for number in stages]
+
+
+def _of_objects(
+    outputs: query_head.QueryOutputs, targets: query_head.QueryTargets
+) -> query_head.QueryOutputs:
+    """The queries [B, N, ...] of the objects among all queries [B, Q, ...]."""
+    rows = targets.query[..., None]
+    return jax.tree.map(lambda x: jnp.take_along_axis(x, rows, axis=1), outputs)
