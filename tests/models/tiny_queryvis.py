@@ -15,7 +15,7 @@ def tiny_config(**model):
     config.model.num_stages = 2
     config.model.backbone.width = 8
     config.model.neck.channels = 16
-    config.model.queries.update(num_queries=12, channels=16)
+    config.model.queries.update(num_queries=4, channels=16)
     config.model.stage.update(num_heads=2, hidden=4, feedforward=16)
     config.model.mask.update(channels=8, num_convs=1, hidden=4, norm="batch", group_rows=2)
     config.model.track.update(channels=16, hidden=4)

@@ -48,6 +48,23 @@ class QueryFeatures:
     queries: query_head.QueryOutputs
 
 
+@flax.struct.dataclass
+class ImageLosses:
+    """What B frames teach, and what it is made of; S stages.
+
+    Attributes:
+      sums: [S] by name, weighted; each is divided by the objects that have a query.
+      targets: [S, B, N].
+      items: of each stage, the queries [B, N, ...] of the objects.
+      masks: of each stage, their logits [B, N, M, M, K].
+    """
+
+    sums: dict[str, jax.Array]
+    targets: query_head.QueryTargets
+    items: tuple[query_head.QueryOutputs, ...]
+    masks: tuple[jax.Array, ...]
+
+
 class QueryVIS(OnlineSystem):
     """Detects, segments and embeds the objects of a frame, and links them by a track memory.
 
@@ -119,12 +136,10 @@ class QueryVIS(OnlineSystem):
         del keys
         query, reference = self.encode_pairs(batch)
         instances, others = (_cleaned(batch.instances_of(frame)) for frame in range(2))
-        outputs = self.refine(query, batch.image_size)
-        targets = self.assign(outputs, instances, batch.image_size)
-        items = [_of_objects(*own) for own in zip(outputs, _split(targets), strict=True)]
-        own, positive = items[-1], targets.positive[-1]
-        losses = self.query_losses(outputs, targets, instances, batch.image_size)
-        losses["mask"] = self.mask_loss(query, items, targets, instances, batch.image_size)
+        found = self.image_losses(query, instances, batch.image_size)
+        own, positive = found.items[-1], found.targets.positive[-1]
+        count = positive.sum()
+        losses = {name: Mean(total.sum(), count) for name, total in found.sums.items()}
         rival, others = self.reference_embeddings(reference, others, batch.image_size)
         matches = jax.vmap(pair_matches)(instances, others)
         index = jnp.arange(matches.shape[-1])
@@ -138,10 +153,38 @@ class QueryVIS(OnlineSystem):
         correct = (own.logits.argmax(-1) == instances.labels) & positive
         metrics = {
             "positive_queries": Mean.of(positive.sum(-1)),
-            "positive_accuracy": Mean(correct.sum(), positive.sum()),
+            "positive_accuracy": Mean(correct.sum(), count),
             "objects_without_query": Mean.of((instances.valid & ~positive).sum(-1)),
         }
         return losses, metrics
+
+    def image_losses(
+        self, pyramid: Pyramid, instances: Instances, image_size: jax.Array
+    ) -> ImageLosses:
+        """Losses of single frames, of the published image model.
+
+        Args:
+          pyramid: of B frames.
+          instances: [B, N, ...], with masks; zeros in invalid slots.
+          image_size: [B, 2], (height, width) of the frames without padding.
+        """
+        outputs = self.refine(pyramid, image_size)
+        targets = self.assign(outputs, instances, image_size)
+        items = [_of_objects(*own) for own in zip(outputs, _split(targets), strict=True)]
+        names = ("class", "box", "giou")
+        weights = (self.weights.classes, self.weights.box, self.weights.giou)
+        sums = jax.vmap(jax.vmap(query_head.query_losses), in_axes=(0, 0, 0, None, None))(
+            *_stacked(outputs), targets, instances, image_size
+        )
+        weighted = [weight * own.sum(-1) for weight, own in zip(weights, sums, strict=True)]
+        masks = self.training_masks(pyramid, items, targets.positive)
+        mask = self.mask_sums(masks, items, targets, instances, image_size)
+        return ImageLosses(
+            sums=dict(zip(names, weighted, strict=True)) | {"mask": self.weights.mask * mask},
+            targets=targets,
+            items=tuple(items),
+            masks=tuple(masks),
+        )
 
     def assign(
         self,
@@ -159,48 +202,6 @@ class QueryVIS(OnlineSystem):
             *_stacked(outputs), instances, image_size
         )
 
-    def query_losses(
-        self,
-        outputs: Sequence[query_head.QueryOutputs],
-        targets: query_head.QueryTargets,
-        instances: Instances,
-        image_size: jax.Array,
-    ) -> dict[str, Mean]:
-        """Losses of classes and boxes: sums over S stages, each divided by the objects once."""
-        of_stage = jax.vmap(query_head.query_losses)
-        sums = jax.vmap(of_stage, in_axes=(0, 0, 0, None, None))(
-            *_stacked(outputs), targets, instances, image_size
-        )
-        names, count = ("class", "box", "giou"), targets.positive[0].sum()
-        weights = (self.weights.classes, self.weights.box, self.weights.giou)
-        return {
-            name: Mean(weight * total.sum(), count)
-            for name, weight, total in zip(names, weights, sums, strict=True)
-        }
-
-    def mask_loss(
-        self,
-        pyramid: Pyramid,
-        items: Sequence[query_head.QueryOutputs],
-        targets: query_head.QueryTargets,
-        instances: Instances,
-        image_size: jax.Array,
-    ) -> Mean:
-        """Loss of the masks [B, N] that the objects' queries make, summed over the stages."""
-        positive = targets.positive
-        logits = self.training_masks(pyramid, items, positive)
-        boxes = jnp.stack([x.boxes for x in items], axis=1)  # [B, S, N, 4]
-        size = logits[0].shape[-2]
-        wanted = jax.lax.map(
-            lambda row: mask_head.mask_targets(*row, size),
-            (instances.masks, jax.lax.stop_gradient(boxes), image_size),
-        )
-        sums = [
-            mask_head.mask_losses(own, wanted[:, stage], instances.labels, positive[stage])
-            for stage, own in enumerate(logits)
-        ]
-        return Mean(self.weights.mask * sum(sums), positive[0].sum())
-
     def training_masks(
         self, pyramid: Pyramid, items: Sequence[query_head.QueryOutputs], positive: jax.Array
     ) -> list[jax.Array]:
@@ -215,6 +216,26 @@ class QueryVIS(OnlineSystem):
             head(own.attended, self._roi_features(pyramid, own.boxes, MASK_SIZE), exists)
             for head, own, exists in zip(self.masks, items, positive, strict=True)
         ]
+
+    def mask_sums(
+        self,
+        masks: Sequence[jax.Array],
+        items: Sequence[query_head.QueryOutputs],
+        targets: query_head.QueryTargets,
+        instances: Instances,
+        image_size: jax.Array,
+    ) -> jax.Array:
+        """Sums [S] of the losses of the masks [B, N, M, M, K] of each stage, not weighted."""
+        boxes = jax.lax.stop_gradient(jnp.stack([x.boxes for x in items], axis=1))
+        size = masks[0].shape[-2]
+        wanted = jax.lax.map(
+            lambda row: mask_head.mask_targets(*row, size), (instances.masks, boxes, image_size)
+        )
+        sums = [
+            mask_head.mask_losses(own, wanted[:, stage], instances.labels, targets.positive[stage])
+            for stage, own in enumerate(masks)
+        ]
+        return jnp.stack(sums)
 
     def reference_embeddings(
         self, pyramid: Pyramid, instances: Instances, image_size: jax.Array
