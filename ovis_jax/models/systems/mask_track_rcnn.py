@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.models.first_items import map_first
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import rpn as rpn_head
@@ -241,29 +242,15 @@ class MaskTrackRCNN(OnlineSystem):
 
         Group by group, as masks are half of all work and few frames have as many objects as fit.
         """
-        size = min(MASK_GROUP, len(rois))
-        padding = -len(rois) % size
-        rois, classes = jnp.pad(rois, ((0, padding), (0, 0))), jnp.pad(classes, (0, padding))
 
-        def segment_group(system, state):
-            number, masks = state
-            own = jax.lax.dynamic_slice_in_dim(rois, number * size, size)
-            logits = weighted_mean(
-                system.segment(calibrated, system._repeat(own, weights)), weights
-            )
-            own_classes = jax.lax.dynamic_slice_in_dim(classes, number * size, size)
-            found = select_class(logits, own_classes)
-            masks = jax.lax.dynamic_update_slice_in_dim(masks, found, number * size, axis=0)
-            return number + 1, masks
+        def segment(system, own):
+            rois, classes = own
+            logits = system.segment(calibrated, system._repeat(rois, weights))
+            return select_class(weighted_mean(logits, weights), classes)
 
-        side = 2 * MASK_SIZE
-        _, masks = nn.while_loop(
-            lambda system, state: state[0] * size < count,
-            segment_group,
-            self,
-            (jnp.int32(0), jnp.zeros((len(rois), side, side))),
-        )
-        return masks[: len(masks) - padding]
+        shape = (2 * MASK_SIZE,) * 2
+        items = rois, classes
+        return map_first(segment, self, items, count, size=MASK_GROUP, shape=shape)
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""

@@ -7,6 +7,8 @@ import flax
 import jax
 import jax.numpy as jnp
 
+from ovis_jax.models import queryvis_objects as objects
+from ovis_jax.models.first_items import map_first
 from ovis_jax.models.heads import query as query_head
 from ovis_jax.models.heads import query_mask as mask_head
 from ovis_jax.models.heads.query_track import QueryTrackHead
@@ -26,6 +28,7 @@ from ovis_jax.tracking.paste import MaskRule
 STRIDES = (4, 8, 16, 32)
 BOX_SIZE = 7
 MASK_SIZE = 14
+MASK_GROUP = 16  # detections whose masks are computed together
 
 
 @flax.struct.dataclass
@@ -46,23 +49,6 @@ class QueryFeatures:
 
     pyramid: Pyramid
     queries: query_head.QueryOutputs
-
-
-@flax.struct.dataclass
-class ImageLosses:
-    """What B frames teach, and what it is made of; S stages.
-
-    Attributes:
-      sums: [S] by name, weighted; each is divided by the objects that have a query.
-      targets: [S, B, N].
-      items: of each stage, the queries [B, N, ...] of the objects.
-      masks: of each stage, their logits [B, N, M, M, K].
-    """
-
-    sums: dict[str, jax.Array]
-    targets: query_head.QueryTargets
-    items: tuple[query_head.QueryOutputs, ...]
-    masks: tuple[jax.Array, ...]
 
 
 class QueryVIS(OnlineSystem):
@@ -135,7 +121,7 @@ class QueryVIS(OnlineSystem):
         """
         del keys
         query, reference = self.encode_pairs(batch)
-        instances, others = (_cleaned(batch.instances_of(frame)) for frame in range(2))
+        instances, others = (objects.cleaned(batch.instances_of(frame)) for frame in range(2))
         found = self.image_losses(query, instances, batch.image_size)
         own, positive = found.items[-1], found.targets.positive[-1]
         count = positive.sum()
@@ -160,7 +146,7 @@ class QueryVIS(OnlineSystem):
 
     def image_losses(
         self, pyramid: Pyramid, instances: Instances, image_size: jax.Array
-    ) -> ImageLosses:
+    ) -> objects.ImageLosses:
         """Losses of single frames, of the published image model.
 
         Args:
@@ -170,20 +156,15 @@ class QueryVIS(OnlineSystem):
         """
         outputs = self.refine(pyramid, image_size)
         targets = self.assign(outputs, instances, image_size)
-        items = [_of_objects(*own) for own in zip(outputs, _split(targets), strict=True)]
-        names = ("class", "box", "giou")
-        weights = (self.weights.classes, self.weights.box, self.weights.giou)
-        sums = jax.vmap(jax.vmap(query_head.query_losses), in_axes=(0, 0, 0, None, None))(
-            *_stacked(outputs), targets, instances, image_size
-        )
-        weighted = [weight * own.sum(-1) for weight, own in zip(weights, sums, strict=True)]
+        items = objects.queries_of_objects(outputs, targets)
         masks = self.training_masks(pyramid, items, targets.positive)
-        mask = self.mask_sums(masks, items, targets, instances, image_size)
-        return ImageLosses(
-            sums=dict(zip(names, weighted, strict=True)) | {"mask": self.weights.mask * mask},
+        known = targets, instances, image_size
+        mask = self.weights.mask * objects.mask_sums(masks, items, *known)
+        return objects.ImageLosses(
+            sums=objects.box_sums(outputs, *known, self.weights) | {"mask": mask},
             targets=targets,
-            items=tuple(items),
-            masks=tuple(masks),
+            items=items,
+            masks=masks,
         )
 
     def assign(
@@ -193,18 +174,11 @@ class QueryVIS(OnlineSystem):
         image_size: jax.Array,
     ) -> query_head.QueryTargets:
         """Targets [S, B, N] of S stages for instances [B, N, ...]."""
-
-        def of_frame(logits, boxes, own, size):
-            return query_head.query_targets(logits, boxes, own, size, self.weights)
-
-        of_stage = jax.vmap(of_frame)
-        return jax.vmap(of_stage, in_axes=(0, 0, None, None))(
-            *_stacked(outputs), instances, image_size
-        )
+        return objects.assign_stages(outputs, instances, image_size, self.weights)
 
     def training_masks(
         self, pyramid: Pyramid, items: Sequence[query_head.QueryOutputs], positive: jax.Array
-    ) -> list[jax.Array]:
+    ) -> tuple[jax.Array, ...]:
         """Mask logits [B, N, M, M, K] of every stage, with the statistics of the batch.
 
         Args:
@@ -212,30 +186,10 @@ class QueryVIS(OnlineSystem):
           items: of each stage, the queries [B, N, ...] of the objects.
           positive: [S, B, N] bool, the objects that have a query.
         """
-        return [
+        return tuple(
             head(own.attended, self._roi_features(pyramid, own.boxes, MASK_SIZE), exists)
             for head, own, exists in zip(self.masks, items, positive, strict=True)
-        ]
-
-    def mask_sums(
-        self,
-        masks: Sequence[jax.Array],
-        items: Sequence[query_head.QueryOutputs],
-        targets: query_head.QueryTargets,
-        instances: Instances,
-        image_size: jax.Array,
-    ) -> jax.Array:
-        """Sums [S] of the losses of the masks [B, N, M, M, K] of each stage, not weighted."""
-        boxes = jax.lax.stop_gradient(jnp.stack([x.boxes for x in items], axis=1))
-        size = masks[0].shape[-2]
-        wanted = jax.lax.map(
-            lambda row: mask_head.mask_targets(*row, size), (instances.masks, boxes, image_size)
         )
-        sums = [
-            mask_head.mask_losses(own, wanted[:, stage], instances.labels, targets.positive[stage])
-            for stage, own in enumerate(masks)
-        ]
-        return jnp.stack(sums)
 
     def reference_embeddings(
         self, pyramid: Pyramid, instances: Instances, image_size: jax.Array
@@ -249,9 +203,9 @@ class QueryVIS(OnlineSystem):
             rois = self._roi_features(pyramid, instances.boxes, BOX_SIZE)
             return self.track(rois, None, None), instances
         outputs = self.refine(pyramid, image_size)[-1:]
-        (targets,) = _split(self.assign(outputs, instances, image_size))
-        own = _of_objects(*outputs, targets)
-        return self.embed(pyramid, own.boxes, own), instances.replace(valid=targets.positive)
+        targets = self.assign(outputs, instances, image_size)
+        (own,) = objects.queries_of_objects(outputs, targets)
+        return self.embed(pyramid, own.boxes, own), instances.replace(valid=targets.positive[0])
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
@@ -265,13 +219,12 @@ class QueryVIS(OnlineSystem):
             single_label=self.single_label,
         )
         own = jax.tree.map(lambda x: x[:, kept.source], frame.queries)
-        masks = self.segment(frame.pyramid, own)[0]
         return Detections(
             boxes=kept.boxes,
             scores=kept.scores,
             labels=kept.labels,
             embeddings=self.embed(frame.pyramid, own.boxes, own)[0],
-            mask_logits=select_class(masks, kept.labels),
+            mask_logits=self._masks(frame.pyramid, own, kept.labels, kept.valid.sum()),
             mask_boxes=kept.boxes,
             valid=kept.valid,
             overflow=kept.overflow,
@@ -281,6 +234,27 @@ class QueryVIS(OnlineSystem):
         """Mask logits [B, R, 28, 28, K] of queries [B, R, ...] of the last stage."""
         rois = self._roi_features(pyramid, queries.boxes, MASK_SIZE)
         return self.masks[-1](queries.attended, rois)
+
+    def _masks(
+        self,
+        pyramid: Pyramid,
+        queries: query_head.QueryOutputs,
+        labels: jax.Array,
+        count: jax.Array,
+    ) -> jax.Array:
+        """Mask logits [D, 28, 28] of the first `count` queries [1, D, ...] and their labels [D].
+
+        Group by group, as masks are half of all work and few frames have as many objects as fit.
+        """
+
+        def segment(system, items):
+            own, label = items
+            found = system.segment(pyramid, jax.tree.map(lambda x: x[None], own))[0]
+            return select_class(found, label)
+
+        items = jax.tree.map(lambda x: x[0], queries), labels
+        shape = (2 * MASK_SIZE,) * 2
+        return map_first(segment, self, items, count, size=MASK_GROUP, shape=shape)
 
     def embed(
         self, pyramid: Pyramid, boxes: jax.Array, queries: query_head.QueryOutputs
@@ -313,31 +287,3 @@ class QueryVIS(OnlineSystem):
         return jax.vmap(lambda p, r: roi_align(p, STRIDES, r, size, convention=EXCLUSIVE))(
             levels, rois
         )
-
-
-def _cleaned(instances: Instances) -> Instances:
-    """The same with zeros in invalid slots, all but masks."""
-    valid = instances.valid
-    return instances.replace(
-        boxes=jnp.where(valid[..., None], instances.boxes, 0),
-        labels=jnp.where(valid, instances.labels, 0),
-    )
-
-
-def _stacked(outputs: Sequence[query_head.QueryOutputs]) -> tuple[jax.Array, jax.Array]:
-    """Logits [S, B, Q, K] and refined boxes [S, B, Q, 4] of all stages."""
-    return jnp.stack([x.logits for x in outputs]), jnp.stack([x.boxes for x in outputs])
-
-
-def _split(targets: query_head.QueryTargets) -> list[query_head.QueryTargets]:
-    """Targets [S, B, N] stage by stage."""
-    stages = range(len(targets.query))
-    return [jax.tree.map(lambda x, number=number: x[number], targets) for number in stages]
-
-
-def _of_objects(
-    outputs: query_head.QueryOutputs, targets: query_head.QueryTargets
-) -> query_head.QueryOutputs:
-    """The queries [B, N, ...] of the objects among all queries [B, Q, ...]."""
-    rows = targets.query[..., None]
-    return jax.tree.map(lambda x: jnp.take_along_axis(x, rows, axis=1), outputs)

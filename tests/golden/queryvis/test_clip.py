@@ -77,9 +77,12 @@ def order_of(frame: str, found) -> np.ndarray:
 
 
 def sources_of(number: int, found) -> np.ndarray:
-    """The query of each detection, by its box."""
-    boxes = stages_of_all_frames()[-1][-1][number] / np.tile(clip_scale(), 2)
-    return np.abs(boxes[None] - found.boxes[:, None]).max(-1).argmin(1)
+    """The query of each detection, by its box and score."""
+    *_, outputs, refined = stages_of_all_frames()
+    boxes = refined[-1][number] / np.tile(clip_scale(), 2)
+    probs = 1 / (1 + np.exp(-outputs[-1].logits[number][:, found.labels].T))  # [D, Q]
+    distances = np.abs(boxes[None] - found.boxes[:, None]).max(-1) / BOX_TOLERANCE
+    return (distances + np.abs(probs - found.scores[:, None]) / SCORE_TOLERANCE).argmin(1)
 
 
 @every_frame

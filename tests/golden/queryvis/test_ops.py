@@ -9,9 +9,10 @@ import pytest
 from golden_folder import golden_arrays
 
 from ovis_jax.formats import rle
+from ovis_jax.models.attention import SelfAttention
 from ovis_jax.models.dynamic_conv import DynamicConv
 from ovis_jax.models.heads import query as query_head
-from ovis_jax.models.heads.query import QueryTargets, SelfAttention, decode_queries
+from ovis_jax.models.heads.query import QueryTargets, decode_queries
 from ovis_jax.models.layers import layer_norm
 from ovis_jax.ops.align_masks import align_masks
 from ovis_jax.ops.boxes import EXCLUSIVE

@@ -131,7 +131,7 @@ def random_windows(count):
         rng.normal(size=(1, HEIGHT // n, WIDTH // n, CHANNELS)).astype(np.float32) for n in STRIDES
     )
     corner = rng.uniform(-10, 50, size=(1, QUERIES, 2))
-    rois = np.concatenate([corner, corner + rng.uniform(5, 70, (1, QUERIES, 2))], -1)
+    rois = np.concatenate([corner, corner + rng.uniform(5, 260, (1, QUERIES, 2))], -1)
     fixed = {name: rng.normal(size=(1, QUERIES, CHANNELS)) for name in ("attended", "features")}
     logits = rng.normal(-1, 2, size=(1, QUERIES, CLASSES))
     for _ in range(count):
