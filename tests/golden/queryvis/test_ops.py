@@ -30,7 +30,8 @@ WEIGHTS = query_head.QueryWeights()
 def part(name):
     """The arrays of one operation."""
     start = f"{name}/"
-    return {k.removeprefix(start): x for k, x in OPS.items() if k.startswith(start)}
+    own = {k.removeprefix(start): x for k, x in OPS.items() if k.startswith(start)}
+    return type(OPS)(own)  # which skips what a part of the golden data lacks
 
 
 @pytest.mark.parametrize("size", [7, 14])
