@@ -135,9 +135,10 @@ class Detections:
       labels: [..., D] int32 in [0, K).
       embeddings: [..., D, E] float32, appearance for tracking.
       mask_logits: [..., D, h, w] float32, on a grid over the mask box.
-      mask_boxes: [..., D, 4] float32, pixels of the original frame, which the grid covers: from the
-        pixel that holds the first corner to the one that holds the second, both included. The
-        detection's own box or, where masks are drawn on the whole frame, a common one.
+      mask_boxes: [..., D, 4] float32, pixels of the original frame, which the grid covers. The
+        detection's own box or, where masks are drawn on the whole frame, a common one. The mask
+        rule says whether corners are edges (`tracking/box_grid_masks.py`) or truncated to the first
+        and the last pixel (`tracking/paste.py`).
       valid: [..., D] bool; valid slots come first.
       overflow: [...] int32, candidates that were lost because a capacity was too small.
       class_scores: [..., D, K] float32, as in `FrameOutput`.

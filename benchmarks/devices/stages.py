@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS")
+SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS")
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.
@@ -17,6 +17,9 @@ _RULES = (
     ("calibration: alignment", "align", "calibration"),
     ("calibration: all else", "calibration"),
     ("feature alignment", "align"),
+    ("refinement: RoIAlign", ".refine", "._roi_features"),
+    ("refinement", ".refine"),
+    ("assignment", ".assign"),
     ("proposals", "rpn"),
     ("proposals", "._decode_proposals"),
     ("box: RoIAlign", ".classify", "._roi_features"),
@@ -25,6 +28,9 @@ _RULES = (
     ("mask", ".segment"),
     ("track: RoIAlign", ".embed", "._roi_features"),
     ("track", ".embed"),
+    ("mask: RoIAlign", ".training_masks", "._roi_features"),
+    ("mask", ".training_masks"),
+    ("track", ".reference_embeddings"),
     ("box", "box"),
     ("mask", "mask"),
     ("mask", "._masks"),
@@ -39,6 +45,7 @@ _RULES = (
     (LOSSES, ".losses"),
     (LOSSES, ".shifted_losses"),
     (LOSSES, ".drawn_losses"),
+    (LOSSES, ".image_losses"),
 )
 
 

@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 
 from ovis_jax.configs.parts import crossvis as crossvis_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
+from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
 from ovis_jax.configs.parts.calibration import calibration
 from ovis_jax.configs.parts.run import run
@@ -93,6 +94,24 @@ def crossvis() -> ConfigDict:
     model.mask.update(branch_channels=32, branch_convs=2, norm="group")
     model.reid.update(channels=64, tower_channels=32, num_convs=2)
     model.pyramid_rate = 1.0  # nothing below the heads is trained yet
+    return config
+
+
+def queryvis() -> ConfigDict:
+    """QueryVIS; a whole configuration."""
+    config = small_run(queryvis_parts.model(), queryvis_parts.capacity())
+    config.capacity.update(instances=10, detections=20, tracks=100)
+    config.data.inclusive_boxes = False
+    model = config.model
+    model.update(num_classes=5, num_stages=3)
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1)
+    model.neck.update(channels=64, norm="group")
+    model.queries.update(num_queries=30, channels=64)
+    model.stage.update(num_heads=4, hidden=16, feedforward=256)
+    model.mask.update(channels=32, num_convs=2, hidden=16, norm="group")
+    model.track.channels = 128
+    model.predictions.score_threshold = 0.05
+    config.train.update(learning_rate=0.004, clip_norm=1.0, second_moment=0.999)
     return config
 
 

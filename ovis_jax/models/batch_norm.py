@@ -34,12 +34,16 @@ class BatchNorm(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, training: bool) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, *, training: bool, valid: jax.Array | None = None
+    ) -> jax.Array:
         """Normalises the last axis of [B, ..., C].
 
         Args:
-          x: rows, of which every number counts, padding too.
+          x: rows, of which every number counts, padding too, unless `valid` is given.
           training: with the statistics of `x` instead of the running ones.
+          valid: in training, bool of the first axes of `x`, such as [B, N] of [B, N, h, w, C]: of
+            which items statistics are taken. A group without any moves no running statistics.
 
         Raises:
           ValueError: in training, the rows are no whole groups, or a group has a single number for
@@ -55,12 +59,18 @@ class BatchNorm(nn.Module):
             shift = bias - mean.value * factor
             return x * factor.astype(self.dtype) + shift.astype(self.dtype)
         groups = self._groups(x)
-        own_mean = groups.mean(axis=1, keepdims=True)
-        own_var = jnp.mean((groups - own_mean) ** 2, axis=1, keepdims=True)
+        if valid is None:
+            exists, count = None, groups.shape[1]
+        else:
+            exists = jnp.broadcast_to(_with_axes(valid, x.ndim), (*x.shape[:-1], 1))
+            exists = exists.reshape(*groups.shape[:2], 1)
+            groups = jnp.where(exists, groups, 0)
+            count = exists.sum(axis=1, keepdims=True, dtype=jnp.float32)
+        own_mean = _mean(groups, exists, count)
+        own_var = _mean((groups - own_mean) ** 2, exists, count)
         if self.is_mutable_collection(RUNNING_STATS) and not self.is_initializing():
-            count = groups.shape[1]
-            mean.value = self._moved(mean.value, own_mean)
-            var.value = self._moved(var.value, own_var * (count / (count - 1)))
+            mean.value = self._moved(mean.value, own_mean, count)
+            var.value = self._moved(var.value, own_var * _unbiased(count), count)
         normalised = (groups - own_mean) * jax.lax.rsqrt(own_var + self.epsilon)
         return (normalised * scale + bias).reshape(x.shape).astype(self.dtype)
 
@@ -79,7 +89,33 @@ class BatchNorm(nn.Module):
             )
         return groups
 
-    def _moved(self, running: jax.Array, own: jax.Array) -> jax.Array:
-        """Running statistics [C] a call later; own ones are [G, 1, C]."""
-        own = jax.lax.stop_gradient(own).mean(axis=(0, 1))
-        return (1 - self.momentum) * running + self.momentum * own
+    def _moved(self, running: jax.Array, own: jax.Array, count: jax.Array | int) -> jax.Array:
+        """Running statistics [C] a call later; own ones are [G, 1, C], of `count` numbers each."""
+        own = jax.lax.stop_gradient(own)
+        if isinstance(count, int):
+            return (1 - self.momentum) * running + self.momentum * own.mean(axis=(0, 1))
+        exists = count > 0
+        mean = _mean(own, exists, jnp.maximum(exists.sum(), 1), axis=(0, 1))
+        return jnp.where(
+            exists.any(), (1 - self.momentum) * running + self.momentum * mean, running
+        )
+
+
+def _with_axes(valid: jax.Array, ndim: int) -> jax.Array:
+    """The same with as many axes."""
+    return valid.reshape(*valid.shape, *[1] * (ndim - valid.ndim))
+
+
+def _mean(x: jax.Array, exists: jax.Array | None, count: jax.Array | int, axis=1) -> jax.Array:
+    """Mean over the numbers that exist, of which there are `count`; 0 without any."""
+    if exists is None:
+        return x.mean(axis=axis, keepdims=True)
+    total = jnp.sum(jnp.where(exists, x, 0), axis=axis, keepdims=axis == 1)
+    return total / jnp.maximum(count, 1)
+
+
+def _unbiased(count: jax.Array | int) -> jax.Array | float:
+    """Factor from the variance of a sample of `count` numbers to that of what it was taken from."""
+    if isinstance(count, int):
+        return count / (count - 1)
+    return count / jnp.maximum(count - 1, 1)

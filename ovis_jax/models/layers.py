@@ -1,4 +1,4 @@
-"""Layers that several parts share: convolutions with a norm, deformable ones, frozen batch norm."""
+"""Layers that several parts share: convolutions of all kinds, and norms."""
 
 import jax
 import jax.numpy as jnp
@@ -151,9 +151,34 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
     )
 
 
-def layer_norm(dtype: str, epsilon: float, name: str | None = None) -> nn.LayerNorm:
+def layer_norm(
+    dtype: str, epsilon: float = PYTORCH_EPSILON, name: str | None = None
+) -> nn.LayerNorm:
     """Layer norm of the last axis, as PyTorch computes it."""
     return nn.LayerNorm(epsilon=epsilon, use_fast_variance=False, dtype=dtype, name=name)
+
+
+class DoublingConv(nn.Module):
+    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap.
+
+    Attributes:
+      features: output channels.
+      dtype: of the computation.
+      kernel_init: of the kernel [2, 2, C, features].
+    """
+
+    features: int
+    dtype: str = "float32"
+    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
+        kernel = self.param("kernel", self.kernel_init, (2, 2, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
+        *batch, height, _, width, _, features = y.shape
+        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
 
 
 class Tower(nn.Module):
@@ -185,23 +210,6 @@ class Tower(nn.Module):
             )(x)
             x = nn.relu(group_norm(self.dtype, name=f"norm{i}")(x))
         return x
-
-
-class DoublingConv(nn.Module):
-    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap."""
-
-    features: int
-    dtype: str = "float32"
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
-        he = nn.initializers.he_normal()
-        kernel = self.param("kernel", he, (2, 2, x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
-        *batch, height, _, width, _, features = y.shape
-        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
 
 
 class DeformConv(nn.Module):

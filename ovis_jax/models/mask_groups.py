@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ovis_jax.models.heads.mask import select_class
+from ovis_jax.models.first_items import map_first
 from ovis_jax.models.references import weighted_mean
+from ovis_jax.ops.masks import select_class
 
 GROUP = 16  # detections whose masks are computed together
 SIDE = 28  # cells of a mask
@@ -34,26 +35,14 @@ def grouped_masks(
       weights: [F], of the references in the average.
       count: [] int32.
     """
-    size = min(GROUP, len(rois))
-    padding = -len(rois) % size
-    rois, classes = jnp.pad(rois, ((0, padding), (0, 0))), jnp.pad(classes, (0, padding))
 
-    def segment_group(system, state):
-        number, masks = state
-        own = jax.lax.dynamic_slice_in_dim(rois, number * size, size)
-        logits = weighted_mean(system.segment(calibrated, repeated_rois(own, weights)), weights)
-        own_classes = jax.lax.dynamic_slice_in_dim(classes, number * size, size)
-        found = select_class(logits, own_classes)
-        masks = jax.lax.dynamic_update_slice_in_dim(masks, found, number * size, axis=0)
-        return number + 1, masks
+    def segment(system, own):
+        rois, classes = own
+        logits = system.segment(calibrated, repeated_rois(rois, weights))
+        return select_class(weighted_mean(logits, weights), classes)
 
-    _, masks = nn.while_loop(
-        lambda system, state: state[0] * size < count,
-        segment_group,
-        system,
-        (jnp.int32(0), jnp.zeros((len(rois), SIDE, SIDE))),
-    )
-    return masks[: len(masks) - padding]
+    items = rois, classes
+    return map_first(segment, system, items, count, size=GROUP, shape=(SIDE, SIDE))
 
 
 def repeated_rois(rois: jax.Array, weights: jax.Array) -> jax.Array:

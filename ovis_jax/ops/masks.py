@@ -1,4 +1,4 @@
-"""Bit-packed masks: unpacking, and mask targets cut out of them."""
+"""Masks: unpacking packed ones, targets cut out of them, one class of many."""
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +57,11 @@ def _mean_index(in_bins: jax.Array, count: jax.Array) -> jax.Array:
     # Sums are whole numbers; only the remainder is divided, so that nothing large is rounded.
     whole, rest = jnp.divmod(total, jnp.maximum(count, 1))
     return whole + rest / jnp.maximum(count, 1).astype(jnp.float32)
+
+
+def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
+    """Picks each RoI's channel: [..., R, M, M, K] and [..., R] int to [..., R, M, M]."""
+    return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]
 
 
 def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:

@@ -13,6 +13,7 @@ MODELS = (
     "masktrack_rcnn",
     "sipmask",
     "crossvis",
+    "queryvis",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

@@ -41,6 +41,11 @@ _FOREIGN = (
         ("roi_heads.mask_predictor.*",),
     ),
     _Foreign("a one-stage detector of torchvision", ("head.classification_head.*",)),
+    _Foreign(
+        "a Sparse R-CNN of mmdetection, without mask heads",
+        ("*bbox_head.0.instance_interactive_conv.*",),
+        ("*mask_head.*",),
+    ),
     _Foreign("a Cascade R-CNN of mmdetection", ("*bbox_head.0.fc_cls.*",)),
     _Foreign(
         "a Faster R-CNN of mmdetection, without a mask head",

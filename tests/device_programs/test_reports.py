@@ -33,6 +33,13 @@ BY_PATH = {
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.drawn_losses/add": "losses and targets",
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.predict_pairs/reid/add": "embeddings",
     "jit(train_step)/CrossVIS.encode_pairs/add": "all else",
+    "jit(train_step)/jvp(QueryVIS.losses)/QueryVIS.image_losses/QueryVIS.refine/stages_0/dot": (
+        "refinement"
+    ),
+    "jit(train_step)/QueryVIS.losses/QueryVIS.image_losses/QueryVIS.assign/while": "assignment",
+    "jit(train_step)/jvp(QueryVIS.losses)/QueryVIS.image_losses/QueryVIS.mask_sums/add": (
+        "losses and targets"
+    ),
 }
 
 

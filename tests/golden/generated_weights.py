@@ -32,8 +32,16 @@ def _generated(entry: dict, seed: int) -> np.ndarray:
     """One tensor, from its name."""
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(entry["name"].encode()) + seed))
     z = generator.standard_normal(entry["shape"], dtype=np.float32)
-    z = np.abs(z) if entry["abs"] else z
-    return np.asarray(np.float32(entry["offset"]) + np.float32(entry["scale"]) * z)
+    scale, offset, positive = (_by_column(entry[x], z) for x in ("scale", "offset", "abs"))
+    z = np.where(positive, np.abs(z), z)
+    return np.asarray(np.float32(offset) + np.float32(scale) * z)
+
+
+def _by_column(value, z: np.ndarray):
+    """A number of all columns as it is; several share the columns of a matrix equally."""
+    if not isinstance(value, list):
+        return value
+    return np.repeat(value, z.shape[-1] // len(value))
 
 
 def golden_variables(template: dict) -> dict:

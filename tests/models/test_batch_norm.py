@@ -118,6 +118,48 @@ def test_half_precision_has_statistics_in_single():
     assert_close(changed[RUNNING_STATS], moved(RUNNING, groups_of(np.asarray(half, np.float32), 4)))
 
 
+VALID = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 0], [0, 1, 1]], bool)  # of the items of each row
+
+
+@pytest.mark.parametrize("rows", [4, 2])
+def test_items_that_are_not_valid_change_no_statistics(rows):
+    poisoned = np.where(VALID[..., None, None], X, np.nan)
+    got, changed = BatchNorm(rows).apply(
+        VARIABLES, poisoned, training=True, valid=VALID, mutable=[RUNNING_STATS]
+    )
+    starts = range(0, len(X), rows)
+    groups = [np.float64(X[k : k + rows][VALID[k : k + rows]]).reshape(-1, 2) for k in starts]
+    want = [
+        normalised(X[k : k + rows], g.mean(0), g.var(0))
+        for k, g in zip(starts, groups, strict=True)
+    ]
+    assert_close(got[VALID], np.concatenate(want)[VALID])
+    assert np.isfinite(got).all()
+    assert_close(changed[RUNNING_STATS], moved(RUNNING, groups))
+
+
+def test_groups_without_valid_items_move_nothing():
+    def train_with(valid, rows):
+        norm = BatchNorm(rows)
+        return norm.apply(VARIABLES, X, training=True, valid=valid, mutable=[RUNNING_STATS])[1]
+
+    none = train_with(np.zeros_like(VALID), 2)
+    jax.tree.map(np.testing.assert_array_equal, none[RUNNING_STATS], RUNNING)
+    one = train_with(VALID, 1)  # the second group is empty
+    groups = [np.float64(X[k][VALID[k]]).reshape(-1, 2) for k in (0, 2, 3)]
+    assert_close(one[RUNNING_STATS], moved(RUNNING, groups))
+
+
+def test_where_all_items_are_valid_the_results_are_those_without_a_mask():
+    everything = np.ones_like(VALID)
+    got, changed = BatchNorm(2).apply(
+        VARIABLES, X, training=True, valid=everything, mutable=[RUNNING_STATS]
+    )
+    want, wanted = train(X, 2)
+    assert_close(got, want)
+    assert_close(changed[RUNNING_STATS], wanted[RUNNING_STATS])
+
+
 @pytest.mark.parametrize(
     ("rows", "shape", "reason"),
     [

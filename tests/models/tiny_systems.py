@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
-from models import tiny, tiny_crossvis, tiny_sipmask
+from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask
 
 from configs.parts.tracker import track_by_overlap
 from ovis_jax.models.build import build_system, init_variables
@@ -79,6 +79,16 @@ SYSTEMS = {
         losses=frozenset({"identity", *halves("class", "box", "centerness", "mask", "crossover")}),
         background_losses=frozenset(halves("class")),
         parts=frozenset({"backbone", "neck", "fcos", "mask", "reid", "identity"}),
+    ),
+    "queryvis": TinySystem(
+        config=tiny_queryvis.tiny_config,
+        build=tiny_queryvis.tiny_system,
+        losses=frozenset({"class", "box", "giou", "mask", "track"}),
+        background_losses=frozenset({"class"}),
+        parts=frozenset(
+            {"backbone", "neck", "queries", "track"}
+            | {f"{part}_{number}" for part in ("stages", "masks") for number in range(2)}
+        ),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

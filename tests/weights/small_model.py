@@ -8,6 +8,7 @@ import numpy as np
 from configs.parts.calibration import calibration
 from configs.parts.crossvis import crossvis_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
+from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.maps.parts import resnet_model
@@ -56,6 +57,18 @@ def small_crossvis_config(depth: int = 18, num_identities: int = 5):
     return config.lock()
 
 
+def small_queryvis_config(depth: int = 18, num_classes: int = 3):
+    config = queryvis_r50()
+    config.model.num_classes = num_classes
+    config.model.backbone.update(depth=depth, width=4)
+    config.model.neck.channels = 8
+    config.model.queries.update(num_queries=4, channels=8)
+    config.model.stage.update(num_heads=2, hidden=4, feedforward=8)
+    config.model.mask.update(channels=8, hidden=4)
+    config.model.track.channels = 8
+    return config.lock()
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
@@ -69,6 +82,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_sipmask_config(depth))[1]
     if model == "crossvis":
         return build_model(small_crossvis_config(depth))[1]
+    if model == "queryvis":
+        return build_model(small_queryvis_config(depth))[1]
     return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 

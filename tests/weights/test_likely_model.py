@@ -51,6 +51,7 @@ KNOWN = {
     "torchvision_swin": [*rules_of("torchvision_swin"), "norm.weight", "head.bias"],
     "authors_swin": [*rules_of("authors_swin"), "layers.0.blocks.1.attn_mask"],
     "timm_convnext": [*rules_of("timm_convnext"), "head.fc.weight"],
+    "queryvis": published.queryinst(25),
 }
 FOREIGN = {
     "maskrcnn_resnet50_fpn_v2 .batch norms in FPN and heads, four conv": second_version(),
@@ -61,6 +62,7 @@ FOREIGN = {
     "Faster R-CNN of detectron2": without(published.detectron2(), "mask_"),
     "SipMask for images": without(published.sipmask(25), "track"),
     "a detectron2 model with a C4 head": ["roi_heads.res5.0.conv1.weight"],
+    "Sparse R-CNN of mmdet": without(published.queryinst(80), "mask_head"),
     "Cascade R-CNN of mmdet": ["roi_head.bbox_head.0.fc_cls.weight"],
     "one-stage detector of mmdet": [*published.resnet50("backbone."), "bbox_head.atss_cls.bias"],
     "stem of several convolutions": ["conv1.0.weight", "layer1.0.conv1.weight"],

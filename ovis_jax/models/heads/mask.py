@@ -6,7 +6,7 @@ import optax
 from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm, DoublingConv, kaiming_normal
-from ovis_jax.ops.masks import crop_masks
+from ovis_jax.ops.masks import crop_masks, select_class
 from ovis_jax.ops.means import Mean
 
 
@@ -74,8 +74,3 @@ def mask_loss(
     targets = jnp.where(positive[..., None, None], targets, 0)
     loss = optax.sigmoid_binary_cross_entropy(own, targets).mean((-2, -1))
     return Mean(jnp.sum(loss, where=positive), positive.sum())
-
-
-def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
-    """Picks each RoI's channel: [..., R, M, M, K + 1] and [..., R] to [..., R, M, M]."""
-    return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]

@@ -67,7 +67,16 @@ class OnlineSystem(nn.Module, kw_only=True):
         """Frames as the backbone reads them; see `normalise_frames`."""
         return normalise_frames(frames, image_size, self.pixel_mean, self.pixel_std)
 
-    def encode(self, frames: jax.Array, image_size: jax.Array) -> Pyramid:
+    def encode(self, frames: jax.Array, image_size: jax.Array) -> Features:
+        """What `step` reads of frames: the levels of the pyramid, each [B, h, w, C].
+
+        Args:
+          frames: as those of `pyramid`.
+          image_size: likewise.
+        """
+        return self.pyramid(frames, image_size)
+
+    def pyramid(self, frames: jax.Array, image_size: jax.Array) -> Pyramid:
         """Maps frames to the levels of the pyramid, each [B, h, w, C].
 
         Args:
@@ -80,7 +89,7 @@ class OnlineSystem(nn.Module, kw_only=True):
         """Pyramids of the first and the second frame of each clip, each level [B, h, w, C]."""
         pairs = len(batch.frames)
         frames = jnp.concatenate([batch.frames[:, 0], batch.frames[:, 1]])
-        levels = self.encode(frames, jnp.tile(batch.image_size, (2, 1)))
+        levels = self.pyramid(frames, jnp.tile(batch.image_size, (2, 1)))
         return tuple(x[:pairs] for x in levels), tuple(x[pairs:] for x in levels)
 
     @property

@@ -8,9 +8,9 @@ import numpy as np
 from models.detections import random_frames
 from models.tiny import tiny_system, window
 
-from ovis_jax.models.heads.mask import select_class
 from ovis_jax.models.references import query_features, weighted_mean
 from ovis_jax.models.systems.mask_track_rcnn import MASK_GROUP
+from ovis_jax.ops.masks import select_class
 
 SLOTS = MASK_GROUP + 5  # more than one group, and not full ones
 

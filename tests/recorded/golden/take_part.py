@@ -23,6 +23,7 @@ def main(whole: pathlib.Path) -> None:
     take_cmasktrack_rcnn(whole / "cmasktrack_rcnn", empty_part("cmasktrack_rcnn"))
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
     take_crossvis(whole / "crossvis", empty_part("crossvis"))
+    take_queryvis(whole / "queryvis", empty_part("queryvis"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -47,6 +48,14 @@ def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
     """Operations, target assignment, the tracker, and the names of the parameters."""
     for name in ("ops.npz", "targets.npz", "tracker.npz", "tracker_results.json"):
         shutil.copyfile(source / name, target / name)
+    parameters = json.loads((source / "params.json").read_text())
+    write(target / "params.json", [thin_entry(entry) for entry in parameters])
+
+
+def take_queryvis(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations but for RoIAlign, and the names of the parameters."""
+    operations = np.load(source / "ops.npz")
+    save(target / "ops.npz", {k: v for k, v in operations.items() if not k.startswith("roi/")})
     parameters = json.loads((source / "params.json").read_text())
     write(target / "params.json", [thin_entry(entry) for entry in parameters])
 

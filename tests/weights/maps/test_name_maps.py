@@ -15,6 +15,7 @@ from configs import (
     crossvis_r50_ytvis2019,
     csipmask_r50_ovis,
     masktrack_rcnn_r50_ovis,
+    queryvis_r50_ovis,
     sipmask_r50_ovis,
 )
 from ovis_jax.formats.errors import InputError
@@ -45,13 +46,18 @@ FILES = {
         8 + 2 + 2,
         {"calibration": 9, "identity": 2},
     ),
+    "QueryInst": ("queryvis", published.queryinst(25), 53 + 24, {"track": 4}),
 }
 
 
 @functools.cache
 def paper_shapes(model: str = "") -> dict:
     """Variables of the paper's model that a published one is for."""
-    configs = {"sipmask": csipmask_r50_ovis, "crossvis": ccrossvis_r50_ovis}
+    configs = {
+        "sipmask": csipmask_r50_ovis,
+        "crossvis": ccrossvis_r50_ovis,
+        "queryvis": queryvis_r50_ovis,
+    }
     config = configs.get(model, cmasktrack_rcnn_r50_ovis).get_config()
     return build_model(numbered(config))[1]
 
@@ -128,6 +134,24 @@ def test_the_table_of_crossvis_has_the_recorded_names():
     tensors = published.crossvis(25).items()
     assert names == {name: shape for name, shape in tensors if not name.endswith(left_out)}
     assert set(name_map.rules) == set(names) - {"cls.weight", "cls.bias"}
+
+
+def test_the_table_of_queryvis_has_the_recorded_names_but_for_the_constructed_track_heads():
+    recorded = golden_json("queryvis", "params.json")
+    names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
+    own = {name: shape for name, shape in names.items() if not name.startswith("track_")}
+    tensors = published.queryinst(25).items()
+    assert own == {k: shape for k, shape in tensors if not k.endswith("num_batches_tracked")}
+    assert set(NAME_MAPS["queryvis"].name_map(resnet_model(50)).rules) == set(own)
+
+
+def test_queryinst_of_coco_needs_its_number_of_classes():
+    tensors, name_map = (
+        zeros(published.queryinst(80)),
+        NAME_MAPS["queryvis"].name_map(resnet_model(50)),
+    )
+    with pytest.raises(InputError, match=r"fc_cls.bias: shape \(80,\), expected \(25,\)"):
+        convert_state(tensors, name_map, paper_shapes("queryvis"), "file")
 
 
 def test_crossvis_of_youtube_vis_needs_its_classes_but_not_its_identities():

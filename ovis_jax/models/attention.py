@@ -1,0 +1,44 @@
+"""Attention among queries. Source: Vaswani et al. 2017, as PyTorch computes it."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class SelfAttention(nn.Module):
+    """Attention of several heads among the queries of a frame, added to them.
+
+    Attributes:
+      num_heads: that the channels are split into.
+      dtype: of the computation; weights of attention are float32.
+    """
+
+    num_heads: int = 8
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, queries: jax.Array) -> jax.Array:
+        """Maps [..., Q, C] to [..., Q, C]."""
+        channels = queries.shape[-1]
+        joint = nn.Dense(
+            3 * channels,
+            kernel_init=nn.initializers.xavier_uniform(),
+            dtype=self.dtype,
+            name="in_proj",
+        )
+        split = (self.num_heads, channels // self.num_heads)
+        query, key, value = (
+            x.reshape(*x.shape[:-1], *split) for x in jnp.split(joint(queries), 3, axis=-1)
+        )
+        scores = jnp.einsum("...qhd,...khd->...hqk", query, key) / math.sqrt(split[1])
+        weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(self.dtype)
+        mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value).reshape(queries.shape)
+        out = nn.Dense(
+            channels,
+            kernel_init=nn.initializers.xavier_uniform(),
+            dtype=self.dtype,
+            name="out_proj",
+        )
+        return queries + out(mixed)
