@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.layers import ConvNorm
+from ovis_jax.models.layers import ConvNorm, ModulatedConvNorm
 
 STAGE_BLOCKS = {
     18: (2, 2, 2, 2),
@@ -34,7 +34,17 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1."""
+    """1x1, 3x3, 1x1 and a shortcut; the stride is in the 3x3, or in the first 1x1.
+
+    Attributes:
+      channels: of the 3x3 convolution.
+      stride: of the block.
+      norm: see `ResNet`, likewise `dtype` and `stride_in_1x1`.
+      dtype: see `norm`.
+      project: the shortcut is a convolution.
+      stride_in_1x1: see `norm`.
+      deformable: the 3x3 convolution is a deformable one.
+    """
 
     channels: int
     stride: int
@@ -42,6 +52,7 @@ class Bottleneck(nn.Module):
     dtype: str
     project: bool = False
     stride_in_1x1: bool = False
+    deformable: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -49,7 +60,11 @@ class Bottleneck(nn.Module):
         wide = BOTTLENECK_EXPANSION * self.channels
         first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
         y = nn.relu(ConvNorm(self.channels, 1, first, self.norm, self.dtype, name="conv1")(x))
-        y = nn.relu(ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")(y))
+        if self.deformable:
+            conv2 = ModulatedConvNorm(self.channels, second, self.norm, self.dtype, name="conv2")
+        else:
+            conv2 = ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")
+        y = nn.relu(conv2(y))
         y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
         if self.project:
             x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
@@ -67,6 +82,7 @@ class Stage(nn.Module):
     dtype: str
     stride_in_1x1: bool
     rematerialise: bool
+    deformable_every: int = 0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -76,6 +92,8 @@ class Stage(nn.Module):
         block = nn.remat(block) if self.rematerialise else block
         for i in range(self.num_blocks):
             options = {"project": i == 0, "stride_in_1x1": self.stride_in_1x1} if bottleneck else {}
+            if self.deformable_every:
+                options["deformable"] = i % self.deformable_every == 0
             stride = self.stride if i == 0 else 1
             shape = (self.channels, stride, self.norm, self.dtype)
             x = block(*shape, **options, name=f"block{i}")(x)
@@ -96,6 +114,8 @@ class ResNet(nn.Module):
       dtype: of the computation.
       rematerialise: keep only what enters each residual block and compute the rest again in the
         backward pass: less memory, more time, the same numbers.
+      deformable_every: in the stages after the first, the first block and every so many-th one
+        after it have a deformable 3x3 convolution (version 2); 0: none. Bottlenecks only.
     """
 
     depth: int = 50
@@ -105,16 +125,20 @@ class ResNet(nn.Module):
     stride_in_1x1: bool = False
     dtype: str = "float32"
     rematerialise: bool = False
+    deformable_every: int = 0
 
     @nn.compact
     def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
 
         Raises:
-          ValueError: the depth is unknown, or a side is not a multiple of 32.
+          ValueError: the depth is unknown or has no deformable blocks, or a side is not a multiple
+            of 32.
         """
         if self.depth not in STAGE_BLOCKS:
             raise ValueError(f"ResNet depth is {self.depth}; expected one of {list(STAGE_BLOCKS)}")
+        if self.deformable_every and self.depth not in BOTTLENECK_DEPTHS:
+            raise ValueError(f"deformable_every needs a depth of {BOTTLENECK_DEPTHS}")
         if images.shape[-3] % 32 or images.shape[-2] % 32:
             raise ValueError(f"frame sides must be multiples of 32, got {images.shape[-3:-1]}")
         x = images.astype(self.dtype)
@@ -133,6 +157,7 @@ class ResNet(nn.Module):
                 dtype=self.dtype,
                 stride_in_1x1=self.stride_in_1x1,
                 rematerialise=self.rematerialise,
+                deformable_every=self.deformable_every if i else 0,
                 name=f"stage{i + 1}",
             )(x)
             if i < self.frozen_stages:
