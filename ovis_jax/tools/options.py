@@ -13,6 +13,7 @@ MODELS = (
     "masktrack_rcnn",
     "sipmask",
     "crossvis",
+    "stmask",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

@@ -33,6 +33,8 @@ BY_PATH = {
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.drawn_losses/add": "losses and targets",
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.predict_pairs/reid/add": "embeddings",
     "jit(train_step)/CrossVIS.encode_pairs/add": "all else",
+    "jit(advance)/STMask.step/STMask.moved/shift/shift.pool/add": "moving objects",
+    "jit(encode)/STMask.encode/STMask.predict/anchors/upfeature/conv": "towers and boxes",
 }
 
 
