@@ -35,14 +35,13 @@ def with_r101(config: ConfigDict) -> None:
     config.model.backbone.update(depth=101, deformable_every=3)
 
 
-
 def capacity() -> ConfigDict:
     """Sizes of the padded records."""
     return ConfigDict(
         dict(
             instances=40,  # annotated objects a frame
             candidates=200,  # that enter suppression: as published, of each class or of all
-            detections=100,  # as published per class; across classes nothing but `candidates` limits
+            detections=100,  # as published per class; across classes as many as `candidates`
             positives=400,  # anchors of a frame that masks, embeddings and shifts are trained at
             tracks=256,
         )
@@ -62,7 +61,12 @@ def model() -> ConfigDict:
                 depth=50, norm="frozen_batch", width=64, frozen_stages=-1, deformable_every=2
             ),
             neck=dict(
-                channels=256, norm="none", first_level=3, extra_convs=2, bilinear=True, rectified=True
+                channels=256,
+                norm="none",
+                first_level=3,
+                extra_convs=2,
+                bilinear=True,
+                rectified=True,
             ),
             anchors=dict(
                 channels=256,
@@ -85,9 +89,7 @@ def model() -> ConfigDict:
             anchor_losses=dict(
                 classes=6.125, box=5.0, centerness=20.0, negatives=3, shifted_weights=True
             ),
-            pair_losses=dict(
-                mask=6.125, track=5.0, box_shift=5.0, mask_shift=6.125, group_clips=1
-            ),
+            pair_losses=dict(mask=6.125, track=5.0, box_shift=5.0, mask_shift=6.125, group_clips=1),
             tracker=dict(
                 mask_weight=1.0,
                 box_weight=2.0,

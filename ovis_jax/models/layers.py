@@ -171,7 +171,7 @@ class DeformConv(nn.Module):
         modulation: jax.Array | None = None,
         stride: int = 1,
     ) -> jax.Array:
-        """Maps features [B, H, W, C] to [B, h, w, features]; offsets and stride as `deform_conv`."""
+        """Maps features [B, H, W, C] to [B, h, w, features]; offsets as `deform_conv`."""
         channels = features.shape[-1]
         shape = (*self.sides, channels, self.features or channels)
         kernel = self.param("kernel", self.kernel_init, shape).astype(self.dtype)

@@ -75,18 +75,14 @@ def frame_instances(batch: Clips) -> Instances:
     pixels, are none: their shift would be infinite.
     """
     height, width = batch.frames.shape[2:4]
-    instances = jax.tree.map(
-        lambda x: x[:, :FRAMES].reshape(-1, *x.shape[2:]), batch.instances
-    )
+    instances = jax.tree.map(lambda x: x[:, :FRAMES].reshape(-1, *x.shape[2:]), batch.instances)
     sizes = jnp.repeat(batch.image_size, FRAMES, axis=0)
     boxes = jnp.where(instances.valid[..., None], instances.boxes, 0)
     boxes = jax.vmap(INCLUSIVE.clip)(boxes, sizes)
     extends = jnp.all(boxes[..., 2:] > boxes[..., :2], axis=-1)
     valid = instances.valid & extends
     boxes = jnp.where(valid[..., None], boxes, 0) / jnp.float32([width, height, width, height])
-    return instances.replace(
-        boxes=boxes, labels=jnp.where(valid, instances.labels, 0), valid=valid
-    )
+    return instances.replace(boxes=boxes, labels=jnp.where(valid, instances.labels, 0), valid=valid)
 
 
 def positive_anchors(targets: Assignment, capacity: int) -> Positives:
@@ -208,6 +204,11 @@ def similarity_loss(
     losses = -jnp.log(jnp.where(pairs, jnp.maximum(right, _SMALLEST_DISTANCE), 1))
     weights = jnp.where(pairs, weights[:, None] * weights, 0)
     return Mean(jnp.sum(losses * weights), jnp.sum(weights))
+
+
+def frames_of(tree, number: int):
+    """The first (0) or the second (1) frames of all clips, of arrays [F, ...]."""
+    return jax.tree.map(lambda x: x[number::FRAMES], tree)
 
 
 def grouped(x: jax.Array, clips: int) -> jax.Array:

@@ -8,9 +8,7 @@ import jax
 import jax.numpy as jnp
 
 
-def map_valid(
-    function: Callable[[Any], Any], items: Any, valid: jax.Array, chunk: int
-) -> Any:
+def map_valid(function: Callable[[Any], Any], items: Any, valid: jax.Array, chunk: int) -> Any:
     """Values of the valid items, computed chunk by chunk; chunks without any are skipped.
 
     The backward pass computes each chunk again, so that the memory is that of one chunk.

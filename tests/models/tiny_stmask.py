@@ -16,9 +16,7 @@ def tiny_config(**model):
     config.model.num_prototypes = 4
     config.model.backbone.width = 8
     config.model.neck.channels = 16
-    config.model.anchors.update(
-        channels=8, tower_convs=1, embedding_size=8, class_alignment="ada"
-    )
+    config.model.anchors.update(channels=8, tower_convs=1, embedding_size=8, class_alignment="ada")
     config.model.prototypes.update(channels=8, num_convs=1)
     config.model.shift.channels = 8
     config.model.update(model)

@@ -127,8 +127,10 @@ def test_of_equal_affinities_the_object_that_was_seen_first_counts():
     memory = TRACKER.init_memory(CAPACITY, 3, 2).replace(count=jnp.int32(3))
     frame = padded(random_frame(np.random.default_rng(1), np.eye(3)))
     frame = frame.replace(valid=jnp.arange(SLOTS) < 1, scores=jnp.ones(SLOTS))
-    affinities = jnp.full((SLOTS, 1 + CAPACITY), -jnp.inf).at[:, :4].set(
-        jnp.array([1.4, 1.0, 2.0, 2.0 + 5e-6])
+    affinities = (
+        jnp.full((SLOTS, 1 + CAPACITY), -jnp.inf)
+        .at[:, :4]
+        .set(jnp.array([1.4, 1.0, 2.0, 2.0 + 5e-6]))
     )
     _, ids = TRACKER.link(memory, frame, affinities)
     assert ids[0] == 1

@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.models import stmask_losses as learned
 from ovis_jax.models import stmask_pairs as pairs
 from ovis_jax.models.heads import prototype_mask as mask_head
 from ovis_jax.models.heads import shape_anchors as anchor_head
 from ovis_jax.models.heads import track_shift as shift_head
 from ovis_jax.models.stmask_decoding import anchor_detections
+from ovis_jax.models.stmask_records import EncodedFrame, FramePredictions
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
-from ovis_jax.ops.assign import Assignment
 from ovis_jax.ops.assign_anchors import AnchorThresholds
 from ovis_jax.ops.masks import mask_iou
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Clips, Features, FrameOutput, Instances, Window
+from ovis_jax.structures import Clips, Features, FrameOutput, Window
 from ovis_jax.tracking.cut_grids import paste_cut_grids
 from ovis_jax.tracking.paste import MaskRule
 from ovis_jax.tracking.shifted import MaskedBoxes, ShiftedMemory
@@ -33,38 +34,6 @@ class STMaskCapacity:
     candidates: int
     detections: int
     positives: int
-
-
-@flax.struct.dataclass
-class EncodedFrame:
-    """What `step` reads of a frame; leading axes of frames are left out here.
-
-    Attributes:
-      detections: MaskedBoxes [D, ...].
-      prototypes: [H / 4, W / 4, C].
-      shift: maps that objects are moved by.
-    """
-
-    detections: MaskedBoxes
-    prototypes: jax.Array
-    shift: shift_head.FrameMaps
-
-
-@flax.struct.dataclass
-class FramePredictions:
-    """What the heads say of frames [F, ...].
-
-    Attributes:
-      maps: of all anchors.
-      anchors: [A, 4].
-      prototypes: [F, H / 4, W / 4, C].
-      shift: maps that objects are moved by.
-    """
-
-    maps: anchor_head.AnchorMaps
-    anchors: jax.Array
-    prototypes: jax.Array
-    shift: shift_head.FrameMaps
 
 
 class STMask(OnlineSystem):
@@ -245,9 +214,13 @@ class STMask(OnlineSystem):
             targets, min(self.capacity.positives, len(predicted.anchors))
         )
         losses = {
-            **self._anchor_losses(predicted.maps, boxes, targets, instances),
-            "mask": self._mask_loss(predicted, boxes, positives, instances, canvas),
-            "track": self._track_loss(predicted.maps, positives, instances),
+            **learned.anchor_means(
+                predicted.maps, boxes, targets, instances, self.anchor_losses, self.pair_losses
+            ),
+            "mask": learned.mask_mean(
+                predicted, boxes, positives, instances, canvas, self.pair_losses
+            ),
+            "track": learned.track_mean(predicted.maps, positives, instances, self.pair_losses),
             **self._shift_losses(predicted, boxes, positives, instances, canvas),
         }
         count = targets.positive.sum(-1)
@@ -257,87 +230,18 @@ class STMask(OnlineSystem):
         }
         return losses, metrics
 
-    def _anchor_losses(
-        self,
-        maps: anchor_head.AnchorMaps,
-        boxes: jax.Array,
-        targets: Assignment,
-        instances: Instances,
-    ) -> dict[str, Mean]:
-        """Losses of classes, boxes and centerness."""
-        labels = jnp.take_along_axis(instances.labels, targets.index, axis=1)
-        goals = jnp.take_along_axis(instances.boxes, targets.index[..., None], axis=1)
-        clips = self.pair_losses.group_clips
-        groups = jax.tree.map(lambda x: pairs.grouped(x, clips), (maps.logits, labels, targets))
-        classes = jax.vmap(
-            lambda *own: anchor_head.anchor_class_loss(*own, self.anchor_losses)
-        )(*groups)
-        return {
-            "class": Mean(classes.total.sum(), len(labels)),
-            **anchor_head.anchor_box_losses(
-                boxes, maps.centerness, goals, targets.positive, self.anchor_losses
-            ),
-        }
-
-    def _mask_loss(self, predicted, boxes, positives, instances, canvas) -> Mean:
-        """Of masks of positive anchors in their own frames."""
-        items = pairs.own_masks(
-            positives,
-            positives.at(boxes),
-            positives.at(predicted.maps.coefficients),
-            canvas,
-        )
-        valid = positives.valid.reshape(-1)
-        losses = mask_head.prototype_mask_losses(
-            items, valid, predicted.prototypes, instances.masks
-        )
-        total = jnp.sum(losses * positives.weights.reshape(-1))
-        return Mean(self.pair_losses.mask * total, len(boxes))
-
-    def _track_loss(self, maps, positives, instances) -> Mean:
-        """Of embeddings of positive anchors of a group of clips."""
-        values = (
-            positives.at(maps.embeddings),
-            positives.of_objects(instances.identities),
-            positives.weights,
-            positives.valid,
-        )
-        clips = self.pair_losses.group_clips
-
-        def in_groups(x):
-            x = pairs.grouped(x, clips)
-            return x.reshape(len(x), -1, *x.shape[3:])
-
-        means = jax.vmap(pairs.similarity_loss)(*map(in_groups, values))
-        return Mean(self.pair_losses.track * means.total.sum(), means.count.sum())
-
     def _shift_losses(self, predicted, boxes, positives, instances, canvas) -> dict[str, Mean]:
         """Of objects that are moved from the first to the second frame of each clip."""
-
-        def frames(tree, number):
-            return jax.tree.map(lambda x: x[number :: pairs.FRAMES], tree)
-
-        own = frames(positives, 0)
-        reference, following = frames(instances, 0), frames(instances, 1)
-        slots, shared = pairs.next_slots(own, reference, following)
-        maps = frames(predicted.shift, 0), frames(predicted.shift, 1)
-        deltas, shifts = self.shift.shifts(
-            self.shift.joined(*maps), own.at(frames(boxes, 0)), shared
+        first, second = (
+            pairs.frames_of((predicted.shift, boxes, positives, instances), number)
+            for number in range(pairs.FRAMES)
         )
-        coefficients = jax.lax.stop_gradient(own.at(frames(predicted.maps.coefficients, 0)))
-        items = pairs.next_masks(slots, following, coefficients + shifts, canvas)
-        masks = mask_head.prototype_mask_losses(
-            items,
-            shared.reshape(-1),
-            jax.lax.stop_gradient(frames(predicted.prototypes, 1)),
-            following.masks,
-        )
-        before = own.of_objects(reference.boxes)
-        after = jnp.take_along_axis(following.boxes, slots[..., None], axis=1)
-        moves = jax.vmap(shift_head.box_shift_losses)(deltas, before, after, shared)
-        box = pairs.mean_over_pairs(self.pair_losses.box_shift * moves, shared)
-        masks = self.pair_losses.mask_shift * masks.reshape(shared.shape)
-        return {"box_shift": box, "mask_shift": pairs.mean_over_pairs(masks, shared)}
+        maps, boxes, own, reference = first
+        slots, shared = pairs.next_slots(own, reference, second[-1])
+        joined = self.shift.joined(maps, second[0])
+        shifts = self.shift.shifts(joined, own.at(boxes), shared)
+        moves = learned.Moves(own, slots, shared, *shifts)
+        return learned.shift_means(predicted, moves, instances, canvas, self.pair_losses)
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""

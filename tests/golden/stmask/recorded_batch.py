@@ -1,4 +1,4 @@
-"""The recorded training batch of STMask: two pairs of frames, with what the reference made of it."""
+"""The recorded training batch of STMask: two pairs of frames, and losses."""
 
 import functools
 
@@ -30,9 +30,10 @@ def batch():
     """Two clips; boxes are those of the records in pixels of the canvas."""
     width, height = settings()["train_scale"]
     capacity = max(len(of_frame(p, f, "ids")) for p in PAIRS for f in FRAMES) + 1
-    canvas = record("pair0/0/masks_packed", "train").shape[1], 8 * record(
-        "pair0/0/masks_packed", "train"
-    ).shape[2]
+    canvas = (
+        record("pair0/0/masks_packed", "train").shape[1],
+        8 * record("pair0/0/masks_packed", "train").shape[2],
+    )
     clips = empty_clip(*canvas, ClipShape(2, 2, capacity), leading=(len(PAIRS),))
     clips.image_size[:] = height, width
     for pair, info in zip(PAIRS, losses()["pairs"], strict=True):

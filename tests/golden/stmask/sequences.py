@@ -45,7 +45,8 @@ def encoded(run: str, video: str) -> EncodedFrame:
     numbers, found = frame_numbers(run, video), detections(run)[0]
     predicted = stages_of_all_frames()[0]["predicted"]
     own = jax.tree.map(lambda x: x[numbers], (found, predicted.prototypes, predicted.shift))
-    thrown = [not recorded(f"{video}_t{t}/det_boxes", f"sequence_{run}") for t in range(len(numbers))]
+    names = [f"{video}_t{t}/det_boxes" for t in range(len(numbers))]
+    thrown = [not recorded(name, f"sequence_{run}") for name in names]
     valid = own[0].valid & ~np.array(thrown)[:, None]
     return EncodedFrame(own[0].replace(valid=valid), *own[1:])
 
@@ -77,7 +78,7 @@ def _program(run: str):
     def run_video(frames):
         def step(memory, numbers):
             both = jax.tree.map(lambda x: x[numbers], frames)
-            window = Window(features=both, valid=numbers[:1] < numbers[1:], image_size=size, scale=scale)
+            window = Window(both, numbers[:1] < numbers[1:], size, scale)
             before, own = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
             return system.apply(variables, memory, before, own, window, method=trace)
 

@@ -145,7 +145,8 @@ def test_class_logits_that_are_read_inside_the_predicted_box(alignment):
 
 
 def offsets_of(system, deltas):
-    return [[align.offsets(x) for align, x in zip(system.anchors.align, xs)] for xs in deltas]
+    align = system.anchors.align
+    return [[own.offsets(x) for own, x in zip(align, xs, strict=True)] for xs in deltas]
 
 
 @pytest.mark.parametrize("alignment", ALIGNED)
@@ -161,6 +162,4 @@ def test_offsets_that_lead_into_the_predicted_box(alignment):
     for level, shapes in zip(LEVELS, found, strict=True):
         for k, x in enumerate(shapes):
             name = f"{alignment}/{FIRST}/offset_{level}_k{k}"
-            assert_close_map(
-                thinned(channels_first(x[0]), name, "frames"), record(name), name
-            )
+            assert_close_map(thinned(channels_first(x[0]), name, "frames"), record(name), name)

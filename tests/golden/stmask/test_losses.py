@@ -79,9 +79,7 @@ def targets():
     predicted = found()[3]
     instances = pairs.frame_instances(batch())
     assign = jax.vmap(
-        lambda logits, own: anchor_targets(
-            predicted.anchors, logits, own, system()[0].thresholds
-        )
+        lambda logits, own: anchor_targets(predicted.anchors, logits, own, system()[0].thresholds)
     )
     return jax.device_get((instances, jax.jit(assign)(predicted.maps.logits, instances)))
 

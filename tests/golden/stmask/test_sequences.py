@@ -24,7 +24,9 @@ from ovis_jax.models.heads.track_shift import DISPLACEMENTS, roi_cells
 
 BOXES, MEMORY_BOXES, SCORES, AFFINITIES = 2e-5, 1e-4, 1e-4, 1e-3
 CELLS, FRAGILE_CELLS = 1, 40
-FRAMES = [(run, video, t) for run in RUNS for video in videos_of(run) for t in frames_of(run, video)]
+FRAMES = [
+    (run, video, t) for run in RUNS for video in videos_of(run) for t in frames_of(run, video)
+]
 
 pytestmark = pytest.mark.exhaustive
 every_frame = pytest.mark.parametrize(("run", "video", "t"), FRAMES)
