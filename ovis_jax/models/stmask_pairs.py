@@ -13,7 +13,7 @@ from ovis_jax.models.heads.prototype_mask import PrototypeMasks
 from ovis_jax.models.heads.shape_anchors import positive_weights
 from ovis_jax.models.matching import pair_matches, track_targets
 from ovis_jax.ops.assign import Assignment
-from ovis_jax.ops.boxes import INCLUSIVE
+from ovis_jax.ops.boxes import EXCLUSIVE
 from ovis_jax.ops.means import Mean
 from ovis_jax.structures import Clips, Instances
 
@@ -78,7 +78,7 @@ def frame_instances(batch: Clips) -> Instances:
     instances = jax.tree.map(lambda x: x[:, :FRAMES].reshape(-1, *x.shape[2:]), batch.instances)
     sizes = jnp.repeat(batch.image_size, FRAMES, axis=0)
     boxes = jnp.where(instances.valid[..., None], instances.boxes, 0)
-    boxes = jax.vmap(INCLUSIVE.clip)(boxes, sizes)
+    boxes = jax.vmap(EXCLUSIVE.clip)(boxes, sizes)
     extends = jnp.all(boxes[..., 2:] > boxes[..., :2], axis=-1)
     valid = instances.valid & extends
     boxes = jnp.where(valid[..., None], boxes, 0) / jnp.float32([width, height, width, height])

@@ -6,6 +6,8 @@ import numpy as np
 
 from ovis_jax.ops import deform_conv_gather, implementations
 
+_UNROLLED_TAPS = 9  # programs that list more taps one by one take minutes to compile
+
 
 def deform_conv(
     features: jax.Array,
@@ -49,10 +51,10 @@ def deform_conv(
     sides = rows, columns, stride
     if modulation is not None:
         return _modulated(features, offsets, kernel, modulation, sides)
-    # Windows are those of a kernel that stops at every cell.
-    convolve = (
-        implementations.deform_conv(features) if stride == 1 else deform_conv_gather.tap_by_tap
-    )
+    if stride == 1 and rows * columns <= _UNROLLED_TAPS:
+        convolve = implementations.deform_conv(features)
+    else:
+        convolve = deform_conv_gather.all_taps_at_once
     return sum(
         convolve(own_features, _sampling_points(own_offsets, *sides), own_kernel)
         for own_features, own_offsets, own_kernel in zip(

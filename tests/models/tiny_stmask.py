@@ -10,13 +10,13 @@ from ovis_jax.models.build import build_system, init_variables
 
 
 def tiny_config(**model):
-    """The quickstart network, narrower, with learnt alignment of classes."""
+    """The quickstart network, narrower."""
     config = quickstart_stmask.get_config().copy_and_resolve_references()
     config.unlock()
     config.model.num_prototypes = 4
     config.model.backbone.width = 8
     config.model.neck.channels = 16
-    config.model.anchors.update(channels=8, tower_convs=1, embedding_size=8, class_alignment="ada")
+    config.model.anchors.update(channels=8, tower_convs=1, embedding_size=8)
     config.model.prototypes.update(channels=8, num_convs=1)
     config.model.shift.channels = 8
     config.model.update(model)

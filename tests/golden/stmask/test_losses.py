@@ -99,6 +99,13 @@ def test_predictions():
         assert_recorded(x, f"pred/{name}", "train")
 
 
+def test_anchors():
+    anchors = np.asarray(found()[3].anchors)
+    middle, size = (anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2:] - anchors[:, :2]
+    want = record("pred/priors", "train")
+    np.testing.assert_allclose(np.concatenate([middle, size], axis=1), want, atol=1e-6)
+
+
 def test_every_anchor_stands_for_what_it_stood_for():
     instances, own = targets()
     labels = np.take_along_axis(instances.labels, own.index, axis=1) + 1
