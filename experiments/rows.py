@@ -16,6 +16,7 @@ CROSSVIS = Run("CrossVIS", "crossvis")
 CCROSSVIS = Run("CCrossVIS", "ccrossvis")
 QUERYVIS = Run("QueryVIS", "queryvis")
 STEM_SEG = Run("STEm-Seg", "stem_seg")
+STMASK = Run("STMask", "stmask")
 
 
 def again(run: Run, label: str, overrides: Mapping[str, Any], system: str = "") -> Run:

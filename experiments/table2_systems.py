@@ -16,6 +16,7 @@ from experiments.rows import (
     QUERYVIS,
     SIPMASK,
     STEM_SEG,
+    STMASK,
 )
 
 NAMES = tuple(own.name for own in AP_AND_AR)
@@ -37,7 +38,7 @@ EXPERIMENT = Experiment(
         IOUTRACKER,
         SIPMASK,
         STEM_SEG,
-        Run("STMask", "stmask"),
+        STMASK,
         Run("TraDeS", "trades"),
         CROSSVIS,
         CCROSSVIS,

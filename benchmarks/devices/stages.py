@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS")
+SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask")
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.
@@ -37,6 +37,14 @@ _RULES = (
     ("track", "track"),
     ("track", "._track_loss"),
     ("towers and boxes", "fcos"),
+    ("towers and boxes", "anchors"),
+    ("prototypes", "prototypes"),
+    ("moving objects", "shift"),
+    ("moving objects", ".moved"),
+    ("moving objects", "._shift_losses"),
+    ("mask", "._mask_loss"),
+    ("mask", ".draw"),
+    ("decode", ".detections"),
     ("embeddings", "reid"),
     ("embeddings", "identity"),
     ("embeddings", "._identity_loss"),

@@ -6,6 +6,7 @@ from ovis_jax.configs.parts import crossvis as crossvis_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
+from ovis_jax.configs.parts import stmask as stmask_parts
 from ovis_jax.configs.parts.calibration import calibration
 from ovis_jax.configs.parts.run import run
 
@@ -112,6 +113,27 @@ def queryvis() -> ConfigDict:
     model.track.channels = 128
     model.predictions.score_threshold = 0.05
     config.train.update(learning_rate=0.004, clip_norm=1.0, second_moment=0.999)
+    return config
+
+
+def stmask() -> ConfigDict:
+    """STMask; a whole configuration.
+
+    Its anchors, 24 pixels and more from side to side, fit the objects as they are.
+    """
+    config = small_run(stmask_parts.model(), stmask_parts.capacity())
+    stmask_parts.in_pairs(config)
+    config.data.resize.update(fit="exact", axis_scales=True)
+    config.capacity.update(instances=10, candidates=100, detections=20, positives=64, tracks=64)
+    model = config.model
+    model.num_classes = 5
+    model.num_prototypes = 16
+    model.backbone.update(depth=18, norm="group", width=16, deformable_every=0)
+    model.neck.channels = 32
+    model.anchors.update(channels=32, embedding_size=64, centerness_order="by_cell")
+    model.anchor_losses.shifted_weights = False
+    model.prototypes.channels = 32
+    model.shift.channels = 32
     return config
 
 

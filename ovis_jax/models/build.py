@@ -9,7 +9,7 @@ from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.builders import crossvis, mask_track_rcnn, queryvis, sipmask
+from ovis_jax.models.builders import crossvis, mask_track_rcnn, queryvis, sipmask, stmask
 
 INIT_SIDE = 64
 BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
@@ -17,6 +17,7 @@ BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "sipmask": sipmask.build,
     "crossvis": crossvis.build,
     "queryvis": queryvis.build,
+    "stmask": stmask.build,
 }
 
 

@@ -76,6 +76,18 @@ class BoxConvention:
         iou = (overlap + smoothing) / jnp.where(union + smoothing == 0, 1, union + smoothing)
         return iou - (enclosing - union) / jnp.where(enclosing == 0, 1, enclosing)
 
+    def paired_diou(self, a: jax.Array, b: jax.Array) -> jax.Array:
+        """Distance IoU [...] in [-1, 1] of boxes [..., 4] with their partners [..., 4].
+
+        IoU minus the squared distance of the centres in squared diagonals of the enclosing box.
+        Source: Zheng et al. 2020, equation 7.
+        """
+        low, high = jnp.minimum(a[..., :2], b[..., :2]), jnp.maximum(a[..., 2:], b[..., 2:])
+        diagonal = jnp.sum((high - low + self.inclusive) ** 2, axis=-1)
+        apart = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
+        distance = jnp.sum(apart**2, axis=-1)
+        return self.paired_iou(a, b) - distance / jnp.where(diagonal == 0, 1, diagonal)
+
     def encode(
         self, anchors: jax.Array, targets: jax.Array, *, stds: Sequence[float] = _UNIT
     ) -> jax.Array:

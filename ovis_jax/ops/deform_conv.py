@@ -6,33 +6,39 @@ import numpy as np
 
 from ovis_jax.ops import deform_conv_gather, implementations
 
+_UNROLLED_TAPS = 9  # programs that list more taps one by one take minutes to compile
+
 
 def deform_conv(
     features: jax.Array,
     offsets: jax.Array,
     kernel: jax.Array,
     modulation: jax.Array | None = None,
+    *,
+    stride: int = 1,
 ) -> jax.Array:
-    """Convolves with displaced taps; stride 1, padded to the same size with zeros, without bias.
+    """Convolves with displaced taps; padded by half the kernel with zeros, without bias.
 
     Source: Dai et al. 2017 (version 1), as its published CUDA kernel computes it: a tap beyond the
     border mixes the border with zeros. With modulation: Zhu et al. 2019 (version 2).
 
     Args:
       features: [B, H, W, C].
-      offsets: [B, H, W, 2 * kh * kw * G] in cells: for each of G groups (dy, dx) of each tap, taps
+      offsets: [B, h, w, 2 * kh * kw * G] in cells: for each of G groups (dy, dx) of each tap, taps
         row by row. A group moves an equal share of the channels, in their order.
       kernel: [kh, kw, C, F] with odd sides.
-      modulation: [B, H, W, kh * kw * G], factors of the taps' samples in the order of the offsets,
+      modulation: [B, h, w, kh * kw * G], factors of the taps' samples in the order of the offsets,
         or None: all are 1. A tap of factor 0 adds nothing, and its factor has a gradient.
+      stride: cells from one position of the kernel to the next, in both axes.
 
     Returns:
-      [B, H, W, F].
+      [B, h, w, F]; h is H / stride and w is W / stride, rounded up.
 
     Raises:
       ValueError: the offsets or the modulation do not belong to the kernel and the map.
     """
-    batch, height, width, channels = features.shape
+    batch, *size, channels = features.shape
+    height, width = (-(-side // stride) for side in size)
     rows, columns = kernel.shape[:2]
     groups, rest = divmod(offsets.shape[-1], 2 * rows * columns)
     if offsets.shape[:-1] != (batch, height, width) or rest or not groups or channels % groups:
@@ -42,11 +48,15 @@ def deform_conv(
             f"an equal share of the {channels} channels"
         )
     kernel = kernel.reshape(-1, *kernel.shape[2:])
+    sides = rows, columns, stride
     if modulation is not None:
-        return _modulated(features, offsets, kernel, modulation, (rows, columns))
-    convolve = implementations.deform_conv(features)
+        return _modulated(features, offsets, kernel, modulation, sides)
+    if stride == 1 and rows * columns <= _UNROLLED_TAPS:
+        convolve = implementations.deform_conv(features)
+    else:
+        convolve = deform_conv_gather.all_taps_at_once
     return sum(
-        convolve(own_features, _sampling_points(own_offsets, rows, columns), own_kernel)
+        convolve(own_features, _sampling_points(own_offsets, *sides), own_kernel)
         for own_features, own_offsets, own_kernel in zip(
             jnp.split(features, groups, axis=-1),
             jnp.split(offsets, groups, axis=-1),
@@ -56,8 +66,8 @@ def deform_conv(
     )
 
 
-def _modulated(features, offsets, kernel, modulation, sides: tuple[int, int]) -> jax.Array:
-    """Version 2, for a kernel [T, C, F] of T = rows * columns taps."""
+def _modulated(features, offsets, kernel, modulation, sides: tuple[int, int, int]) -> jax.Array:
+    """Version 2, for a kernel [T, C, F] of T = rows * columns taps; `sides` are those, stride."""
     taps, groups = len(kernel), offsets.shape[-1] // (2 * len(kernel))
     expected = (*offsets.shape[:-1], taps * groups)
     if modulation.shape != expected:
@@ -73,15 +83,15 @@ def _modulated(features, offsets, kernel, modulation, sides: tuple[int, int]) ->
     return total
 
 
-def _sampling_points(offsets: jax.Array, rows: int, columns: int) -> jax.Array:
-    """Where each tap reads: [T, B, H, W, 2] as (x, y) in cells, for offsets [B, H, W, 2 * T]."""
+def _sampling_points(offsets: jax.Array, rows: int, columns: int, stride: int) -> jax.Array:
+    """Where each tap reads: [T, B, h, w, 2] as (x, y) in cells, for offsets [B, h, w, 2 * T]."""
     batch, height, width, _ = offsets.shape
     # bfloat16 is too coarse for positions.
     offsets = offsets.astype(jnp.promote_types(offsets.dtype, jnp.float32))
     offsets = offsets.reshape(batch, height, width, rows, columns, 2)
     grid = np.meshgrid(
-        np.arange(height),
-        np.arange(width),
+        stride * np.arange(height),
+        stride * np.arange(width),
         np.arange(rows) - rows // 2,
         np.arange(columns) - columns // 2,
         indexing="ij",

@@ -46,3 +46,22 @@ def dice(probs: jax.Array, targets: jax.Array, epsilon: float = 1e-5) -> jax.Arr
     shared = jnp.sum(probs * targets, axis=(-2, -1))
     squares = jnp.sum(probs * probs, axis=(-2, -1)) + jnp.sum(targets * targets, axis=(-2, -1))
     return 1 - 2 * shared / (squares + epsilon)
+
+
+_SMALLEST_PROB = 1e-37  # whose logarithm float32 still has
+_LOWEST_LOG = -100.0
+
+
+def prob_cross_entropy(probs: jax.Array, targets: jax.Array) -> jax.Array:
+    """Binary cross-entropy of probabilities instead of logits, at most 100.
+
+    A probability of exactly 0 or 1 that is wrong costs 100 and receives no gradient. Source:
+    PyTorch's `binary_cross_entropy`.
+
+    Args:
+      probs: any shape, in [0, 1].
+      targets: likewise, in {0, 1}.
+    """
+    right = jnp.where(targets, probs, 1 - probs)
+    known = right > _SMALLEST_PROB
+    return -jnp.where(known, jnp.log(jnp.where(known, right, 1)), _LOWEST_LOG)

@@ -93,9 +93,10 @@ def fast_nms(
 
     Args:
       boxes: [N, 4].
-      scores: [N, K]; of equal scores the lower index is better.
+      scores: [N, K]; of equal scores the lower index is better. They may be negative; -inf: the box
+        is no candidate.
       iou_threshold: a box is dropped by an IoU strictly above it.
-      score_threshold: what survives scores strictly above it.
+      score_threshold: what survives scores strictly above it; -inf: all candidates may survive.
       candidates: best boxes of each class that are looked at.
       capacity: D; the best survivors of all classes are kept.
       densities: [N], as of `nms`.
@@ -107,15 +108,16 @@ def fast_nms(
 
     overlap = jax.vmap(overlaps)(index)
     keep = (overlap <= iou_threshold) & (scores > score_threshold)
-    ranked = jnp.where(keep, scores, -1).reshape(-1)
+    ranked = jnp.where(keep, scores, -jnp.inf).reshape(-1)
     best, place = jax.lax.top_k(ranked, min(capacity, len(ranked)))
     padding = (0, capacity - len(best))
-    best, place = jnp.pad(best, padding, constant_values=-1), jnp.pad(place, padding)
+    best, place = jnp.pad(best, padding, constant_values=-jnp.inf), jnp.pad(place, padding)
+    valid = best > score_threshold
     return Survivors(
         index=index.reshape(-1)[place].astype(jnp.int32),
         labels=(place // index.shape[1]).astype(jnp.int32),
-        scores=jnp.maximum(best, 0),
-        valid=best > score_threshold,
+        scores=jnp.where(valid, best, 0),
+        valid=valid,
         overflow=jnp.maximum(jnp.sum(keep, dtype=jnp.int32) - capacity, 0),
     )
 

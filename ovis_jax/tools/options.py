@@ -14,6 +14,7 @@ MODELS = (
     "sipmask",
     "crossvis",
     "queryvis",
+    "stmask",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

@@ -26,7 +26,7 @@ def paste_aligned(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
     by_row = grid_weights(rows, height, frame.height)
     by_column = grid_weights(columns, width, frame.width)
-    return [_mask(logits, by_row, by_column) for logits in objects.mask_logits]
+    return [mask_of_grid(logits, by_row, by_column) for logits in objects.mask_logits]
 
 
 @functools.lru_cache(maxsize=16)
@@ -42,7 +42,7 @@ def grid_weights(cells: int, resized: int, original: int) -> np.ndarray:
     return (bilinear_weights(resized, original) @ enlarged).astype(np.float32)
 
 
-def _mask(logits: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> dict:
+def mask_of_grid(logits: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> dict:
     """Run-length mask of logits [h, w] with weights [H, h] and [W, w]."""
     probs = 1 / (1 + np.exp(-np.maximum(np.asarray(logits, np.float32), _MIN_LOGIT)))
     height, width = len(by_row), len(by_column)

@@ -57,6 +57,11 @@ _FOREIGN = (
         ("bbox_head.sip_cof.*",),
         ("bbox_head.sipmask_track.*",),
     ),
+    _Foreign(
+        "a YOLACT or a STMask for images, without tracking",
+        ("prediction_layers.0.*", "proto_net.*"),
+        ("TemporalNet.*",),
+    ),
     _Foreign("a tracker of mmtracking or mmdetection 3", ("detector.*", "track*")),
     _Foreign("a one-stage detector of mmdetection", ("bbox_head.*",), ("rpn_head.*", "roi_head*")),
     _Foreign("a detectron2 model with a C4 head", ("roi_heads.res5.*",)),

@@ -40,6 +40,8 @@ BY_PATH = {
     "jit(train_step)/jvp(QueryVIS.losses)/QueryVIS.image_losses/QueryVIS.mask_sums/add": (
         "losses and targets"
     ),
+    "jit(advance)/STMask.step/STMask.moved/shift/shift.pool/add": "moving objects",
+    "jit(encode)/STMask.encode/STMask.predict/anchors/upfeature/conv": "towers and boxes",
 }
 
 

@@ -1,7 +1,10 @@
 import jax
 import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
 
-from ovis_jax.models.backbones.resnet import Bottleneck
+from ovis_jax.models.backbones.resnet import Bottleneck, ResNet
 from ovis_jax.models.necks.fpn import FPN
 
 
@@ -34,3 +37,52 @@ def test_only_the_second_extra_level_sees_no_negative_values():
     params["output5"]["conv"]["bias"] = jnp.array([-1.0])
     levels = neck.apply({"params": params}, features)
     assert (levels[3] < 0).all() and not levels[4].any()
+
+
+def test_every_so_many_th_block_after_the_first_stage_is_deformable():
+    network = ResNet(depth=50, width=4, norm="none", deformable_every=2)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
+    found = {
+        (int(stage[5:]), int(block[5:]))
+        for stage in shapes
+        if stage.startswith("stage")
+        for block in shapes[stage]
+        if "offset" in shapes[stage][block]["conv2"]
+    }
+    assert found == {(2, 0), (2, 2), (3, 0), (3, 2), (3, 4), (4, 0), (4, 2)}
+    with pytest.raises(ValueError, match="deformable_every needs a depth"):
+        network.clone(depth=18).init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+
+
+def test_a_deformable_block_begins_as_half_of_an_ordinary_one():
+    x = jax.random.normal(jax.random.key(0), (1, 8, 12, 16))
+    block = Bottleneck(4, 2, "none", "float32", True, deformable=True)
+    out, variables = block.init_with_output(jax.random.key(1), x)
+    params = variables["params"]
+    plain = dict(params, conv2={"conv": jax.tree.map(lambda w: w / 2, params["conv2"]["conv"])})
+    want = Bottleneck(4, 2, "none", "float32", True).apply({"params": plain}, x)
+    jax.tree.map(lambda a: np.testing.assert_array_equal(a, 0), params["conv2"]["offset"])
+    np.testing.assert_allclose(out, want, atol=1e-5)
+
+
+def test_rectified_levels_are_enlarged_bilinearly_and_extra_ones_may_be_negative():
+    sizes = ((40, 24), (20, 12), (10, 6), (5, 3))
+    keys = jax.random.split(jax.random.key(0), 4)
+    features = [jax.random.normal(k, (1, *s, 8)) for k, s in zip(keys, sizes, strict=True)]
+    neck = FPN(channels=6, first_level=3, extra_convs=2, bilinear=True, rectified=True)
+    levels, variables = neck.init_with_output(jax.random.key(1), features)
+    assert all((x >= 0).all() for x in levels[:3]) and (levels[3] < 0).any()
+    params = variables["params"]
+
+    def convolved(x, name, padding):
+        kernel, bias = (params[name]["conv"][part] for part in ("kernel", "bias"))
+        names = ("NHWC", "HWIO", "NHWC")
+        return (
+            jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=names) + bias
+        )
+
+    top = convolved(features[3], "lateral5", "SAME")
+    middle = convolved(features[2], "lateral4", "SAME")
+    middle = middle + jax.image.resize(top, middle.shape, "bilinear")
+    want = nn.relu(convolved(middle, "output4", "SAME"))
+    np.testing.assert_allclose(levels[1], want, atol=1e-4)

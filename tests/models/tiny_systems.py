@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
-from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask
+from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask, tiny_stmask
 
 from configs.parts.tracker import track_by_overlap
 from ovis_jax.models.build import build_system, init_variables
@@ -89,6 +89,14 @@ SYSTEMS = {
             {"backbone", "neck", "queries", "track"}
             | {f"{part}_{number}" for part in ("stages", "masks") for number in range(2)}
         ),
+    ),
+    "stmask": TinySystem(
+        config=tiny_stmask.tiny_config,
+        build=tiny_stmask.tiny_system,
+        losses=frozenset(
+            {"class", "box", "centerness", "mask", "track", "box_shift", "mask_shift"}
+        ),
+        parts=frozenset({"backbone", "neck", "anchors", "prototypes", "shift"}),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

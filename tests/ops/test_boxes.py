@@ -183,3 +183,18 @@ def test_generalised_iou_of_empty_boxes_is_finite_and_has_a_finite_gradient():
     value, gradient = total(jnp.tile(empty, (2, 1)))
     np.testing.assert_allclose(value, 16 / 64 - 1)  # 0 for the first pair
     assert np.isfinite(gradient).all()
+
+
+def test_distance_iou_follows_its_definition():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 20, (2, 50, 2))
+    a, b = np.concatenate([low, low + rng.uniform(1, 15, low.shape)], -1).astype(np.float32)
+    got = EXCLUSIVE.paired_diou(a, b)
+    for x, y, value in zip(a.astype(float), b.astype(float), got, strict=True):
+        sides = np.maximum(np.minimum(x[2:], y[2:]) - np.maximum(x[:2], y[:2]), 0)
+        around = np.maximum(x[2:], y[2:]) - np.minimum(x[:2], y[:2])
+        union = sum(np.prod(z[2:] - z[:2]) for z in (x, y)) - np.prod(sides)
+        apart = (x[:2] + x[2:] - y[:2] - y[2:]) / 2
+        want = np.prod(sides) / union - (apart**2).sum() / (around**2).sum()
+        np.testing.assert_allclose(value, want, atol=1e-5)
+    assert EXCLUSIVE.paired_diou(np.ones(4), np.ones(4)) == 0  # nothing at one place

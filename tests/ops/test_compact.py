@@ -68,3 +68,15 @@ def test_what_is_kept_for_the_backward_pass_does_not_grow_with_the_number_of_chu
 
     few, many = kept(2 * CHUNK), kept(20 * CHUNK)
     assert many - few < 4 * 18 * CHUNK * 50  # the items themselves, and their places
+
+
+def test_values_may_be_several_arrays():
+    x = jnp.arange(12.0).reshape(6, 2)
+    valid = jnp.array([True, False, True, True, False, True])
+
+    def halves(own):
+        return {"sums": own.sum(-1), "doubled": 2 * own}
+
+    got = map_valid(halves, x, valid, CHUNK)
+    np.testing.assert_array_equal(got["sums"], np.where(valid, x.sum(-1), 0))
+    np.testing.assert_array_equal(got["doubled"], np.where(valid[:, None], 2 * x, 0))

@@ -198,3 +198,15 @@ def test_modulation_of_another_kernel_is_refused():
     features, offsets, kernel = map(jnp.asarray, random_inputs())
     with pytest.raises(ValueError, match=r"modulation .* expected \(2, 5, 6, 9\)"):
         deform_conv(features, offsets, kernel, offsets)
+
+
+@pytest.mark.parametrize("modulated", [False, True])
+def test_a_stride_leaves_out_positions(modulated):
+    features, offsets, kernel = (jnp.asarray(x, jnp.float32) for x in random_inputs(spread=1.0))
+    factors = (jnp.linspace(0, 1, offsets.size // 2).reshape(*offsets.shape[:3], 9),) * modulated
+    kept = [x[:, ::2, ::2] for x in (offsets, *factors)]
+    want = deform_conv(features, offsets, kernel, *factors)[:, ::2, ::2]
+    got = deform_conv(features, kept[0], kernel, *kept[1:], stride=2)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    with pytest.raises(ValueError, match=r"expected \(2, 3, 3\)"):
+        deform_conv(features, offsets, kernel, *factors, stride=2)

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.losses import dice, sigmoid_focal, smooth_l1
+from ovis_jax.ops.losses import dice, prob_cross_entropy, sigmoid_focal, smooth_l1
 
 
 @settings(deadline=None)
@@ -54,3 +54,17 @@ def test_dice_of_empty_masks_is_one_with_a_finite_gradient():
     value, gradient = jax.value_and_grad(dice)(empty, empty)
     assert value == 1 and np.isfinite(gradient).all()
     np.testing.assert_allclose(dice(empty + 1, empty + 1), 0, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(prob=st.floats(0.0009765625, 0.9990234375, width=32), target=st.booleans())
+def test_cross_entropy_of_probabilities_follows_its_definition(prob, target):
+    want = -np.log(prob if target else 1 - prob)
+    np.testing.assert_allclose(prob_cross_entropy(np.float32(prob), target), want, rtol=1e-5)
+
+
+def test_a_wrong_certainty_costs_100_and_has_no_gradient():
+    probs, targets = np.float32([0, 1, 0, 1]), np.array([True, False, False, True])
+    assert prob_cross_entropy(probs, targets).tolist() == [100, 100, 0, 0]
+    gradient = jax.grad(lambda x: prob_cross_entropy(x, targets).sum())(probs)
+    assert gradient[:2].tolist() == [0, 0] and np.isfinite(gradient).all()

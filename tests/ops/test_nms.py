@@ -216,3 +216,11 @@ def test_of_two_empty_boxes_fast_nms_drops_the_worse_one():
     scores = np.float32([[0.9], [0.8], [0.7]])
     found = fast(boxes, scores, 0.5, 0.1, candidates=3, capacity=3)
     assert found.index[found.valid].tolist() == [0, 2]
+
+
+def test_without_a_threshold_fast_nms_keeps_negative_scores_but_no_box_that_is_no_candidate():
+    boxes = np.float32([[0, 0, 4, 4], [9, 9, 12, 12], [20, 20, 25, 25], [0, 0, 4, 4.1]])
+    scores = np.float32([[-0.5], [-2.0], [-np.inf], [-0.4]])
+    found = fast(boxes, scores, 0.5, -np.inf, candidates=4, capacity=6)
+    assert found.index[found.valid].tolist() == [3, 1] and found.overflow == 0
+    np.testing.assert_array_equal(found.scores, np.float32([-0.4, -2, 0, 0, 0, 0]))

@@ -10,6 +10,7 @@ from configs.parts.crossvis import crossvis_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
+from configs.parts.stmask import stmask_r50
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -69,6 +70,17 @@ def small_queryvis_config(depth: int = 18, num_classes: int = 3):
     return config.lock()
 
 
+def small_stmask_config(depth: int = 18):
+    config = stmask_r50()
+    config.model.update(num_classes=3, num_prototypes=4)
+    config.model.backbone.update(depth=depth, width=4, deformable_every=2 if depth == 50 else 0)
+    config.model.neck.channels = 8
+    config.model.anchors.update(channels=8, embedding_size=8)
+    config.model.prototypes.channels = 8
+    config.model.shift.channels = 8
+    return config.lock()
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
@@ -84,6 +96,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_crossvis_config(depth))[1]
     if model == "queryvis":
         return build_model(small_queryvis_config(depth))[1]
+    if model == "stmask":
+        return build_model(small_stmask_config(depth))[1]
     return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 

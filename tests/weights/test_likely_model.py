@@ -52,6 +52,7 @@ KNOWN = {
     "authors_swin": [*rules_of("authors_swin"), "layers.0.blocks.1.attn_mask"],
     "timm_convnext": [*rules_of("timm_convnext"), "head.fc.weight"],
     "queryvis": published.queryinst(25),
+    "stmask": published.stmask(25),
 }
 FOREIGN = {
     "maskrcnn_resnet50_fpn_v2 .batch norms in FPN and heads, four conv": second_version(),
@@ -61,6 +62,7 @@ FOREIGN = {
     "Faster R-CNN of mmdet": without(published.mmdet("roi_head.", 81, 80, 80), "mask_"),
     "Faster R-CNN of detectron2": without(published.detectron2(), "mask_"),
     "SipMask for images": without(published.sipmask(25), "track"),
+    "STMask for images": without(published.stmask(25), "track", "TemporalNet"),
     "a detectron2 model with a C4 head": ["roi_heads.res5.0.conv1.weight"],
     "Sparse R-CNN of mmdet": without(published.queryinst(80), "mask_head"),
     "Cascade R-CNN of mmdet": ["roi_head.bbox_head.0.fc_cls.weight"],
@@ -105,3 +107,8 @@ def test_nothing_is_said_about_names_that_nobody_knows():
     for model in NAME_MAPS:
         check_named(["a.weight"], model, size_of(model)[1], "file")
         check_foreign(["a.weight"], model, size_of(model)[1], "file")
+
+
+def test_a_variant_of_stmask_is_named_under_another():
+    with pytest.raises(InputError, match=r"depth 101 and FCB\(ada\), expected .* of depth 50$"):
+        check_named(published.stmask(25, 101, "ada"), "stmask", resnet_model(50), "file")

@@ -7,7 +7,7 @@ import jax
 from flax import linen as nn
 
 from ovis_jax.models.backbones.stems import checked_frames
-from ovis_jax.models.layers import ConvNorm
+from ovis_jax.models.layers import ConvNorm, ModulatedConvNorm
 
 STAGE_BLOCKS = {
     18: (2, 2, 2, 2),
@@ -51,6 +51,7 @@ class Bottleneck(nn.Module):
       groups: of the 3x3 convolution.
       group_width: channels of a group where `channels` is 64; they grow with it. Without groups,
         the 3x3 convolution has `channels`.
+      deformable: the 3x3 convolution is a deformable one, without groups.
     """
 
     channels: int
@@ -61,6 +62,7 @@ class Bottleneck(nn.Module):
     stride_in_1x1: bool = False
     groups: int = 1
     group_width: int = PUBLISHED_WIDTH
+    deformable: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -70,7 +72,11 @@ class Bottleneck(nn.Module):
         inner = self.channels * self.group_width // PUBLISHED_WIDTH * self.groups
         first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
         y = nn.relu(conv(inner, 1, first, name="conv1")(x))
-        y = nn.relu(conv(inner, 3, second, groups=self.groups, name="conv2")(y))
+        if self.deformable:
+            conv2 = ModulatedConvNorm(inner, second, self.norm, self.dtype, name="conv2")
+        else:
+            conv2 = conv(inner, 3, second, groups=self.groups, name="conv2")
+        y = nn.relu(conv2(y))
         y = conv(wide, 1, 1, name="conv3")(y)
         if self.project:
             x = conv(wide, 1, self.stride, name="shortcut")(x)
@@ -114,6 +120,8 @@ class ResNet(nn.Module):
       dtype: of the computation.
       rematerialise: keep only what enters each residual block and compute the rest again in the
         backward pass: less memory, more time, the same numbers.
+      deformable_every: in the stages after the first, the first block and every so many-th one
+        after it have a deformable 3x3 convolution (version 2); 0: none. Bottlenecks only.
     """
 
     depth: int = 50
@@ -125,13 +133,15 @@ class ResNet(nn.Module):
     group_width: int = PUBLISHED_WIDTH
     dtype: str = "float32"
     rematerialise: bool = False
+    deformable_every: int = 0
 
     @nn.compact
     def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
 
         Raises:
-          ValueError: the depth is unknown or has no groups, or a side is not a multiple of 32.
+          ValueError: the depth is unknown, or has no groups or deformable blocks, or a side is not
+            a multiple of 32.
         """
         self._check()
         x = checked_frames(images).astype(self.dtype)
@@ -141,14 +151,17 @@ class ResNet(nn.Module):
             x = jax.lax.stop_gradient(x)
         outputs = []
         for i, num_blocks in enumerate(STAGE_BLOCKS[self.depth]):
-            blocks = self._blocks(self.width * 2**i, num_blocks)
+            every = self.deformable_every if i else 0
+            blocks = self._blocks(self.width * 2**i, num_blocks, every)
             x = Stage(blocks, 1 if i == 0 else 2, name=f"stage{i + 1}")(x)
             if i < self.frozen_stages:
                 x = jax.lax.stop_gradient(x)
             outputs.append(x)
         return tuple(outputs)
 
-    def _blocks(self, channels: int, num_blocks: int) -> tuple[Callable[..., nn.Module], ...]:
+    def _blocks(
+        self, channels: int, num_blocks: int, deformable_every: int
+    ) -> tuple[Callable[..., nn.Module], ...]:
         """What makes the blocks of a stage."""
         bottleneck = self.depth in BOTTLENECK_DEPTHS
         block = Bottleneck if bottleneck else BasicBlock
@@ -158,13 +171,21 @@ class ResNet(nn.Module):
             return (functools.partial(block, **options),) * num_blocks
         options |= {"stride_in_1x1": self.stride_in_1x1}
         options |= {"groups": self.groups, "group_width": self.group_width}
-        return tuple(functools.partial(block, **options, project=i == 0) for i in range(num_blocks))
+        deformable = [
+            bool(deformable_every) and i % deformable_every == 0 for i in range(num_blocks)
+        ]
+        return tuple(
+            functools.partial(block, **options, project=i == 0, deformable=own)
+            for i, own in enumerate(deformable)
+        )
 
     def _check(self) -> None:
         if self.depth not in STAGE_BLOCKS:
             raise ValueError(f"ResNet depth is {self.depth}; expected one of {list(STAGE_BLOCKS)}")
         if self.groups > 1 and self.depth not in BOTTLENECK_DEPTHS:
             raise ValueError(f"ResNet depth is {self.depth}; {BOTTLENECK_DEPTHS} have groups")
+        if self.deformable_every and (self.depth not in BOTTLENECK_DEPTHS or self.groups > 1):
+            raise ValueError(f"deformable_every needs a depth of {BOTTLENECK_DEPTHS} and no groups")
         if self.width * self.group_width < PUBLISHED_WIDTH:
             raise ValueError(
                 f"ResNet width is {self.width}; groups of {self.group_width} channels at width "

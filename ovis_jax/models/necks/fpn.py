@@ -6,7 +6,7 @@ import jax
 from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm
-from ovis_jax.ops.resize import upsample_nearest_2x
+from ovis_jax.ops.resize import resize_bilinear, upsample_nearest_2x
 
 
 class FPN(nn.Module):
@@ -19,12 +19,18 @@ class FPN(nn.Module):
       extra_convs: levels above P5 that are convolutions with stride 2 of the one before, the first
         one directly, the others after ReLU (RetinaNet, section 4). 0: P6 is P5 at its even rows and
         columns.
+      bilinear: levels are enlarged bilinearly to the size of the next one, instead of by repeating
+        their cells.
+      rectified: levels that are added up end in ReLU, and no extra level begins with one. With
+        `bilinear`: YOLACT.
     """
 
     channels: int = 256
     norm: str = "none"
     first_level: int = 2
     extra_convs: int = 0
+    bilinear: bool = False
+    rectified: bool = False
 
     @nn.compact
     def __call__(self, features: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
@@ -38,15 +44,22 @@ class FPN(nn.Module):
             for i, x in zip(names, features, strict=True)
         ]
         for i in range(len(laterals) - 1, 0, -1):
-            laterals[i - 1] = laterals[i - 1] + upsample_nearest_2x(laterals[i])
+            laterals[i - 1] = laterals[i - 1] + self._enlarged(laterals[i], laterals[i - 1])
         levels = [
             ConvNorm(self.channels, 3, 1, self.norm, name=f"output{i}")(x)
             for i, x in zip(names, laterals, strict=True)
         ]
+        if self.rectified:
+            levels = [nn.relu(x) for x in levels]
         if not self.extra_convs:
             return (*levels, levels[-1][..., ::2, ::2, :])
         for i in range(self.extra_convs):
-            x = nn.relu(levels[-1]) if i else levels[-1]
+            x = nn.relu(levels[-1]) if i and not self.rectified else levels[-1]
             extra = ConvNorm(self.channels, 3, 2, self.norm, name=f"output{6 + i}")
             levels.append(extra(x))
         return tuple(levels)
+
+    def _enlarged(self, level: jax.Array, target: jax.Array) -> jax.Array:
+        if self.bilinear:
+            return resize_bilinear(level, *target.shape[-3:-1])
+        return upsample_nearest_2x(level)

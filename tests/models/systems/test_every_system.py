@@ -41,7 +41,8 @@ def infer(system, variables, frames, fill):
 
     def cut(x):
         exists = valid.reshape(*valid.shape, *[1] * (x.ndim - 1))
-        return jnp.where(exists, x[number.clip(0, LENGTH - 1)], fill)
+        outside = jnp.asarray(fill).astype(x.dtype)  # features may be whole numbers, too
+        return jnp.where(exists, x[number.clip(0, LENGTH - 1)], outside)
 
     def step(memory, query):
         own, exists = query

@@ -24,6 +24,7 @@ def main(whole: pathlib.Path) -> None:
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
     take_crossvis(whole / "crossvis", empty_part("crossvis"))
     take_queryvis(whole / "queryvis", empty_part("queryvis"))
+    take_stmask(whole / "stmask", empty_part("stmask"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -58,6 +59,12 @@ def take_queryvis(source: pathlib.Path, target: pathlib.Path) -> None:
     save(target / "ops.npz", {k: v for k, v in operations.items() if not k.startswith("roi/")})
     parameters = json.loads((source / "params.json").read_text())
     write(target / "params.json", [thin_entry(entry) for entry in parameters])
+
+
+def take_stmask(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, and the names of the parameters."""
+    shutil.copyfile(source / "ops.npz", target / "ops.npz")
+    write(target / "params.json", named_parameters(source))
 
 
 def named_parameters(source: pathlib.Path) -> dict:

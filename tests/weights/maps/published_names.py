@@ -24,11 +24,11 @@ def batch_norm(name: str, channels: int, counter: bool) -> Shapes:
     return shapes | ({f"{name}.num_batches_tracked": ()} if counter else {})
 
 
-def resnet50(prefix: str = "", counters: bool = True) -> Shapes:
+def resnet50(prefix: str = "", counters: bool = True, stages=STAGES) -> Shapes:
     """With torchvision's names."""
     shapes = conv(f"{prefix}conv1", 64, 3, 7, False) | batch_norm(f"{prefix}bn1", 64, counters)
     inside = 64
-    for stage, (width, blocks) in enumerate(STAGES, start=1):
+    for stage, (width, blocks) in enumerate(stages, start=1):
         for block in range(blocks):
             name = f"{prefix}layer{stage}.{block}"
             sizes = ((width, inside, 1), (width, width, 3), (4 * width, width, 1))
@@ -281,3 +281,44 @@ def queryinst(classes: int) -> Shapes:
         shapes |= query_stage(f"roi_head.bbox_head.{i}", classes)
         shapes |= query_masks(f"roi_head.mask_head.{i}", classes)
     return shapes
+
+
+def stmask(classes: int, depth: int = 50, alignment: str = "none") -> Shapes:
+    """STMask; deformable convolutions have a bias and what reads their offsets."""
+    shapes, head = {}, "prediction_layers.0"
+    blocks, step = {50: ((3, 4, 6, 3), 2), 101: ((3, 4, 23, 3), 3)}[depth]
+    stages = [(64 * 2**i, count) for i, count in enumerate(blocks)]
+    for name, shape in resnet50("backbone.", stages=stages).items():
+        for stage in range(1, 5):
+            name = name.replace(f".layer{stage}.", f".layers.{stage - 1}.")
+        shapes[name] = shape
+    for stage in range(1, 4):
+        for block in range(0, blocks[stage], step):
+            own = f"backbone.layers.{stage}.{block}.conv2"
+            width = 64 * 2**stage
+            shapes |= {f"{own}.bias": (width,)} | conv(f"{own}.conv_offset_mask", 27, width, 3)
+    for i, channels in enumerate((2048, 1024, 512)):
+        shapes |= conv(f"fpn.lat_layers.{i}", 256, channels, 1)
+        shapes |= conv(f"fpn.pred_layers.{i}", 256, 256, 3)
+    for i in range(2):
+        shapes |= conv(f"fpn.downsample_layers.{i}", 256, 256, 3)
+    for i in (0, 2, 4, 8):
+        shapes |= conv(f"proto_net.{i}", 256, 256, 3)
+    shapes |= conv("proto_net.10", 32, 256, 1) | conv(f"{head}.upfeature.0", 256, 256, 3)
+    for tower in ("conf", "bbox", "mask", "track"):
+        for i in (0, 2):
+            shapes |= conv(f"{head}.{tower}_extra.{i}", 256, 256, 3)
+    predictors = {"conf": 1 + classes, "bbox": 4, "mask": 32, "track": 128, "centerness": 1}
+    for i, (height, width) in enumerate(((3, 3), (3, 5), (5, 3))):
+        for name, channels in predictors.items():
+            own = f"{head}.{name}_layer.{i}"
+            if name == "conf" and alignment != "none":
+                shapes[f"{own}.conv_adaption.weight"] = (256, 256, height, width)
+                if alignment == "ada":
+                    shapes[f"{own}.conv_offset.weight"] = (2 * height * width, 4, 1, 1)
+                own += ".conv"
+            shapes[f"{own}.weight"] = (channels, 256, height, width)
+            shapes[f"{own}.bias"] = (channels,)
+    for i, (out, channels) in enumerate(((512, 633), (512, 512), (1024, 512))):
+        shapes |= conv(f"TemporalNet.conv{i + 1}", out, channels, 3)
+    return shapes | linear("TemporalNet.fc", 4, 1024) | linear("TemporalNet.fc_coeff", 32, 1024)

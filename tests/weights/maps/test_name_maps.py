@@ -17,15 +17,17 @@ from configs import (
     masktrack_rcnn_r50_ovis,
     queryvis_r50_ovis,
     sipmask_r50_ovis,
+    stmask_r50_ovis,
 )
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
+from ovis_jax.weights.maps import stmask
 from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.readers.files import read_state_dict
-from ovis_jax.weights.rules import convert_state, to_state_dict
+from ovis_jax.weights.rules import convert_state, name_differences, to_state_dict
 
-WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn")
+WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn", "stmask")
 COCO = {"box/logits": 2, "box/deltas": 2, "mask/logits": 2, "track": 4, "calibration": 9}
 IMAGENET = {"neck": 16, "rpn": 6, "box": 8, "mask": 12, "track": 4, "calibration": 9}
 FILES = {
@@ -40,6 +42,7 @@ FILES = {
     "timm": ("timm_resnet", published.imagenet(), 53 + 2, IMAGENET),
     "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
     "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
+    "STMask": ("stmask", published.stmask(25), 53, {}),
     "CrossVIS": (
         "crossvis",
         published.crossvis(25),
@@ -57,6 +60,7 @@ def paper_shapes(model: str = "") -> dict:
         "sipmask": csipmask_r50_ovis,
         "crossvis": ccrossvis_r50_ovis,
         "queryvis": queryvis_r50_ovis,
+        "stmask": stmask_r50_ovis,
     }
     config = configs.get(model, cmasktrack_rcnn_r50_ovis).get_config()
     return build_model(numbered(config))[1]
@@ -100,6 +104,12 @@ def test_every_tensor_and_every_variable_has_its_place(file):
             published.sipmask(40),
             r"fcos_cls.bias: shape \(40,\), expected \(25,\)",
         ),
+        (
+            "stmask",
+            stmask_r50_ovis,
+            published.stmask(40),
+            r"conf_layer.0.bias: shape \(41,\), expected \(26,\)",
+        ),
     ],
 )
 def test_models_of_youtube_vis_need_its_number_of_classes(model, config, tensors, error):
@@ -116,6 +126,7 @@ def test_models_of_youtube_vis_need_its_number_of_classes(model, config, tensors
     [
         ("cmasktrack_rcnn", "cmasktrack_rcnn", published.cmasktrack()),
         ("sipmask", "sipmask", published.sipmask(25)),
+        ("stmask", "stmask", published.stmask(25)),
     ],
 )
 def test_the_tables_of_whole_models_are_the_recorded_names(model, system, tensors):
@@ -152,6 +163,21 @@ def test_queryinst_of_coco_needs_its_number_of_classes():
     )
     with pytest.raises(InputError, match=r"fc_cls.bias: shape \(80,\), expected \(25,\)"):
         convert_state(tensors, name_map, paper_shapes("queryvis"), "file")
+
+
+@pytest.mark.parametrize("alignment", ["none", "ada", "ali"])
+@pytest.mark.parametrize("depth", [50, 101])
+def test_the_table_of_every_variant_of_stmask_has_its_names(depth, alignment):
+    tensors = published.stmask(25, depth, alignment)
+    name_map = NAME_MAPS["stmask"].name_map(stmask.settings(depth, alignment))
+    assert name_differences(tensors, name_map) == ([], [])
+
+
+def test_a_file_of_stmask_with_learnt_alignment_is_refused_by_a_model_without():
+    tensors = zeros(published.stmask(25, alignment="ada"))
+    name_map = NAME_MAPS["stmask"].name_map(resnet_model(50))
+    with pytest.raises(InputError, match=r"conf_layer.0.conv.bias: unknown tensor"):
+        convert_state(tensors, name_map, paper_shapes("stmask"), "file")
 
 
 def test_crossvis_of_youtube_vis_needs_its_classes_but_not_its_identities():

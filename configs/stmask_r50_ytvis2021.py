@@ -1,0 +1,18 @@
+"""STMask, ResNet-50-FPN, YouTube-VIS 2021: what the released files were trained for.
+
+12 epochs, as published. Files with ResNet-101 and with FCB need `config.model.backbone.depth=101`,
+`config.model.backbone.deformable_every=3` and `config.model.anchors.class_alignment=ada`.
+"""
+
+from ovis_jax.configs.parts.stmask import stmask_r50
+
+
+def get_config():
+    """Returns the locked configuration."""
+    config = stmask_r50()
+    config.data.train_annotations = "data/ytvis2021/train.json"
+    config.data.train_images = "data/ytvis2021/train/JPEGImages"
+    config.data.eval_annotations = "data/ytvis2021/valid.json"
+    config.data.eval_images = "data/ytvis2021/valid/JPEGImages"
+    config.model.num_classes = 40
+    return config.lock()

@@ -1,0 +1,42 @@
+"""Masks of a grid over the whole canvas, cut to the frame and stretched to the original; numpy.
+
+Probabilities of the cells that the frame covers, of a cell that it covers in part none, are resized
+to the original frame (bilinear between cell centres); above one half is inside. Source: STMask's
+published code.
+"""
+
+import functools
+
+import numpy as np
+
+from ovis_jax.ops.resize import bilinear_weights
+from ovis_jax.structures import FrameOutput
+from ovis_jax.tracking.aligned_masks import GRID_STRIDE, mask_of_grid
+from ovis_jax.tracking.paste import OriginalFrame
+
+
+def paste_cut_grids(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
+    """A mask for each object, from its grid of logits over the canvas."""
+    if not len(objects.mask_logits):
+        return []
+    rows, columns = objects.mask_logits.shape[1:]
+    in_x, in_y = np.broadcast_to(np.float64(frame.scale), 2)
+    height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
+    by_row = cut_weights(rows, height, frame.height)
+    by_column = cut_weights(columns, width, frame.width)
+    return [mask_of_grid(logits, by_row, by_column) for logits in objects.mask_logits]
+
+
+@functools.lru_cache(maxsize=16)
+def cut_weights(cells: int, resized: int, original: int) -> np.ndarray:
+    """Weights [original, cells] float32 of the grid's cells in the pixels of a side.
+
+    Args:
+      cells: of the grid along the side.
+      resized: pixels of the resized frame, which the canvas begins with.
+      original: pixels of the original frame.
+    """
+    kept = int(resized / (GRID_STRIDE * cells) * cells)
+    weights = np.zeros((original, cells), np.float32)
+    weights[:, :kept] = bilinear_weights(kept, original)
+    return weights
