@@ -50,6 +50,7 @@ class ConvNorm(nn.Module):
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias only without a norm.
       group_rows: of a norm "batch"; see `BatchNorm`.
+      use_bias: the convolution has a bias although a norm follows.
       dtype: of the computation; parameters are float32.
     """
 
@@ -59,6 +60,7 @@ class ConvNorm(nn.Module):
     norm: str = "none"
     dtype: str = "float32"
     group_rows: int = 0
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
@@ -69,34 +71,46 @@ class ConvNorm(nn.Module):
           training: what a norm "batch" asks for; see `BatchNorm`. None: whoever calls cannot say,
             and the norm is another one.
         """
-        norms = NORMS if training is not None else NORMS[:-1]
-        if self.norm not in norms:
-            raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
+        check_norm(self.norm, training)
         pad = self.kernel_size // 2
         x = nn.Conv(
             self.features,
             (self.kernel_size, self.kernel_size),
             strides=self.stride,
             padding=((pad, pad), (pad, pad)),
-            use_bias=self.norm == "none",
+            use_bias=self.use_bias or self.norm == "none",
             kernel_init=kaiming_normal,
             dtype=self.dtype,
             name="conv",
         )(x)
-        if self.norm == "group":
-            return nn.GroupNorm(
-                num_groups=None,
-                group_size=GROUP_CHANNELS,
-                reduction_axes=MAP_AXES,
-                dtype=self.dtype,
-                name="norm",
-            )(x)
-        if self.norm == "frozen_batch":
-            return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
-        if self.norm == "batch":
-            norm = BatchNorm(self.group_rows, dtype=self.dtype, name="norm")
-            return norm(x, training=training)
-        return x
+        return normalised(x, self.norm, training, self.dtype, self.group_rows)
+
+
+def check_norm(norm: str, training: bool | None) -> None:
+    """Refuses a norm that does not exist or that needs to be told whether this is training."""
+    norms = NORMS if training is not None else NORMS[:-1]
+    if norm not in norms:
+        raise ValueError(f"norm is {norm!r}; expected one of {norms}")
+
+
+def normalised(
+    x: jax.Array, norm: str, training: bool | None, dtype: str, group_rows: int = 0
+) -> jax.Array:
+    """Maps [..., H, W, C] through a layer "norm" of the module that calls it; see `ConvNorm`."""
+    check_norm(norm, training)
+    if norm == "group":
+        return nn.GroupNorm(
+            num_groups=None,
+            group_size=GROUP_CHANNELS,
+            reduction_axes=MAP_AXES,
+            dtype=dtype,
+            name="norm",
+        )(x)
+    if norm == "frozen_batch":
+        return FrozenBatchNorm(dtype=dtype, name="norm")(x)
+    if norm == "batch":
+        return BatchNorm(group_rows, dtype=dtype, name="norm")(x, training=training)
+    return x
 
 
 def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
@@ -164,3 +178,36 @@ class DeformConv(nn.Module):
         shape = (DEFORM_KERNEL, DEFORM_KERNEL, channels, channels)
         kernel = self.param("kernel", self.kernel_init, shape)
         return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))
+
+
+class ModulatedDeformConv(nn.Module):
+    """Modulated deformable 3x3 convolution with a bias, which predicts its own offsets.
+
+    At the start all offsets are 0 and all factors one half. Source: Zhu et al. 2019, Deformable
+    ConvNets v2.
+
+    Attributes:
+      features: output channels.
+      dtype: of the computation; offsets and factors are float32.
+    """
+
+    features: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H, W, features]."""
+        taps = DEFORM_KERNEL * DEFORM_KERNEL
+        steering = nn.Conv(
+            3 * taps,
+            (DEFORM_KERNEL, DEFORM_KERNEL),
+            kernel_init=nn.initializers.zeros,
+            dtype=jnp.promote_types(self.dtype, jnp.float32),
+            name="steering",
+        )(x)
+        shape = (DEFORM_KERNEL, DEFORM_KERNEL, x.shape[-1], self.features)
+        kernel = self.param("kernel", torch_uniform, shape).astype(self.dtype)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        offsets, factors = steering[..., : 2 * taps], jax.nn.sigmoid(steering[..., 2 * taps :])
+        moved = deform_conv(x.astype(self.dtype), offsets, kernel, factors)
+        return moved + bias.astype(self.dtype)
