@@ -21,6 +21,12 @@ class Peaks:
     cells: jax.Array
 
 
+def local_peaks(heat: jax.Array) -> jax.Array:
+    """Heat maps [H, W, K], not negative, with 0 at all cells that are no peaks."""
+    around = nn.max_pool(heat[None], (3, 3), padding="SAME")[0]
+    return jnp.where(heat == around, heat, 0)
+
+
 def highest_peaks(heat: jax.Array, count: int) -> Peaks:
     """The highest cells that no neighbour of their own map surpasses.
 
@@ -31,10 +37,8 @@ def highest_peaks(heat: jax.Array, count: int) -> Peaks:
       count: D; what is no peak has height 0 and stands behind the peaks. Of equal heights the lower
         class comes first, then the lower cell.
     """
-    height, width, classes = heat.shape
-    around = nn.max_pool(heat[None], (3, 3), padding="SAME")[0]
-    peaks = jnp.where(heat == around, heat, 0)
-    flat = jnp.moveaxis(peaks, -1, 0).reshape(-1)
+    height, width, _ = heat.shape
+    flat = jnp.moveaxis(local_peaks(heat), -1, 0).reshape(-1)
     scores, place = jax.lax.top_k(flat, min(count, flat.size))
     padding = (0, count - len(scores))
     scores, place = jnp.pad(scores, padding), jnp.pad(place, padding)

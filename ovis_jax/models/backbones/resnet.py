@@ -24,12 +24,13 @@ class BasicBlock(nn.Module):
     dtype: str
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
-        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv1")(x))
-        y = ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name="conv2")(y)
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]; see `ConvNorm`."""
+        norm = self.norm, self.dtype
+        y = nn.relu(ConvNorm(self.channels, 3, self.stride, *norm, name="conv1")(x, training))
+        y = ConvNorm(self.channels, 3, 1, *norm, name="conv2")(y, training)
         if x.shape != y.shape:
-            x = ConvNorm(self.channels, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+            x = ConvNorm(self.channels, 1, self.stride, *norm, name="shortcut")(x, training)
         return nn.relu(x + y)
 
 
@@ -44,15 +45,15 @@ class Bottleneck(nn.Module):
     stride_in_1x1: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
-        wide = BOTTLENECK_EXPANSION * self.channels
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]; see `ConvNorm`."""
+        wide, norm = BOTTLENECK_EXPANSION * self.channels, (self.norm, self.dtype)
         first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
-        y = nn.relu(ConvNorm(self.channels, 1, first, self.norm, self.dtype, name="conv1")(x))
-        y = nn.relu(ConvNorm(self.channels, 3, second, self.norm, self.dtype, name="conv2")(y))
-        y = ConvNorm(wide, 1, 1, self.norm, self.dtype, name="conv3")(y)
+        y = nn.relu(ConvNorm(self.channels, 1, first, *norm, name="conv1")(x, training))
+        y = nn.relu(ConvNorm(self.channels, 3, second, *norm, name="conv2")(y, training))
+        y = ConvNorm(wide, 1, 1, *norm, name="conv3")(y, training)
         if self.project:
-            x = ConvNorm(wide, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+            x = ConvNorm(wide, 1, self.stride, *norm, name="shortcut")(x, training)
         return nn.relu(x + y)
 
 
@@ -69,16 +70,16 @@ class Stage(nn.Module):
     rematerialise: bool
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, C']; see `ConvNorm`."""
         bottleneck = self.depth in BOTTLENECK_DEPTHS
         block = Bottleneck if bottleneck else BasicBlock
-        block = nn.remat(block) if self.rematerialise else block
+        block = nn.remat(block, static_argnums=(2,)) if self.rematerialise else block
         for i in range(self.num_blocks):
             options = {"project": i == 0, "stride_in_1x1": self.stride_in_1x1} if bottleneck else {}
             stride = self.stride if i == 0 else 1
             shape = (self.channels, stride, self.norm, self.dtype)
-            x = block(*shape, **options, name=f"block{i}")(x)
+            x = block(*shape, **options, name=f"block{i}")(x, training)
         return x
 
 
@@ -107,8 +108,14 @@ class ResNet(nn.Module):
     rematerialise: bool = False
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
+    def __call__(
+        self, images: jax.Array, training: bool | None = None
+    ) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
+
+        Args:
+          images: normalised.
+          training: of a norm "batch"; see `ConvNorm`.
 
         Raises:
           ValueError: the depth is unknown, or a side is not a multiple of 32.
@@ -118,7 +125,8 @@ class ResNet(nn.Module):
         if images.shape[-3] % 32 or images.shape[-2] % 32:
             raise ValueError(f"frame sides must be multiples of 32, got {images.shape[-3:-1]}")
         x = images.astype(self.dtype)
-        x = nn.relu(ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")(x))
+        stem = ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")
+        x = nn.relu(stem(x, training))
         x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
         if self.frozen_stages >= 0:
             x = jax.lax.stop_gradient(x)
@@ -134,7 +142,7 @@ class ResNet(nn.Module):
                 stride_in_1x1=self.stride_in_1x1,
                 rematerialise=self.rematerialise,
                 name=f"stage{i + 1}",
-            )(x)
+            )(x, training)
             if i < self.frozen_stages:
                 x = jax.lax.stop_gradient(x)
             outputs.append(x)
