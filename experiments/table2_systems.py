@@ -16,6 +16,7 @@ from experiments.rows import (
     QUERYVIS,
     SIPMASK,
     STEM_SEG,
+    TRADES,
 )
 
 NAMES = tuple(own.name for own in AP_AND_AR)
@@ -38,7 +39,7 @@ EXPERIMENT = Experiment(
         SIPMASK,
         STEM_SEG,
         Run("STMask", "stmask"),
-        Run("TraDeS", "trades"),
+        TRADES,
         CROSSVIS,
         CCROSSVIS,
         QUERYVIS,

@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 from ovis_jax.configs.parts import crossvis as crossvis_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
+from ovis_jax.configs.parts import trades as trades_parts
 from ovis_jax.configs.parts.calibration import calibration
 from ovis_jax.configs.parts.run import run
 
@@ -93,6 +94,28 @@ def crossvis() -> ConfigDict:
     model.mask.update(branch_channels=32, branch_convs=2, norm="group")
     model.reid.update(channels=64, tower_channels=32, num_convs=2)
     model.pyramid_rate = 1.0  # nothing below the heads is trained yet
+    return config
+
+
+def trades() -> ConfigDict:
+    """TraDeS; a whole configuration.
+
+    Convolutions of the neck are plain ones: deformable ones take twice the time of a step, and here
+    objects move little between frames.
+    """
+    config = small_run(trades_parts.model(), trades_parts.capacity())
+    config.capacity.update(instances=10, detections=20, tracks=100)
+    config.data.update(inclusive_boxes=False, reference_window=4)
+    config.data.resize.fit = "centered"
+    config.data.clip.allow_same = True
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(width=8, norm="group")
+    model.neck.update(deformable=False, norm="group")
+    model.motion.update(channels=64, num_blocks=2, norm="group")
+    model.center.channels = 64
+    model.seg.update(channels=64, norm="group")
+    config.train.update(learning_rate=0.004)
     return config
 
 

@@ -206,7 +206,7 @@ def motion_targets(
     column, row = jnp.moveaxis(jnp.trunc(previous_centers / POOLED), -1, 0)
     own = jnp.trunc(centers / POOLED)
     cell = jnp.where(valid, own[:, 1] * width + own[:, 0], -1 - jnp.arange(len(valid)))
-    radius = jnp.floor(box_radius(sizes) / POOLED)
+    radius = box_radius(sizes / POOLED)
     keeps = []
     for center, length in ((row, height), (column, width)):
         near = gaussian_row(center, radius, length)

@@ -28,7 +28,8 @@ def paste_centered(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     in_x, in_y = (float(x) for x in np.broadcast_to(np.float64(frame.scale), 2))
     by_row = centered_weights(rows, frame.height, in_y)
     by_column = centered_weights(columns, frame.width, in_x)
-    return [_mask(logits, by_row, by_column) for logits in objects.mask_logits]
+    logits = np.maximum(np.asarray(objects.mask_logits, np.float32), _MIN_LOGIT)
+    return [mask_of_probs(probs, by_row, by_column) for probs in 1 / (1 + np.exp(-logits))]
 
 
 @functools.lru_cache(maxsize=16)
@@ -53,9 +54,8 @@ def cubic(distance: np.ndarray) -> np.ndarray:
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
-def _mask(logits: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> dict:
-    """Run-length mask of logits [h, w] with weights [H, h] and [W, w]."""
-    probs = 1 / (1 + np.exp(-np.maximum(np.asarray(logits, np.float32), _MIN_LOGIT)))
+def mask_of_probs(probs: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> dict:
+    """Run-length mask of probabilities [h, w] with weights [H, h] and [W, w]."""
     seen = probs >= _FAINT
     y1, y2 = _reached(by_row, seen.any(axis=1))
     x1, x2 = _reached(by_column, seen.any(axis=0))

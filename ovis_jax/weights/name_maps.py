@@ -14,6 +14,9 @@ from ovis_jax.weights.maps import (
     timm_resnet,
     torchvision_mask_rcnn,
     torchvision_resnet,
+    trades,
+    trades_detector,
+    trades_tracker,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -43,6 +46,9 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "masktrack_rcnn": masktrack_rcnn,
     "sipmask": sipmask,
     "crossvis": crossvis,
+    "trades": trades,
+    "trades_detector": trades_detector,
+    "trades_tracker": trades_tracker,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
     "torchvision_mask_rcnn": torchvision_mask_rcnn,

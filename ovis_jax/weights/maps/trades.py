@@ -35,11 +35,11 @@ def name_map(model: ModelSettings) -> NameMap:
 
 
 def check_trunk(model: ModelSettings) -> None:
-    """Raises InputError if the model is not built on DLA-34."""
-    if getattr(model, "trunk", None) != "dla":
+    """Raises InputError if the model is a TraDeS on another trunk than DLA-34."""
+    trunk = getattr(model, "trunk", "dla")
+    if trunk != "dla":
         raise InputError(
-            f"config.model.trunk: {getattr(model, 'trunk', None)!r}, expected 'dla', "
-            "for which files are published"
+            f"config.model.trunk: {trunk!r}, expected 'dla', for which files are published"
         )
 
 
