@@ -18,14 +18,19 @@ def trades_dla34() -> ConfigDict:
 
 def trades_r50() -> ConfigDict:
     """TraDeS, ResNet-50-FPN, 25 categories: a whole configuration."""
-    config = _settings(run(model(), capacity()))
+    config = resnet_trunk(_settings(run(model(), capacity())))
     config.data.update(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+    config.train.frozen = ("backbone/stem", "backbone/stage1", "backbone/stage*/block*/*/norm")
+    return config
+
+
+def resnet_trunk(config: ConfigDict) -> ConfigDict:
+    """A configuration with ResNet-50-FPN in place of DLA-34, of which the finest level is read."""
     config.model.trunk = "resnet"
     config.model.backbone = ConfigDict(
         dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1, stride_in_1x1=False)
     )
     config.model.neck = ConfigDict(dict(channels=64, norm="none", first_level=2, extra_convs=0))
-    config.train.frozen = ("backbone/stem", "backbone/stage1", "backbone/stage*/block*/*/norm")
     return config
 
 

@@ -86,9 +86,7 @@ class MotionHead(nn.Module):
         self.embed1 = ConvNorm(self.channels, 1, use_bias=True, **layer)
         self.embed2 = ConvNorm(self.channels, 3, use_bias=True, **layer)
         self.embed3 = nn.Conv(self.channels, (1, 1), dtype="float32")
-        self.differences = [
-            DifferenceBlock(self.channels, **layer) for _ in range(self.num_blocks)
-        ]
+        self.differences = [DifferenceBlock(self.channels, **layer) for _ in range(self.num_blocks)]
         self.rows = nn.Conv(TAPS, (3, 3), dtype="float32")
         self.columns = nn.Conv(TAPS, (3, 3), dtype="float32")
         self.warp = Warp()

@@ -33,6 +33,8 @@ BY_PATH = {
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.drawn_losses/add": "losses and targets",
     "jit(train_step)/jvp(CrossVIS.losses)/CrossVIS.predict_pairs/reid/add": "embeddings",
     "jit(train_step)/CrossVIS.encode_pairs/add": "all else",
+    "jit(_step)/TraDeS.step/TraDeS.predict/motion/differences_0/conv1/conv/add": "motion",
+    "jit(_step)/TraDeS.step/TraDeS.predict/center/heat/add": "heads",
 }
 
 

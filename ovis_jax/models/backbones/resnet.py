@@ -108,9 +108,7 @@ class ResNet(nn.Module):
     rematerialise: bool = False
 
     @nn.compact
-    def __call__(
-        self, images: jax.Array, training: bool | None = None
-    ) -> tuple[jax.Array, ...]:
+    def __call__(self, images: jax.Array, training: bool | None = None) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
 
         Args:

@@ -199,9 +199,7 @@ class Centers:
     boxes: jax.Array
 
 
-def decode_centers(
-    heat: jax.Array, offsets: jax.Array, sizes: jax.Array, count: int
-) -> Centers:
+def decode_centers(heat: jax.Array, offsets: jax.Array, sizes: jax.Array, count: int) -> Centers:
     """The `count` highest peaks [D] of heat maps [h, w, K] with what stands at their cells.
 
     Args:

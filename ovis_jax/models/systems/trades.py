@@ -143,9 +143,7 @@ class TraDeS(OnlineSystem):
         canvas = jnp.broadcast_to(jnp.array(frames.shape[1:3]), image_size.shape)
         return normalise_frames(frames, canvas, self.pixel_mean, self.pixel_std)
 
-    def encode(
-        self, frames: jax.Array, image_size: jax.Array, training: bool = False
-    ) -> jax.Array:
+    def encode(self, frames: jax.Array, image_size: jax.Array, training: bool = False) -> jax.Array:
         """Maps frames to features [B, H / 4, W / 4, C], which know no other frame.
 
         Args:
@@ -238,9 +236,7 @@ class TraDeS(OnlineSystem):
             boxes = jnp.where(previous.valid[:, None], previous.boxes, 0)
             places, sizes = center_head.clipped_boxes(boxes, size)
             seen = previous.valid & jnp.all(sizes > 0, axis=-1)
-            slot = pair_matches(
-                current.replace(valid=targets.valid), previous.replace(valid=seen)
-            )
+            slot = pair_matches(current.replace(valid=targets.valid), previous.replace(valid=seen))
             before = places[jnp.maximum(slot - 1, 0)] / STRIDE
             motion = motion_targets(targets.cells, targets.sizes, before, slot > 0, shape)
             return targets, motion
@@ -268,9 +264,7 @@ class TraDeS(OnlineSystem):
     def init_memory(self, capacity: int, features: Features) -> CenterMemory:
         """Empty memory for `capacity` identities of one video."""
         del features
-        return self.tracker.init_memory(
-            capacity, self.embedding_size, self.capacity.detections
-        )
+        return self.tracker.init_memory(capacity, self.embedding_size, self.capacity.detections)
 
     def step(self, memory: CenterMemory, window: Window) -> tuple[CenterMemory, FrameOutput]:
         """Detects the objects of a window's query frame and gives them identities.

@@ -128,9 +128,7 @@ def _node(theirs: str, ours: str) -> dict[str, Rule]:
     return steering | own | _norm(f"{theirs}.actf.0", ours)
 
 
-def _conv_norm(
-    conv: str, norm: str, ours: str, layout: Layout = convolution
-) -> dict[str, Rule]:
+def _conv_norm(conv: str, norm: str, ours: str, layout: Layout = convolution) -> dict[str, Rule]:
     """Weight of a convolution, and the four arrays of the batch norm after it."""
     return {f"{conv}.weight": Rule(f"params/{ours}/conv/kernel", layout)} | _norm(norm, ours)
 

@@ -21,8 +21,7 @@ def training() -> dict:
 
 def pairs() -> list[dict]:
     """How each pair was drawn."""
-    recorded = training()["pairs"]
-    return recorded if isinstance(recorded, list) else list(recorded.values())
+    return list(training()["pairs"].values())
 
 
 def objects_of(pair: dict, frame: int) -> list[dict]:
@@ -61,7 +60,9 @@ def batch():
     full[:, :, ::4, ::4] = masks
     instances.masks[:, 0] = np.packbits(full, axis=-1)
     for row, pair in enumerate(pairs()):
-        for t, (number, images) in enumerate(zip((pair["frame"], pair["prev"]), frames, strict=True)):
+        for t, (number, images) in enumerate(
+            zip((pair["frame"], pair["prev"]), frames, strict=True)
+        ):
             clips.frames[row, t] = images[row][..., ::-1]
             objects = objects_of(pair, number)
             slots = slice(len(objects))

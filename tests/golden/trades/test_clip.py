@@ -145,9 +145,7 @@ def test_what_the_tracker_is_given(video):
         distances, _ = system.tracker.motion_costs(memory.active, found)
         return system.tracker.step(memory, found)[0], found, distances
 
-    memory = system.tracker.init_memory(
-        TRACKS, system.embedding_size, system.capacity.detections
-    )
+    memory = system.tracker.init_memory(TRACKS, system.embedding_size, system.capacity.detections)
     for frame in frames_of(video):
         t, name, count = frame["frame"], frame_name(frame), frame["n_det"]
         window = Window(

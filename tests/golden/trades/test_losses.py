@@ -79,7 +79,9 @@ def test_targets_of_every_object():
     valid = of_objects("mask") > 0
     np.testing.assert_array_equal(own.valid, valid)
     width = of_objects("hm").shape[-1]
-    np.testing.assert_array_equal((own.cells[..., 1] * width + own.cells[..., 0]), of_objects("ind"))
+    np.testing.assert_array_equal(
+        (own.cells[..., 1] * width + own.cells[..., 0]), of_objects("ind")
+    )
     np.testing.assert_array_equal(own.labels[valid], of_objects("cat")[valid])
     np.testing.assert_allclose(own.offsets, of_objects("reg"), atol=1e-5)
     np.testing.assert_allclose(own.sizes, of_objects("wh"), atol=1e-5)
@@ -90,7 +92,9 @@ def test_heat_maps_of_the_objects():
     shape, classes = of_objects("hm").shape[-2:], of_objects("hm").shape[1]
     for row in range(len(own.valid)):
         one = jax.tree.map(lambda x, row=row: x[row], own)
-        assert_close_map(np.moveaxis(heat_targets(one, shape, classes), -1, 0), of_objects("hm")[row])
+        assert_close_map(
+            np.moveaxis(heat_targets(one, shape, classes), -1, 0), of_objects("hm")[row]
+        )
 
 
 def test_heat_maps_of_the_previous_frames():
@@ -149,7 +153,10 @@ def test_predictions_of_the_batch(variant):
         if variant == "fixed":
             assert_recorded(x, f"{prefix}/{name}", "train", channels_last=False)
         else:  # the variances of the deep levels are tiny, and rounding is enlarged
-            own_x, want = thinned(x, f"{prefix}/{name}", "train"), record(f"{prefix}/{name}", "train")
+            own_x, want = (
+                thinned(x, f"{prefix}/{name}", "train"),
+                record(f"{prefix}/{name}", "train"),
+            )
             assert np.abs(own_x - want).max() <= 2e-2 * np.abs(want).max(), name
 
 

@@ -19,6 +19,7 @@ from ovis_jax.models.heads.seg_feature import SegFeature, center_masks, seg_mask
 from ovis_jax.models.layers import ModulatedDeformConv
 from ovis_jax.models.motion import motion_loss, pooled
 from ovis_jax.models.necks.dla_up import Upsample
+from ovis_jax.models.systems.trades import STRIDE, FrameMap
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 from ovis_jax.ops.deform_conv import deform_conv
@@ -73,7 +74,9 @@ def test_warping():
 @pytest.mark.parametrize("factor", [2, 4])
 def test_enlarging(factor):
     params = {"kernel": kernel(f"up{factor}/weight")}
-    assert_close(Upsample(factor).apply({"params": params}, op(f"up{factor}/x")), op(f"up{factor}/out"))
+    assert_close(
+        Upsample(factor).apply({"params": params}, op(f"up{factor}/x")), op(f"up{factor}/out")
+    )
 
 
 def test_cost_volume():
@@ -115,18 +118,32 @@ def test_decoding():
         "pred_mask": jax.nn.sigmoid(masks),
     }
     want = [op(f"decode/{name}", False).reshape(count, -1) for name in ours]
-    ours, want = (np.concatenate([np.reshape(x, (count, -1)) for x in own], axis=1) for own in (ours.values(), want))
+    ours, want = (
+        np.concatenate([np.reshape(x, (count, -1)) for x in own], axis=1)
+        for own in (ours.values(), want)
+    )
     # Peaks of equal score have no order in the record.
     ours, want = (x[np.lexsort((x[:, 3], x[:, 2], x[:, 1], -x[:, 0]))] for x in (ours, want))
     np.testing.assert_allclose(ours, want, atol=1e-4)
 
 
-def test_suppression():
-    boxes, scores = jnp.asarray(op("nms/boxes")), op("nms/scores")
+def test_suppression_in_pixels_of_the_original_frame():
+    height, width, rows, columns = map(int, op("nms/size"))
+    scale = STRIDE * columns / max(height, width)
+    frame = FrameMap(
+        size=jnp.float32([columns, rows]),
+        image=jnp.float32([scale * width, scale * height]),
+        scale=jnp.float32([scale, scale]),
+    )
+    boxes, scores = frame.boxes_to_original(jnp.asarray(op("nms/boxes"))), op("nms/scores")
     kept = nms(boxes, scores, scores >= 0.05, 0.7, convention=INCLUSIVE)
     order = np.argsort(-scores, kind="stable")
-    ours = [i for i in order if kept[i] and scores[i] > 0.05]
+    ours = np.array([i for i in order if kept[i] and scores[i] > 0.05])
     np.testing.assert_array_equal(ours, op("nms/kept"))
+    centers = frame.to_original(jnp.asarray(op("nms/cts")))
+    moved = frame.to_original(jnp.asarray(op("nms/cts") + op("nms/offsets")))
+    for own, name in ((boxes, "boxes"), (centers, "cts"), (moved - centers, "offsets")):
+        assert np.abs(own[ours] - op(f"nms/out_{name}")).max() < 1e-3, name
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -134,7 +151,9 @@ def test_masks_in_the_size_of_the_frame(number):
     probs, matrix = op(f"maskwarp{number}/prob"), op(f"maskwarp{number}/matrix")
     height, width = map(int, op(f"maskwarp{number}/size"))
     scale = 4 / float(matrix[0, 0])
-    rows, columns = (centered_weights(n, m, scale) for n, m in zip(probs.shape, (height, width), strict=True))
+    rows, columns = (
+        centered_weights(n, m, scale) for n, m in zip(probs.shape, (height, width), strict=True)
+    )
     warped = rows @ probs @ columns.T
     assert np.abs(warped.reshape(-1)[::7] - op(f"maskwarp{number}/warped")).max() < 1e-4
     packed = op(f"maskwarp{number}/binary_packed")
@@ -150,7 +169,9 @@ def targets(name, labels=None):
     cells = np.stack([index % columns, index // columns], axis=-1)
     nothing = jnp.zeros(cells.shape)
     labels = jnp.zeros_like(jnp.asarray(index)) if labels is None else jnp.asarray(labels)
-    return CenterTargets(jnp.asarray(cells), nothing, nothing, labels, jnp.asarray(op(f"{name}/mask") > 0))
+    return CenterTargets(
+        jnp.asarray(cells), nothing, nothing, labels, jnp.asarray(op(f"{name}/mask") > 0)
+    )
 
 
 def test_focal_loss_and_its_gradient():

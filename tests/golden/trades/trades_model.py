@@ -47,8 +47,7 @@ def state_dict() -> dict[str, np.ndarray]:
     """Tensors under their PyTorch names, without those that nothing reads."""
     overrides = golden_arrays("trades", "overrides.npz")
     recorded = golden_json("trades", "params.json")
-    entries = recorded if isinstance(recorded, list) else recorded["params"]
-    tensors = checked_tensors(entries, manifest()["seed"], overrides)
+    tensors = checked_tensors(recorded["params"], manifest()["seed"], overrides)
     return {name: x for name, x in tensors.items() if name in trades.rules()}
 
 

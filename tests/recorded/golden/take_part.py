@@ -23,6 +23,7 @@ def main(whole: pathlib.Path) -> None:
     take_cmasktrack_rcnn(whole / "cmasktrack_rcnn", empty_part("cmasktrack_rcnn"))
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
     take_crossvis(whole / "crossvis", empty_part("crossvis"))
+    take_trades(whole / "trades", empty_part("trades"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -49,6 +50,12 @@ def take_crossvis(source: pathlib.Path, target: pathlib.Path) -> None:
         shutil.copyfile(source / name, target / name)
     parameters = json.loads((source / "params.json").read_text())
     write(target / "params.json", [thin_entry(entry) for entry in parameters])
+
+
+def take_trades(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, losses and the tracker, and the names of the parameters."""
+    shutil.copyfile(source / "ops.npz", target / "ops.npz")
+    write(target / "params.json", named_parameters(source))
 
 
 def named_parameters(source: pathlib.Path) -> dict:
