@@ -1,7 +1,8 @@
 """Resize, flip and pad: the same map for image, boxes and masks.
 
 Coordinates: an *original* frame is resized and put into the upper left corner of a zero *canvas*,
-or, if it is centred, into its middle, where what sticks out is cut off. Boxes are `(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
+or, if it is centred, into its middle, where what sticks out is cut off. Boxes are
+`(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one frame tells about the next: how far cells have moved, and features moved along with them.
+"""What one frame tells about the next: how far cells have moved, and features that moved along.
 
 Source: TraDeS, sections 4.1 (cost volume) and 4.2 (motion-guided feature warping).
 """
@@ -224,7 +224,7 @@ def motion_targets(
 def motion_losses(
     by_row: jax.Array, by_column: jax.Array, targets: MotionTargets
 ) -> tuple[Mean, Mean]:
-    """Focal losses of the row and of the column in which objects were; the count is that of objects.
+    """Focal losses of the row and the column in which objects were; the count is that of objects.
 
     Args:
       by_row: [B, h * w, h], maxima of the cost volume; no temperature here.

@@ -9,8 +9,8 @@ MIN_OVERLAP = 0.7
 def gaussian_radius(sizes: jax.Array, min_overlap: float = MIN_OVERLAP) -> jax.Array:
     """How far corners may move, as CornerNet's published code computes it.
 
-    Meant is the distance at which the overlap with the original box falls to `min_overlap`, least of
-    three cases: both corners move in one direction, inwards, or outwards. The code takes the larger
+    Meant is the distance at which the overlap with the original box falls to `min_overlap`, least
+    of three cases: both corners move in one direction, inwards, or outwards. It takes the larger
     roots of the quadratic equations, and divides them by 2 whatever the leading coefficient is: the
     spots are about three times as large as they were meant to be. All models are trained with it.
 

@@ -129,8 +129,8 @@ class CenterTracker:
         """
         if capacity < detections:
             raise ValueError(
-                f"a bank of {capacity} identities; expected room for the {detections} detections of "
-                "a frame (config.capacity.tracks, config.capacity.detections)"
+                f"a bank of {capacity} identities; expected room for the {detections} detections "
+                "of a frame (config.capacity.tracks, config.capacity.detections)"
             )
         return CenterMemory(
             active=ActiveTracks(

@@ -15,8 +15,8 @@ AXES = np.eye(6, dtype=np.float32)  # embeddings that have nothing in common
 
 
 @functools.cache
-def compiled(tracker=CenterTracker()):
-    return jax.jit(tracker.step)
+def compiled():
+    return jax.jit(CenterTracker().step)
 
 
 def start(room=ROOM):
@@ -45,7 +45,7 @@ def frame(*objects, poison=np.nan):
 
 
 def follow(*frames, memory=None):
-    """Identities and centres' columns of each frame, in the order of the tracker, and the memory."""
+    """Identities and columns of each frame, in the order of the tracker, and the memory."""
     memory, found = start() if memory is None else memory, []
     for own in frames:
         memory, output = compiled()(memory, own)

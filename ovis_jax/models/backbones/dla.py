@@ -102,7 +102,7 @@ class DLA(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, training: bool = False) -> tuple[jax.Array, ...]:
-        """Maps frames [B, H, W, 3] to [B, H / 4, W / 4, 4 * width] ... [B, H / 32, ..., 32 * width].
+        """Maps frames [B, H, W, 3] to [B, H / 4, W / 4, 4 width] ... [B, H / 32, ..., 32 width].
 
         Args:
           images: normalised; both sides are multiples of 32.

@@ -130,7 +130,7 @@ class TraDeS(OnlineSystem):
 
     @property
     def mask_rule(self) -> MaskRule:
-        """Mask logits of a frame to run lengths: grids over a canvas that the frame is centred on."""
+        """Mask logits of a frame to run lengths: grids over a canvas with the frame in the middle."""
         return paste_centered
 
     @property

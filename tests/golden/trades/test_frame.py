@@ -1,4 +1,4 @@
-"""Every map of TraDeS on the frames of two clips, against the reference implementation's numbers."""
+"""Every map of TraDeS on the frames of two clips, against recorded numbers."""
 
 import functools
 

@@ -1,10 +1,9 @@
-"""Operators, losses and the tracker of TraDeS alone, against the reference implementation's numbers."""
+"""Operators, losses and the tracker of TraDeS alone, against recorded numbers."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen as nn
 from golden.trades.trades_model import record
 
 from ovis_jax.formats import rle
