@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from ovis_jax.models.systems.trades import FrameMap
+from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.structures import Window
 
 SIDE = 8.0  # of a predicted box, in cells

@@ -221,3 +221,8 @@ def decode_centers(heat: jax.Array, offsets: jax.Array, sizes: jax.Array, count:
         centers=centers,
         boxes=jnp.concatenate([centers - half, centers + half], axis=-1),
     )
+
+
+def at_peaks(maps: jax.Array, found: Centers) -> jax.Array:
+    """What stands in maps [h, w, C] at the cells of peaks, [D, C]."""
+    return maps.reshape(-1, maps.shape[-1])[found.cells]

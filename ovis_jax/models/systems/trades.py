@@ -10,6 +10,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
+from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.models.heads import center as center_head
 from ovis_jax.models.heads import seg_feature
 from ovis_jax.models.matching import pair_matches
@@ -31,7 +32,8 @@ from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.ops.peaks import local_peaks
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Clips, Detections, Features, FrameOutput, Window
-from ovis_jax.tracking.center import ActiveTracks, CenterDetections, CenterMemory
+from ovis_jax.tracking.center import CenterDetections
+from ovis_jax.tracking.center_memory import ActiveTracks, CenterMemory
 from ovis_jax.tracking.centered_masks import paste_centered
 from ovis_jax.tracking.paste import MaskRule
 
@@ -43,44 +45,6 @@ class TraDeSCapacity:
     """Sizes of the padded records between the stages; see `configs.parts.trades`."""
 
     detections: int
-
-
-@flax.struct.dataclass
-class FrameMap:
-    """How a frame lies on the map of its features, in the middle of it.
-
-    Attributes:
-      size: [2] float32 as (width, height), cells of the map.
-      image: [2] float32 likewise, pixels of the whole resized frame.
-      scale: [2] float32, resized pixels per original pixel in x and in y.
-    """
-
-    size: jax.Array
-    image: jax.Array
-    scale: jax.Array
-
-    @classmethod
-    def of(cls, features: jax.Array, window: Window) -> FrameMap:
-        """Of a window whose frames have maps [..., h, w, C]."""
-        height, width = features.shape[-3:-1]
-        return cls(jnp.float32([width, height]), window.image_size[::-1], window.scale)
-
-    @property
-    def offset(self) -> jax.Array:
-        """[2], pixels of the canvas from its corner to the frame's."""
-        return (STRIDE * self.size - self.image) / 2
-
-    def to_original(self, cells: jax.Array) -> jax.Array:
-        """Places [..., 2] in cells as pixels of the original frame."""
-        return (STRIDE * cells - self.offset) / self.scale
-
-    def boxes_to_original(self, cells: jax.Array) -> jax.Array:
-        """Boxes [..., 4] in cells as pixels of the original frame."""
-        return self.to_original(cells.reshape(*cells.shape[:-1], 2, 2)).reshape(cells.shape)
-
-    def boxes_to_canvas(self, boxes: jax.Array) -> jax.Array:
-        """Boxes [..., 4] in pixels of the original frame as pixels of the canvas."""
-        return boxes * jnp.tile(self.scale, 2) + jnp.tile(self.offset, 2)
 
 
 @flax.struct.dataclass
@@ -130,7 +94,7 @@ class TraDeS(OnlineSystem):
 
     @property
     def mask_rule(self) -> MaskRule:
-        """Mask logits of a frame to run lengths: grids over a canvas with the frame in the middle."""
+        """Mask logits of a frame to run lengths: grids over a canvas around the frame."""
         return paste_centered
 
     @property
@@ -198,10 +162,10 @@ class TraDeS(OnlineSystem):
             "size": center_head.center_loss(predicted.maps.sizes, targets.sizes, targets),
             "mask": self._mask_loss(predicted, targets, batch),
         }
-        losses["size"] = weighted(losses["size"], self.size_weight)
+        losses["size"] = losses["size"].weighted(self.size_weight)
         moved = motion_losses(predicted.motion.by_row, predicted.motion.by_column, motion)
         for name, loss in zip(("motion_rows", "motion_columns"), moved, strict=True):
-            losses[name] = weighted(loss, self.motion_weight)
+            losses[name] = loss.weighted(self.motion_weight)
         metrics = {
             "objects": Mean.of(targets.valid.sum(-1)),
             "moved_objects": Mean.of(motion.valid.sum(-1)),
@@ -300,16 +264,16 @@ class TraDeS(OnlineSystem):
         kept &= found.scores > self.score_threshold
         order = jnp.argsort(~kept, stable=True)
         found, boxes = jax.tree.map(lambda x: x[order], (found, boxes))
-        offsets = cells_of(predicted.motion.offsets, found)
+        offsets = center_head.at_peaks(predicted.motion.offsets, found)
         centers = frame.to_original(found.places)
         peaks = jnp.sum(local_peaks(heat) > self.score_threshold, dtype=jnp.int32)
         objects = Detections(
             boxes=boxes,
             scores=found.scores,
             labels=found.labels,
-            embeddings=unit(cells_of(predicted.motion.embeddings, found)),
+            embeddings=unit(center_head.at_peaks(predicted.motion.embeddings, found)),
             mask_logits=self.segment(predicted, found),
-            mask_boxes=jnp.broadcast_to(self._canvas(frame), boxes.shape),
+            mask_boxes=jnp.broadcast_to(frame.canvas, boxes.shape),
             valid=kept[order],
             overflow=jnp.maximum(peaks - capacity, 0),
         )
@@ -318,15 +282,10 @@ class TraDeS(OnlineSystem):
 
     def segment(self, predicted: PairPredictions, found: center_head.Centers) -> jax.Array:
         """Mask logits [D, h, w] of the detections of one frame."""
-        networks = cells_of(predicted.maps.networks, found)
+        networks = center_head.at_peaks(predicted.maps.networks, found)
         return seg_feature.center_masks(
             predicted.features, networks, found.centers, self.seg.network
         )
-
-    @staticmethod
-    def _canvas(frame: FrameMap) -> jax.Array:
-        """Box [4] of the whole canvas, in pixels of the original frame."""
-        return frame.boxes_to_original(jnp.concatenate([jnp.zeros(2), frame.size]))
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
@@ -334,17 +293,7 @@ class TraDeS(OnlineSystem):
         self.predict(features, features, jnp.zeros(frames.shape[:3]))
 
 
-def cells_of(maps: jax.Array, found: center_head.Centers) -> jax.Array:
-    """What stands in maps [h, w, C] at the cells of detections, [D, C]."""
-    return maps.reshape(-1, maps.shape[-1])[found.cells]
-
-
 def unit(embeddings: jax.Array) -> jax.Array:
     """Embeddings [..., E] of length 1; those of length 0 stay."""
     lengths = jnp.linalg.norm(embeddings, axis=-1, keepdims=True)
     return embeddings / jnp.where(lengths == 0, 1, lengths)
-
-
-def weighted(loss: Mean, weight: float) -> Mean:
-    """A loss that counts so much."""
-    return Mean(weight * loss.total, loss.count)

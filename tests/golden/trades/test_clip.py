@@ -24,7 +24,7 @@ from golden_folder import golden_json
 from ovis_jax.inference.collect import VideoTracks
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.inference.window import cut
-from ovis_jax.models.systems.trades import FrameMap
+from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.structures import Window
 from ovis_jax.tracking.paste import OriginalFrame
 

@@ -7,7 +7,9 @@ import pytest
 from golden.trades.trades_model import record
 
 from ovis_jax.formats import rle
+from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.models.heads.center import (
+    STRIDE,
     CenterTargets,
     at_cells,
     center_loss,
@@ -18,7 +20,6 @@ from ovis_jax.models.heads.seg_feature import SegFeature, center_masks, seg_mask
 from ovis_jax.models.layers import ModulatedDeformConv
 from ovis_jax.models.motion import motion_loss, pooled
 from ovis_jax.models.necks.dla_up import Upsample
-from ovis_jax.models.systems.trades import STRIDE, FrameMap
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 from ovis_jax.ops.deform_conv import deform_conv
