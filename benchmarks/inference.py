@@ -130,7 +130,7 @@ def time_ours(options: argparse.Namespace, clip: list[pathlib.Path]) -> dict[str
     def end_to_end():
         tracks = VideoTracks(*SIZE, geometry.scale, system.mask_rule)
         with HostThread() as host:
-            for chunk in stream(canvases(), (geometry.height, geometry.width), geometry.scale):
+            for chunk in stream(canvases(), geometry.image_size, geometry.scale):
                 host.submit(tracks.add, chunk)
         return jax.device_get(chunk.frames)
 
@@ -174,7 +174,7 @@ def stages_of_ours(config, system, variables, canvas, geometry, options) -> dict
         arguments = jax.device_put(arguments)
         return lambda: jax.block_until_ready(program(variables, *arguments))
 
-    size = np.array([geometry.height, geometry.width], np.float32)
+    size = np.array(geometry.image_size, np.float32)
     frames, sizes = (np.stack([x] * options.chunk) for x in (canvas, size))
     encode = stage("encode", frames, sizes)
     encoded = encode()

@@ -15,6 +15,7 @@ CSIPMASK = Run("CSipMask", "csipmask")
 CROSSVIS = Run("CrossVIS", "crossvis")
 CCROSSVIS = Run("CCrossVIS", "ccrossvis")
 QUERYVIS = Run("QueryVIS", "queryvis")
+TRADES = Run("TraDeS", "trades")
 STEM_SEG = Run("STEm-Seg", "stem_seg")
 STMASK = Run("STMask", "stmask")
 

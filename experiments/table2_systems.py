@@ -17,6 +17,7 @@ from experiments.rows import (
     SIPMASK,
     STEM_SEG,
     STMASK,
+    TRADES,
 )
 
 NAMES = tuple(own.name for own in AP_AND_AR)
@@ -39,7 +40,7 @@ EXPERIMENT = Experiment(
         SIPMASK,
         STEM_SEG,
         STMASK,
-        Run("TraDeS", "trades"),
+        TRADES,
         CROSSVIS,
         CCROSSVIS,
         QUERYVIS,

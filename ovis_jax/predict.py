@@ -227,7 +227,7 @@ def run_video(
 
     At the end the system finishes the tracks.
     """
-    image_size = (geometry.height, geometry.width)
+    image_size = geometry.image_size
     instances = None if truth is None else truth.instances
     outputs = stream(frames, image_size, geometry.scale, instances)
     for chunk in outputs:

@@ -91,7 +91,8 @@ class Window:
     Attributes:
       features: what the system's `encode` gives, each array [before + 1 + after, ...].
       valid: [before + 1 + after] bool: the frame exists.
-      image_size: [2] float32, (height, width) of the resized frame without padding.
+      image_size: [2] float32, (height, width) of the resized frame without padding. Of a frame
+        that is centred on its canvas: of all of it, not rounded, with what the canvas cuts off.
       scale: [2] float32, resized pixels per original pixel in x and in y.
       truth: Instances [N, ...] of the query frame without masks, for an oracle; None, which costs
         nothing, for all others.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask")
+SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask", "TraDeS")
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.
@@ -48,6 +48,9 @@ _RULES = (
     ("embeddings", "reid"),
     ("embeddings", "identity"),
     ("embeddings", "._identity_loss"),
+    ("motion", "motion"),
+    ("heads", "center"),
+    ("heads", "seg"),
     ("decode", ".decode"),
     ("normalise", ".normalise"),
     (LOSSES, ".losses"),

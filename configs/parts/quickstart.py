@@ -7,6 +7,7 @@ from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
 from ovis_jax.configs.parts import stmask as stmask_parts
+from ovis_jax.configs.parts import trades as trades_parts
 from ovis_jax.configs.parts.calibration import calibration
 from ovis_jax.configs.parts.run import run
 
@@ -134,6 +135,28 @@ def stmask() -> ConfigDict:
     model.anchor_losses.shifted_weights = False
     model.prototypes.channels = 32
     model.shift.channels = 32
+    return config
+
+
+def trades() -> ConfigDict:
+    """TraDeS; a whole configuration.
+
+    Convolutions of the neck are plain ones: deformable ones take twice the time of a step, and here
+    objects move little between frames.
+    """
+    config = small_run(trades_parts.model(), trades_parts.capacity())
+    config.capacity.update(instances=10, detections=20, tracks=100)
+    config.data.update(inclusive_boxes=False, reference_window=4)
+    config.data.resize.fit = "centered"
+    config.data.clip.allow_same = True
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(width=8, norm="group")
+    model.neck.update(deformable=False, norm="group")
+    model.motion.update(channels=64, num_blocks=2, norm="group")
+    model.center.channels = 64
+    model.seg.update(channels=64, norm="group")
+    config.train.update(learning_rate=0.004)
     return config
 
 

@@ -1,7 +1,8 @@
 """Resize, flip and pad: the same map for image, boxes and masks.
 
-Coordinates: an *original* frame is resized and put into the upper left corner of a zero *canvas*.
-Boxes are `(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
+Coordinates: an *original* frame is resized and put into the upper left corner of a zero *canvas*,
+or, if it is centred, into its middle, where what sticks out is cut off. Boxes are
+`(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ovis_jax.data import affine
 from ovis_jax.data.mask_sampling import sample_mask
 
-FITS = ("within", "short_side", "exact")
+CENTERED = "centered"
+FITS = ("within", "short_side", "exact", CENTERED)
 RESAMPLINGS = ("opencv", "pillow")
 
 
@@ -29,12 +32,15 @@ class Resizing:
       pad_multiple: both sides of the canvas are multiples of it.
       fit: one of `FITS`. "within" is the largest size of the same aspect, as mmdetection 0.x
         computes it; "short_side" is the same but for rounding, as detectron2 computes it: the
-        shorter side is fitted, then the longer one if it is too long; "exact" stretches.
+        shorter side is fitted, then the longer one if it is too long; "exact" stretches; "centered"
+        makes the longer side as long as the canvas is wide, however the frame lies, and puts its
+        middle on that of the canvas, which cuts off what sticks out (CenterNet).
       resampling: one of `RESAMPLINGS`, whose numbers are computed. "opencv": bilinear between the
         nearest pixels, masks by the corner of a pixel; "pillow": bilinear over all pixels that
         shrink into one (antialiased), masks by its centre.
       axis_scales: boxes are scaled by the ratio of the rounded sizes in each axis, instead of one
-        factor that is not rounded. "exact" has no such factor.
+        factor that is not rounded. "exact" has no such factor, and of "centered" nothing is
+        rounded.
     """
 
     image_scale: tuple[int, int]
@@ -55,6 +61,8 @@ class FrameGeometry:
       canvas_width: see `canvas_height`.
       scale: resized pixels per original pixel in x and in y; boxes are multiplied by it.
       resampling: one of `RESAMPLINGS`.
+      centered: (height, width) of the original frame, whose middle lies on that of the canvas; the
+        resized frame is then the whole canvas, with black borders. None: it begins in the corner.
     """
 
     height: int
@@ -63,6 +71,29 @@ class FrameGeometry:
     canvas_width: int
     scale: tuple[float, float]
     resampling: str = "opencv"
+    centered: tuple[int, int] | None = None
+
+    @property
+    def image_size(self) -> tuple[float, float]:
+        """(height, width) of the resized frame; if it is centred, of all of it, not rounded."""
+        if self.centered is None:
+            return self.height, self.width
+        return self.centered[0] * self.scale[1], self.centered[1] * self.scale[0]
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """Where the first pixel of the original frame lies, as (x, y)."""
+        if self.centered is None:
+            return 0.0, 0.0
+        height, width = self.image_size
+        return (self.canvas_width - width) / 2, (self.canvas_height - height) / 2
+
+    def taps(self, height: int, width: int, *, flip: bool) -> tuple[affine.Taps, affine.Taps]:
+        """What the rows and columns of the canvas show of a stored frame that is centred on it."""
+        (x, y), (in_x, in_y) = self.offset, self.scale
+        rows = affine.side_taps(height, self.canvas_height, in_y, y, self.centered[0], False)
+        columns = affine.side_taps(width, self.canvas_width, in_x, x, self.centered[1], flip)
+        return rows, columns
 
 
 def is_landscape(width: int, height: int) -> bool:
@@ -79,6 +110,8 @@ def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry
       resizing: what the size follows from.
     """
     sides = resizing.image_scale
+    if resizing.fit == CENTERED:
+        return _centered_geometry(width, height, resizing)
     factor = min(max(sides) / max(width, height), min(sides) / min(width, height))
     if resizing.fit == "exact":
         size = sides
@@ -98,6 +131,20 @@ def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry
     )
 
 
+def _centered_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
+    columns, rows = (_round_up(side, resizing.pad_multiple) for side in resizing.image_scale)
+    factor = columns / max(width, height)
+    return FrameGeometry(
+        height=rows,
+        width=columns,
+        canvas_height=rows,
+        canvas_width=columns,
+        scale=(factor, factor),
+        resampling=resizing.resampling,
+        centered=(height, width),
+    )
+
+
 def _fitted_by_short_side(width: int, height: int, sides: tuple[int, int]) -> tuple[float, float]:
     """Width and height, not rounded, in detectron2's order of operations."""
     long, short = max(sides), min(sides)
@@ -112,7 +159,7 @@ def _fitted_by_short_side(width: int, height: int, sides: tuple[int, int]) -> tu
 def training_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
     """As `frame_geometry`, with one canvas for all landscape frames and one for all others."""
     geometry = frame_geometry(width, height, resizing)
-    if resizing.fit == "exact":  # which has one canvas for all
+    if resizing.fit in ("exact", CENTERED):  # which have one canvas for all
         return geometry
     long, short = (_round_up(f(resizing.image_scale), resizing.pad_multiple) for f in (max, min))
     rows, columns = (short, long) if is_landscape(width, height) else (long, short)
@@ -138,6 +185,8 @@ def resize_image(image: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
 
 def resize_and_flip(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
     """As `transform_image`, without padding."""
+    if geometry.centered is not None:
+        return affine.warp_image(image, *geometry.taps(*image.shape[:2], flip=flip))
     image = resize_image(image, geometry)
     return cv2.flip(image, 1) if flip else image
 
@@ -176,15 +225,18 @@ def transform_boxes(
     x, y, width, height = np.asarray(boxes, np.float32).reshape(-1, 4).T
     last = 1 if inclusive else 0
     corners = np.stack([x, y, x + width - last, y + height - last], axis=1)
-    corners *= np.tile(np.float32(geometry.scale), 2)
-    if flip:
+    corners = corners * np.tile(np.float32(geometry.scale), 2)
+    corners += np.tile(np.float32(geometry.offset), 2)
+    if flip and geometry.centered is None:
         corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - last
+    elif flip:  # a pixel of the original frame goes to another one, and corners are like pixels
+        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - np.float32(geometry.scale[0])
     size = [geometry.width, geometry.height]
     return np.clip(corners, 0, np.array(size + size, np.float32))
 
 
 def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
-    """Resizes (nearest), flips, pads and packs a mask.
+    """Resizes (nearest; if it is centred, bilinear), flips, pads and packs a mask.
 
     Args:
       rle: compressed COCO RLE of the original frame's size.
@@ -195,6 +247,9 @@ def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndar
       [H, W // 8] uint8 on the canvas, eight columns a byte.
     """
     height, width = rle["size"]
+    if geometry.centered is not None:
+        mask = affine.warp_mask(rle, *geometry.taps(height, width, flip=flip))
+        return np.packbits(mask, axis=1)
     rows = nearest_source(height, geometry.height, geometry.resampling)
     columns = nearest_source(width, geometry.width, geometry.resampling)
     canvas = np.zeros((geometry.canvas_height, geometry.canvas_width), bool)

@@ -108,7 +108,7 @@ class VideoStream:
     def __call__(
         self,
         frames: Iterable[np.ndarray],
-        image_size: tuple[int, int],
+        image_size: tuple[float, float],
         scale: Scale,
         truth: Instances | None = None,
     ) -> VideoOutputs:
@@ -118,7 +118,8 @@ class VideoStream:
 
         Args:
           frames: the video's frames, [H, W, 3] uint8 each, padded; one size.
-          image_size: (height, width) of the resized frames without padding.
+          image_size: (height, width) of the resized frames without padding; see
+            `FrameGeometry.image_size`.
           scale: resized pixels per original pixel in x and in y, or one number for both.
           truth: Instances [T, N, ...] of all frames without masks, in numpy; for an oracle.
         """
@@ -127,7 +128,7 @@ class VideoStream:
     def _outputs(
         self,
         frames: Iterable[np.ndarray],
-        image_size: tuple[int, int],
+        image_size: tuple[float, float],
         scale: Scale,
         truth: Instances | None,
     ) -> Generator[ChunkOutput, None, Any]:

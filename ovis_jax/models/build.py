@@ -9,7 +9,7 @@ from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.builders import crossvis, mask_track_rcnn, queryvis, sipmask, stmask
+from ovis_jax.models.builders import crossvis, mask_track_rcnn, queryvis, sipmask, stmask, trades
 
 INIT_SIDE = 64
 BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
@@ -18,6 +18,7 @@ BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "crossvis": crossvis.build,
     "queryvis": queryvis.build,
     "stmask": stmask.build,
+    "trades": trades.build,
 }
 
 

@@ -49,10 +49,11 @@ class ConvNorm(nn.Module):
       features: output channels.
       kernel_size: odd; padding is `kernel_size // 2` on every side, also with a stride.
       stride: in both axes.
-      norm: one of `NORMS`. The convolution has a bias only without a norm.
+      norm: one of `NORMS`. The convolution has a bias without a norm.
       group_rows: of a norm "batch"; see `BatchNorm`.
       groups: the channels fall into so many; an output reads the inputs of its own group. With
         more than one the convolution never has a bias.
+      use_bias: the convolution has a bias although a norm follows.
       dtype: of the computation; parameters are float32.
     """
 
@@ -63,6 +64,7 @@ class ConvNorm(nn.Module):
     dtype: str = "float32"
     group_rows: int = 0
     groups: int = 1
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
@@ -73,24 +75,9 @@ class ConvNorm(nn.Module):
           training: what a norm "batch" asks for; see `BatchNorm`. None: whoever calls cannot say,
             and the norm is another one.
         """
-        norms = NORMS if training is not None else NORMS[:-1]
-        if self.norm not in norms:
-            raise ValueError(f"norm is {self.norm!r}; expected one of {norms}")
+        check_norm(self.norm, training)
         x = self._convolved(x)
-        if self.norm == "group":
-            return nn.GroupNorm(
-                num_groups=None,
-                group_size=GROUP_CHANNELS,
-                reduction_axes=MAP_AXES,
-                dtype=self.dtype,
-                name="norm",
-            )(x)
-        if self.norm == "frozen_batch":
-            return FrozenBatchNorm(dtype=self.dtype, name="norm")(x)
-        if self.norm == "batch":
-            norm = BatchNorm(self.group_rows, dtype=self.dtype, name="norm")
-            return norm(x, training=training)
-        return x
+        return normalised(x, self.norm, training, self.dtype, self.group_rows)
 
     def _convolved(self, x: jax.Array) -> jax.Array:
         if self.groups > 1:
@@ -102,11 +89,38 @@ class ConvNorm(nn.Module):
             (self.kernel_size, self.kernel_size),
             strides=self.stride,
             padding=((pad, pad), (pad, pad)),
-            use_bias=self.norm == "none",
+            use_bias=self.use_bias or self.norm == "none",
             kernel_init=kaiming_normal,
             dtype=self.dtype,
             name="conv",
         )(x)
+
+
+def check_norm(norm: str, training: bool | None) -> None:
+    """Refuses a norm that does not exist or that needs to be told whether this is training."""
+    norms = NORMS if training is not None else NORMS[:-1]
+    if norm not in norms:
+        raise ValueError(f"norm is {norm!r}; expected one of {norms}")
+
+
+def normalised(
+    x: jax.Array, norm: str, training: bool | None, dtype: str, group_rows: int = 0
+) -> jax.Array:
+    """Maps [..., H, W, C] through a layer "norm" of the module that calls it; see `ConvNorm`."""
+    check_norm(norm, training)
+    if norm == "group":
+        return nn.GroupNorm(
+            num_groups=None,
+            group_size=GROUP_CHANNELS,
+            reduction_axes=MAP_AXES,
+            dtype=dtype,
+            name="norm",
+        )(x)
+    if norm == "frozen_batch":
+        return FrozenBatchNorm(dtype=dtype, name="norm")(x)
+    if norm == "batch":
+        return BatchNorm(group_rows, dtype=dtype, name="norm")(x, training=training)
+    return x
 
 
 class GroupedConv(nn.Module):
@@ -259,17 +273,18 @@ class ModulatedConvNorm(nn.Module):
       stride: in both axes.
       norm: one of `NORMS` but "batch".
       dtype: of the computation; offsets are float32.
+      kernel_init: of the kernel.
     """
 
     features: int
     stride: int = 1
     norm: str = "none"
     dtype: str = "float32"
+    kernel_init: nn.initializers.Initializer = kaiming_normal
 
     def setup(self):
         """Makes what reads offsets and weights, the convolution and its norm."""
-        if self.norm not in NORMS[:-1]:
-            raise ValueError(f"norm is {self.norm!r}; expected one of {NORMS[:-1]}")
+        check_norm(self.norm, training=None)
         self.offset = nn.Conv(
             3 * DEFORM_KERNEL**2,
             (DEFORM_KERNEL, DEFORM_KERNEL),
@@ -279,7 +294,7 @@ class ModulatedConvNorm(nn.Module):
             precision="highest",
         )
         self.conv = DeformConv(
-            kaiming_normal, dtype=self.dtype, features=self.features, use_bias=True
+            self.kernel_init, dtype=self.dtype, features=self.features, use_bias=True
         )
         norms = {"group": group_norm, "frozen_batch": FrozenBatchNorm}
         self.after = norms[self.norm](dtype=self.dtype, name="norm") if self.norm in norms else None

@@ -34,12 +34,13 @@ def halve_masks(packed: jax.Array) -> jax.Array:
     return blocks.sum(axis=(-3, -1), dtype=jnp.int32) >= 3
 
 
-def strided_masks(packed: jax.Array, stride: int) -> jax.Array:
-    """Every `stride`-th pixel of masks along both axes, from pixel `stride // 2` on.
+def strided_masks(packed: jax.Array, stride: int, first: int | None = None) -> jax.Array:
+    """Every `stride`-th pixel of masks along both axes, from pixel `first` on.
 
-    [..., H, W // 8] uint8, packed, to [..., H / stride, W / stride] bool.
+    [..., H, W // 8] uint8, packed, to [..., H / stride, W / stride] bool. Without `first` it is the
+    middle one, `stride // 2`.
     """
-    first = stride // 2
+    first = stride // 2 if first is None else first
     return unpack_masks(packed[..., first::stride, :])[..., first::stride]
 
 

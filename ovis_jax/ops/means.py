@@ -32,6 +32,10 @@ class Mean:
         """The mean over the items of both."""
         return Mean(self.total + other.total, self.count + other.count)
 
+    def weighted(self, weight: float) -> Mean:
+        """A mean that counts so much in a sum of means."""
+        return Mean(weight * self.total, self.count)
+
     @property
     def value(self) -> jax.Array:
         """[] float32: total / count; 0 without items."""

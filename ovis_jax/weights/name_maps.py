@@ -13,14 +13,17 @@ from ovis_jax.weights.maps import (
     mmdet2_mask_rcnn,
     queryvis,
     sipmask,
-    timm_convnext,
     stmask,
+    timm_convnext,
     timm_resnet,
     timm_swin,
     torchvision_convnext,
     torchvision_mask_rcnn,
     torchvision_resnet,
     torchvision_swin,
+    trades,
+    trades_detector,
+    trades_tracker,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -52,6 +55,9 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "crossvis": crossvis,
     "queryvis": queryvis,
     "stmask": stmask,
+    "trades": trades,
+    "trades_detector": trades_detector,
+    "trades_tracker": trades_tracker,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
     "torchvision_mask_rcnn": torchvision_mask_rcnn,

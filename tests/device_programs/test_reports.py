@@ -42,6 +42,8 @@ BY_PATH = {
     ),
     "jit(advance)/STMask.step/STMask.moved/shift/shift.pool/add": "moving objects",
     "jit(encode)/STMask.encode/STMask.predict/anchors/upfeature/conv": "towers and boxes",
+    "jit(_step)/TraDeS.step/TraDeS.predict/motion/differences_0/conv1/conv/add": "motion",
+    "jit(_step)/TraDeS.step/TraDeS.predict/center/heat/add": "heads",
 }
 
 

@@ -117,7 +117,9 @@ def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
         build_model(config)
 
 
-@pytest.mark.parametrize(("name", "taken"), [("sipmask", True), ("crossvis", False)])
+@pytest.mark.parametrize(
+    ("name", "taken"), [("sipmask", True), ("crossvis", False), ("trades", False)]
+)
 def test_boxes_whose_corners_mean_something_else_are_refused(name, taken):
     config = SYSTEMS[name].config().copy_and_resolve_references()
     config.unlock()

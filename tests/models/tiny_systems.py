@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
-from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask, tiny_stmask
+from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask, tiny_stmask, tiny_trades
 
 from configs.parts.tracker import track_by_overlap
 from ovis_jax.models.build import build_system, init_variables
@@ -97,6 +97,13 @@ SYSTEMS = {
             {"class", "box", "centerness", "mask", "track", "box_shift", "mask_shift"}
         ),
         parts=frozenset({"backbone", "neck", "anchors", "prototypes", "shift"}),
+    ),
+    "trades": TinySystem(
+        config=tiny_trades.tiny_config,
+        build=tiny_trades.tiny_system,
+        losses=frozenset({"heat", "offset", "size", "mask", "motion_rows", "motion_columns"}),
+        background_losses=frozenset({"heat"}),
+        parts=frozenset({"backbone", "neck", "motion", "center", "seg"}),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

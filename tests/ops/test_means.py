@@ -23,3 +23,8 @@ def test_a_mean_of_nothing_is_zero(count):
 
 def test_weights_may_add_up_to_less_than_one():
     assert Mean(jnp.float32(0.5), jnp.float32(0.25)).value == 2
+
+
+def test_a_weight_scales_the_value_and_not_the_count():
+    doubled = Mean(6.0, 3).weighted(2)
+    assert (doubled.value, doubled.count) == (4, 3)

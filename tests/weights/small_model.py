@@ -11,6 +11,7 @@ from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
 from configs.parts.stmask import stmask_r50
+from configs.parts.trades import trades_dla34
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -81,6 +82,16 @@ def small_stmask_config(depth: int = 18):
     return config.lock()
 
 
+def small_trades_config():
+    config = trades_dla34()
+    config.model.num_classes = 3
+    config.model.backbone.width = 1
+    config.model.motion.channels = 4
+    config.model.center.channels = 4
+    config.model.seg.update(num_features=2, hidden=(2,), channels=4)
+    return config.lock()
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
@@ -98,6 +109,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_queryvis_config(depth))[1]
     if model == "stmask":
         return build_model(small_stmask_config(depth))[1]
+    if model.startswith("trades"):
+        return build_model(small_trades_config())[1]
     return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 

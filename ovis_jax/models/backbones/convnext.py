@@ -98,12 +98,17 @@ class ConvNeXt(nn.Module):
     rematerialise: bool = False
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
+    def __call__(self, images: jax.Array, training: bool | None = None) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
+
+        Args:
+          images: normalised.
+          training: means nothing here, and is there since other backbones ask for it.
 
         Raises:
           ValueError: a side is not a multiple of 32.
         """
+        del training
         x = checked_frames(images).astype(self.dtype)
         x = PatchStem(self.channels, NORM_EPSILON, self.dtype, name="stem")(x)
         if self.frozen_stages >= 0:

@@ -29,12 +29,13 @@ class BasicBlock(nn.Module):
     dtype: str
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]."""
-        y = nn.relu(ConvNorm(self.channels, 3, self.stride, self.norm, self.dtype, name="conv1")(x))
-        y = ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name="conv2")(y)
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, channels]; see `ConvNorm`."""
+        norm = self.norm, self.dtype
+        y = nn.relu(ConvNorm(self.channels, 3, self.stride, *norm, name="conv1")(x, training))
+        y = ConvNorm(self.channels, 3, 1, *norm, name="conv2")(y, training)
         if x.shape != y.shape:
-            x = ConvNorm(self.channels, 1, self.stride, self.norm, self.dtype, name="shortcut")(x)
+            x = ConvNorm(self.channels, 1, self.stride, *norm, name="shortcut")(x, training)
         return nn.relu(x + y)
 
 
@@ -65,21 +66,20 @@ class Bottleneck(nn.Module):
     deformable: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]."""
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, 4 * channels]; see `ConvNorm`."""
         conv = functools.partial(ConvNorm, norm=self.norm, dtype=self.dtype)
         wide = BOTTLENECK_EXPANSION * self.channels
         inner = self.channels * self.group_width // PUBLISHED_WIDTH * self.groups
         first, second = (self.stride, 1) if self.stride_in_1x1 else (1, self.stride)
-        y = nn.relu(conv(inner, 1, first, name="conv1")(x))
+        y = nn.relu(conv(inner, 1, first, name="conv1")(x, training))
         if self.deformable:
-            conv2 = ModulatedConvNorm(inner, second, self.norm, self.dtype, name="conv2")
+            y = ModulatedConvNorm(inner, second, self.norm, self.dtype, name="conv2")(y)
         else:
-            conv2 = conv(inner, 3, second, groups=self.groups, name="conv2")
-        y = nn.relu(conv2(y))
-        y = conv(wide, 1, 1, name="conv3")(y)
+            y = conv(inner, 3, second, groups=self.groups, name="conv2")(y, training)
+        y = conv(wide, 1, 1, name="conv3")(nn.relu(y), training)
         if self.project:
-            x = conv(wide, 1, self.stride, name="shortcut")(x)
+            x = conv(wide, 1, self.stride, name="shortcut")(x, training)
         return nn.relu(x + y)
 
 
@@ -95,10 +95,10 @@ class Stage(nn.Module):
     stride: int
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to [B, H / stride, W / stride, C']."""
+    def __call__(self, x: jax.Array, training: bool | None = None) -> jax.Array:
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, C']; see `ConvNorm`."""
         for i, block in enumerate(self.blocks):
-            x = block(stride=self.stride if i == 0 else 1, name=f"block{i}")(x)
+            x = block(stride=self.stride if i == 0 else 1, name=f"block{i}")(x, training)
         return x
 
 
@@ -136,8 +136,12 @@ class ResNet(nn.Module):
     deformable_every: int = 0
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
+    def __call__(self, images: jax.Array, training: bool | None = None) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
+
+        Args:
+          images: normalised.
+          training: of a norm "batch"; see `ConvNorm`.
 
         Raises:
           ValueError: the depth is unknown, or has no groups or deformable blocks, or a side is not
@@ -145,7 +149,8 @@ class ResNet(nn.Module):
         """
         self._check()
         x = checked_frames(images).astype(self.dtype)
-        x = nn.relu(ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")(x))
+        stem = ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")
+        x = nn.relu(stem(x, training))
         x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
         if self.frozen_stages >= 0:
             x = jax.lax.stop_gradient(x)
@@ -153,7 +158,7 @@ class ResNet(nn.Module):
         for i, num_blocks in enumerate(STAGE_BLOCKS[self.depth]):
             every = self.deformable_every if i else 0
             blocks = self._blocks(self.width * 2**i, num_blocks, every)
-            x = Stage(blocks, 1 if i == 0 else 2, name=f"stage{i + 1}")(x)
+            x = Stage(blocks, 1 if i == 0 else 2, name=f"stage{i + 1}")(x, training)
             if i < self.frozen_stages:
                 x = jax.lax.stop_gradient(x)
             outputs.append(x)
@@ -165,7 +170,7 @@ class ResNet(nn.Module):
         """What makes the blocks of a stage."""
         bottleneck = self.depth in BOTTLENECK_DEPTHS
         block = Bottleneck if bottleneck else BasicBlock
-        block = nn.remat(block) if self.rematerialise else block
+        block = nn.remat(block, static_argnums=(2,)) if self.rematerialise else block
         options = {"channels": channels, "norm": self.norm, "dtype": self.dtype}
         if not bottleneck:
             return (functools.partial(block, **options),) * num_blocks

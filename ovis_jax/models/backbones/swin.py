@@ -201,13 +201,18 @@ class Swin(nn.Module):
     rematerialise: bool = False
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> tuple[jax.Array, ...]:
+    def __call__(self, images: jax.Array, training: bool | None = None) -> tuple[jax.Array, ...]:
         """Maps frames [B, H, W, 3] to C2...C5, [B, H / 4, W / 4, C] ... [B, H / 32, W / 32, 8C].
+
+        Args:
+          images: normalised.
+          training: means nothing here, and is there since other backbones ask for it.
 
         Raises:
           ValueError: a side is not a multiple of 32, channels are not a multiple of the heads, or
             nobody has such borders.
         """
+        del training
         if self.borders not in BORDERS:
             raise ValueError(f"Swin's borders are {self.borders!r}; expected one of {BORDERS}")
         if self.channels % self.num_heads[0]:

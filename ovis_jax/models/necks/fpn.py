@@ -33,20 +33,23 @@ class FPN(nn.Module):
     rectified: bool = False
 
     @nn.compact
-    def __call__(self, features: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
+    def __call__(
+        self, features: Sequence[jax.Array], training: bool | None = None
+    ) -> tuple[jax.Array, ...]:
         """Maps C2...C5, each half the size of the one before, to the levels from `first_level` on.
 
         Every level has `channels` channels and half the size of the one before, rounded up.
+        `training` is for a norm "batch"; see `ConvNorm`.
         """
         names, features = range(self.first_level, 6), features[self.first_level - 2 :]
         laterals = [
-            ConvNorm(self.channels, 1, 1, self.norm, name=f"lateral{i}")(x)
+            ConvNorm(self.channels, 1, 1, self.norm, name=f"lateral{i}")(x, training)
             for i, x in zip(names, features, strict=True)
         ]
         for i in range(len(laterals) - 1, 0, -1):
             laterals[i - 1] = laterals[i - 1] + self._enlarged(laterals[i], laterals[i - 1])
         levels = [
-            ConvNorm(self.channels, 3, 1, self.norm, name=f"output{i}")(x)
+            ConvNorm(self.channels, 3, 1, self.norm, name=f"output{i}")(x, training)
             for i, x in zip(names, laterals, strict=True)
         ]
         if self.rectified:
@@ -56,7 +59,7 @@ class FPN(nn.Module):
         for i in range(self.extra_convs):
             x = nn.relu(levels[-1]) if i and not self.rectified else levels[-1]
             extra = ConvNorm(self.channels, 3, 2, self.norm, name=f"output{6 + i}")
-            levels.append(extra(x))
+            levels.append(extra(x, training))
         return tuple(levels)
 
     def _enlarged(self, level: jax.Array, target: jax.Array) -> jax.Array:

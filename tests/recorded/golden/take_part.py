@@ -25,6 +25,7 @@ def main(whole: pathlib.Path) -> None:
     take_crossvis(whole / "crossvis", empty_part("crossvis"))
     take_queryvis(whole / "queryvis", empty_part("queryvis"))
     take_stmask(whole / "stmask", empty_part("stmask"))
+    take_trades(whole / "trades", empty_part("trades"))
 
 
 def empty_part(system: str) -> pathlib.Path:
@@ -63,6 +64,12 @@ def take_queryvis(source: pathlib.Path, target: pathlib.Path) -> None:
 
 def take_stmask(source: pathlib.Path, target: pathlib.Path) -> None:
     """Operations, and the names of the parameters."""
+    shutil.copyfile(source / "ops.npz", target / "ops.npz")
+    write(target / "params.json", named_parameters(source))
+
+
+def take_trades(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, losses and the tracker, and the names of the parameters."""
     shutil.copyfile(source / "ops.npz", target / "ops.npz")
     write(target / "params.json", named_parameters(source))
 

@@ -27,7 +27,7 @@ from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.readers.files import read_state_dict
 from ovis_jax.weights.rules import convert_state, name_differences, to_state_dict
 
-WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn", "stmask")
+WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn", "stmask", "trades")
 COCO = {"box/logits": 2, "box/deltas": 2, "mask/logits": 2, "track": 4, "calibration": 9}
 IMAGENET = {"neck": 16, "rpn": 6, "box": 8, "mask": 12, "track": 4, "calibration": 9}
 FILES = {
