@@ -40,6 +40,12 @@ def correlation() -> Callable:
     return ways[platform()].position_products
 
 
+def attention(dtype: jnp.dtype) -> str | None:
+    """Argument of `jax.nn.dot_product_attention`: cuDNN's fused kernel knows half floats only."""
+    fused = platform() == "gpu" and dtype in (jnp.bfloat16, jnp.float16)
+    return "cudnn" if fused else None
+
+
 def one_canvas() -> bool:
     """Whether layers that all levels of a pyramid share run once, on a map of all levels."""
     return platform() != "cpu"

@@ -15,6 +15,8 @@ from ovis_jax.weights.maps import (
     timm_resnet,
     torchvision_mask_rcnn,
     torchvision_resnet,
+    videomt,
+    videomt_transformers,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -45,6 +47,8 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "sipmask": sipmask,
     "crossvis": crossvis,
     "queryvis": queryvis,
+    "videomt": videomt,
+    "videomt_transformers": videomt_transformers,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
     "torchvision_mask_rcnn": torchvision_mask_rcnn,
