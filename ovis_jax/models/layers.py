@@ -115,9 +115,11 @@ def group_norm(dtype: str, name: str | None = None) -> nn.GroupNorm:
     )
 
 
-def layer_norm(dtype: str, name: str | None = None) -> nn.LayerNorm:
-    """Layer norm as PyTorch computes it."""
-    return nn.LayerNorm(epsilon=PYTORCH_EPSILON, use_fast_variance=False, dtype=dtype, name=name)
+def layer_norm(
+    dtype: str, name: str | None = None, epsilon: float = PYTORCH_EPSILON
+) -> nn.LayerNorm:
+    """Layer norm as PyTorch computes it: mean and variance one after the other."""
+    return nn.LayerNorm(epsilon=epsilon, use_fast_variance=False, dtype=dtype, name=name)
 
 
 class DoublingConv(nn.Module):
@@ -192,8 +194,3 @@ class DeformConv(nn.Module):
         shape = (DEFORM_KERNEL, DEFORM_KERNEL, channels, channels)
         kernel = self.param("kernel", self.kernel_init, shape)
         return deform_conv(features.astype(self.dtype), offsets, kernel.astype(self.dtype))
-
-
-def layer_norm(epsilon: float, dtype: str, name: str | None = None) -> nn.LayerNorm:
-    """Layer norm as PyTorch computes it: mean and variance one after the other."""
-    return nn.LayerNorm(epsilon=epsilon, use_fast_variance=False, dtype=dtype, name=name)

@@ -205,7 +205,7 @@ def _renamed(
         names = own_names(theirs, name_map)
         if len(names) > 1 and (value.ndim == 0 or len(value) % len(names)):
             raise InputError(
-                f"{source}: {theirs}: shape {value.shape}, expected {len(names)} parts of one length"
+                f"{source}: {theirs}: shape {value.shape}, expected {len(names)} equal parts"
             )
         parts = np.split(value, len(names)) if len(names) > 1 else [value]
         for name, part in zip(names, parts, strict=True):

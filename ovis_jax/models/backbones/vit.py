@@ -1,7 +1,7 @@
 """Vision transformer whose last blocks are run apart, on further tokens.
 
-Source: Dosovitskiy et al. 2021; registers and scales of branches as DINOv2 (Oquab et al. 2024), rotary
-positions as DINOv3 (Simeoni et al. 2025).
+Source: Dosovitskiy et al. 2021; registers and scales of branches as DINOv2 (Oquab et al. 2024),
+rotary positions as DINOv3 (Simeoni et al. 2025).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class VisionTransformer(nn.Module):
             )
             for _ in range(self.depth)
         ]
-        self.norm = layer_norm(self.norm_epsilon, self.dtype)
+        self.norm = layer_norm(self.dtype, epsilon=self.norm_epsilon)
 
     def __call__(self, frames: jax.Array) -> FrameTokens:
         """Tokens of normalised frames [B, H, W, 3], sides multiples of the patch."""
@@ -159,9 +159,9 @@ class Block(nn.Module):
             return change * self.param(name, start, change.shape[-1:]).astype(self.dtype)
 
         mix = Attention(self.heads, self.key_bias, self.dtype, name="attention")
-        normed = layer_norm(self.norm_epsilon, self.dtype, name="norm1")(tokens)
+        normed = layer_norm(self.dtype, "norm1", self.norm_epsilon)(tokens)
         tokens = tokens + scaled("scale1", mix(normed, rotation))
-        normed = layer_norm(self.norm_epsilon, self.dtype, name="norm2")(tokens)
+        normed = layer_norm(self.dtype, "norm2", self.norm_epsilon)(tokens)
         mlp = FeedForward(self.gated, self.dtype, name="mlp")
         return tokens + scaled("scale2", mlp(normed))
 

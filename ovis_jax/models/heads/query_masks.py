@@ -102,4 +102,4 @@ class Upscaling(nn.Module):
             dtype=self.dtype,
             name="depthwise",
         )(x)
-        return layer_norm(_UPSCALED_EPSILON, self.dtype, name="norm")(x)
+        return layer_norm(self.dtype, "norm", _UPSCALED_EPSILON)(x)

@@ -133,7 +133,7 @@ class VidEoMT(nn.Module, kw_only=True):
         return QueryMemory(self.head.first())
 
     def step(self, memory: QueryMemory, window: Window) -> tuple[QueryMemory, FrameOutput]:
-        """Runs the queries on the window's frame; every query is an object with its number as id."""
+        """Runs the queries on the window's frame; each is an object with its number as identity."""
         rows, (said,) = self.run_queries(window.features, memory.queries[None])
         num_queries = self.head.num_queries
         logits, masks = said.class_logits[0], said.mask_logits[0]

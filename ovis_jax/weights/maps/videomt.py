@@ -1,8 +1,8 @@
-"""Names of the published VidEoMT: the authors' files (`model`, or bare), with DINOv2 or DINOv3 inside.
+"""Names of the published VidEoMT: the authors' files (`model`, or bare), DINOv2 or DINOv3 inside.
 
 Exact: this package computes what the files were trained for. Which encoder a file has says
-`config.model.encoder.table_side`: DINOv3 has no table of positions. With DINOv2, one tensor holds the
-projections to queries, keys and values.
+`config.model.encoder.table_side`: DINOv3 has no table of positions. With DINOv2, one tensor holds
+the projections to queries, keys and values.
 """
 
 import types

@@ -18,7 +18,6 @@ from ovis_jax.weights.maps import videomt, videomt_transformers
 from ovis_jax.weights.rules import apply_rules, convert_state
 
 MAP_TOLERANCE, SCORE_TOLERANCE, MASK_PIXELS = 1e-4, 1e-4, 3
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def record(name: str, file: str = "native") -> np.ndarray:
