@@ -19,8 +19,8 @@ def build(config: ConfigDict) -> VidEoMT:
     model, clip = config.model, config.data.clip
     if clip.mask_frames != clip.num_frames:
         raise ValueError(
-            f"config.data.clip.mask_frames: {clip.mask_frames}, expected {clip.num_frames}, as many "
-            "as num_frames, for videomt"
+            f"config.data.clip.mask_frames: {clip.mask_frames}, expected {clip.num_frames} for "
+            "videomt, as many as num_frames"
         )
     if config.data.pad_multiple % model.encoder.patch:
         raise ValueError(
