@@ -41,9 +41,8 @@ def attention(
     """
     if rotation is not None:
         query, key = rotate_last(query, rotation), rotate_last(key, rotation)
-    return jax.nn.dot_product_attention(
-        query, key, value, implementation=implementations.attention(query.dtype)
-    )
+    fused = implementations.attention(query.dtype, query.shape[-1])
+    return jax.nn.dot_product_attention(query, key, value, implementation=fused)
 
 
 def patch_rotation(rows: int, columns: int, size: int, base: float = ROTARY_BASE) -> Rotation:

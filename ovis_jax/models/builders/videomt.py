@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from ovis_jax.models.backbones.vit import VisionTransformer
+from ovis_jax.models.builders.parts import rematerialised
 from ovis_jax.models.clip_matching import LABELS, CostWeights
 from ovis_jax.models.heads.query_masks import QueryMaskHead
 from ovis_jax.models.query_losses import QueryLosses
@@ -35,7 +36,7 @@ def build(config: ConfigDict) -> VidEoMT:
         encoder=VisionTransformer(
             **model.encoder, dtype=model.dtype, rematerialise=model.rematerialise
         ),
-        head=QueryMaskHead(
+        head=rematerialised(QueryMaskHead, model)(
             num_classes=model.num_classes,
             width=model.encoder.width,
             dtype=model.dtype,

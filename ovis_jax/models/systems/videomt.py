@@ -138,11 +138,9 @@ class VidEoMT(nn.Module, kw_only=True):
         num_queries = self.head.num_queries
         logits, masks = said.class_logits[0], said.mask_logits[0]
         probs = jax.nn.softmax(logits)[:, :-1]
-        height, width = (
-            self.encoder.patch * n / window.scale[1 - axis]
-            for axis, n in enumerate(window.features.patches.shape[1:3])
-        )
-        canvas = jnp.stack([0 * width, 0 * height, width, height])
+        in_x, in_y = jnp.broadcast_to(window.scale, 2)
+        height, width = (self.encoder.patch * n for n in window.features.patches.shape[1:3])
+        canvas = jnp.stack([0 * in_x, 0 * in_y, width / in_x, height / in_y])
         output = FrameOutput(
             ids=jnp.arange(num_queries),
             scores=probs.max(-1),
