@@ -43,6 +43,21 @@ def videomt(size: str = "large") -> ConfigDict:
     return config
 
 
+def youtube_vis_2019(size: str) -> ConfigDict:
+    """VidEoMT for YouTube-VIS 2019: a whole configuration."""
+    config = videomt(size)
+    config.data.update(
+        image_scale=(LONGER_SIDE, 448),
+        train_annotations="data/ytvis2019/train.json",
+        train_images="data/ytvis2019/train/JPEGImages",
+        eval_annotations="data/ytvis2019/valid.json",
+        eval_images="data/ytvis2019/valid/JPEGImages",
+    )
+    config.model.update(num_classes=40, max_results=10)
+    config.train.num_steps = 60_000 if size == "large" else 40_000
+    return config
+
+
 def slower_blocks(depth: int, decay: float = LAYER_DECAY) -> tuple[tuple[str, float], ...]:
     """Factors on the learning rate, falling from the last block to the first."""
     blocks = [

@@ -14,6 +14,8 @@ MODELS = (
     "sipmask",
     "crossvis",
     "queryvis",
+    "videomt",
+    "videomt_transformers",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

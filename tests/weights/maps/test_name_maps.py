@@ -41,7 +41,12 @@ FILES = {
     "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
     "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
     "VidEoMT": ("videomt", published.videomt(25), 2, {}),
-    "VidEoMT of transformers": ("videomt_transformers", published.videomt_of_transformers(25), 3, {}),
+    "VidEoMT of transformers": (
+        "videomt_transformers",
+        published.videomt_of_transformers(25),
+        3,
+        {},
+    ),
     "CrossVIS": (
         "crossvis",
         published.crossvis(25),
