@@ -35,6 +35,7 @@ from ovis_jax.training.metrics import MetricsBuffer
 from ovis_jax.training.optimizer import (
     Descent,
     decayed_parameters,
+    delayed_parameters,
     make_optimizer,
     rate_factors,
     trained_parameters,
@@ -133,12 +134,14 @@ def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Ru
     system, shapes = build_model(config)
     check_clip(config.data.clip, system)
     trained = trained_parameters(shapes["params"], settings.frozen)
+    delayed = delayed_parameters(shapes["params"], settings.delayed.paths)
     optimizer = make_optimizer(
         schedule,
         trained,
         descent_of(settings),
         decayed=decayed_parameters(shapes["params"], settings.undecayed),
         factors=rate_factors(shapes["params"], settings.slowed),
+        delayed=delayed and (delayed, make_schedule(config, num_steps, delayed=True)),
     )
     train_step = make_train_step(
         system,

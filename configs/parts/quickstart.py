@@ -8,6 +8,7 @@ from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
 from ovis_jax.configs.parts import stmask as stmask_parts
 from ovis_jax.configs.parts import trades as trades_parts
+from ovis_jax.configs.parts import videomt as videomt_parts
 from ovis_jax.configs.parts.calibration import calibration
 from ovis_jax.configs.parts.run import run
 
@@ -157,6 +158,21 @@ def trades() -> ConfigDict:
     model.center.channels = 64
     model.seg.update(channels=64, norm="group")
     config.train.update(learning_rate=0.004)
+    return config
+
+
+def videomt() -> ConfigDict:
+    """VidEoMT; a whole configuration. No part of it is pre-trained, which it is made for."""
+    config = small_run(videomt_parts.model("small"), videomt_parts.capacity())
+    config.capacity.update(instances=10, tracks=20)
+    config.data.inclusive_boxes = False
+    config.data.clip.update(num_frames=2, mask_frames=2, others="run", in_order=True)
+    config.train.update(learning_rate=0.002, second_moment=0.999, clip_norm=1.0)
+    model = config.model
+    model.num_classes = 5
+    model.encoder.update(width=128, depth=5, heads=4, query_blocks=3, table_side=20, scale_init=0.1)
+    model.head.num_queries = 20
+    model.criterion.num_points = 512
     return config
 
 

@@ -38,6 +38,7 @@ def train() -> ConfigDict:
             warmup_steps=500,
             warmup_factor=1 / 3,
             schedule="step",  # or "cosine", "polynomial", "exponential"
+            schedule_after_warmup=False,  # or True: it begins when the warm-up ends
             drops=(8 / 12, 11 / 12),  # shares of the run after which the rate falls to a tenth
             schedule_power=0.9,  # of "polynomial"
             schedule_final_factor=0.01,  # of "exponential", which falls from the first drop on
@@ -52,6 +53,8 @@ def train() -> ConfigDict:
                 "backbone/stage1",
             ),  # paths of what stays; "*": any part
             slowed=(),  # (parameter path prefix, factor on the learning rate) pairs
+            # Paths of parameters that begin later, with a warm-up of their own.
+            delayed=dict(paths=(), steps=0, warmup_steps=0),
             average_decay=0.0,  # of an average of the parameters that predicts; 0: none
             log_every=50,
             evaluate_every=0,  # steps between evaluations during training; 0: none

@@ -167,6 +167,7 @@ OVIS = Dataset(
     training="the published setting: ResNet-50-FPN, frames within 640x360, 12 epochs",
     folder="data/ovis",
     files=_official() | _COCO,
+    names={"videomt": "videomt_vitl_ovis"},
     words={
         "smaller": "(640, 360)",
         "larger": "(1280, 720)",
@@ -182,6 +183,7 @@ YOUTUBE_VIS_2019 = Dataset(
     folder="data/youtube_vis_2019",
     files=_official("instances.json", "/JPEGImages") | _COCO,
     patterns=("{system}_r50_ytvis2019", "{system}_r50_ovis"),
+    names={"videomt": "videomt_vitl_ytvis2019"},
     settings={"model.num_classes": 40},
     words=OVIS.words,
 )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from ovis_jax.models.layers import DeformConv
+from ovis_jax.models.deformable import DeformConv
 
 ALIGNMENTS = ("ada", "ali")
 _SHIFT, _GROWTH = 0.1, 0.2  # of the deltas, in anchor sizes and in logarithms of the size

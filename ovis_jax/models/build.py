@@ -9,13 +9,22 @@ from flax import traverse_util
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.models.builders import crossvis, mask_track_rcnn, queryvis, sipmask, stmask, trades
+from ovis_jax.models.builders import (
+    crossvis,
+    mask_track_rcnn,
+    queryvis,
+    sipmask,
+    stmask,
+    trades,
+    videomt,
+)
 
 INIT_SIDE = 64
 BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "mask_track_rcnn": mask_track_rcnn.build,
     "sipmask": sipmask.build,
     "crossvis": crossvis.build,
+    "videomt": videomt.build,
     "queryvis": queryvis.build,
     "stmask": stmask.build,
     "trades": trades.build,

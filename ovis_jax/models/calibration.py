@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv, kaiming_normal, torch_uniform
+from ovis_jax.models.deformable import DEFORM_KERNEL, DeformConv
+from ovis_jax.models.layers import kaiming_normal, torch_uniform
 from ovis_jax.ops import implementations
 from ovis_jax.ops.canvas import Canvas, canvas_of, keep_on_level
 from ovis_jax.ops.correlation import correlation

@@ -3,7 +3,8 @@
 import jax
 from flax import linen as nn
 
-from ovis_jax.models.layers import DEFORM_KERNEL, DeformConv, group_norm
+from ovis_jax.models.deformable import DEFORM_KERNEL, DeformConv
+from ovis_jax.models.layers import group_norm
 
 
 class FeatureAlignment(nn.Module):

@@ -38,6 +38,8 @@ def in_blocks(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> 
     More products, on units that would be idle for narrow groups. Arguments: see `with_groups`.
     """
     size, _, own, features = kernel.shape
+    if own == 1:  # of each channel for itself: sums, no products of matrices
+        return with_groups(x, kernel, groups, stride)
     joined = max(min(LANES // own, groups), 1)
     if joined == 1 or groups % joined:
         return with_groups(x, kernel, groups, stride)
@@ -64,5 +66,8 @@ def tap_by_tap(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) ->
     for i in range(size):
         for j in range(size):
             part = x[:, i : i + height : stride, j : j + width : stride]
-            total = total + jnp.einsum("bhwgi,igo->bhwgo", part, kernel[i, j])
+            if own == 1:
+                total = total + part * kernel[i, j, 0]
+            else:
+                total = total + jnp.einsum("bhwgi,igo->bhwgo", part, kernel[i, j])
     return total.reshape(batch, *total.shape[1:3], features)

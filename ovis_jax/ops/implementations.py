@@ -18,6 +18,8 @@ from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops.platforms import platform
 
+_CUDNN_HEAD = 128  # numbers, at most
+_CUDNN_CAPABILITY = 8.0
 _FEW_CELLS = 64  # a map with fewer has no use for windows
 
 
@@ -48,6 +50,20 @@ def grouped_convolution() -> Callable:
         "tpu": grouped_conv.in_blocks,
     }
     return ways[platform()]
+
+
+def attention(dtype: jnp.dtype, size: int) -> str | None:
+    """Argument of `jax.nn.dot_product_attention` for heads of so many numbers.
+
+    cuDNN's fused kernel knows half floats only, and asks a GPU of compute capability 8 for them
+    while it is traced: without such a GPU at hand the general program is written.
+    """
+    if dtype not in (jnp.bfloat16, jnp.float16) or size % 8 or size > _CUDNN_HEAD:
+        return None
+    if platform() != "gpu" or jax.default_backend() != "gpu":
+        return None
+    capable = float(jax.local_devices()[0].compute_capability) >= _CUDNN_CAPABILITY
+    return "cudnn" if capable else None
 
 
 def one_canvas() -> bool:

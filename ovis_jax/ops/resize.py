@@ -43,6 +43,25 @@ def upsample_aligned(x: jax.Array, factor: int) -> jax.Array:
     return _mixed(x, aligned_weights(x.shape[-3], factor), aligned_weights(x.shape[-2], factor))
 
 
+def resample_grid(x: jax.Array, height: int, width: int) -> jax.Array:
+    """Bicubic resampling between cell centres, antialiased where cells become fewer.
+
+    PyTorch's `interpolate(mode="bicubic", antialias=True)`: for tables of positions. A grid of the
+    same size stays as it is.
+
+    Args:
+      x: [..., H, W, C].
+      height: of the result.
+      width: of the result.
+
+    Returns:
+      [..., height, width, C] of the same dtype.
+    """
+    if x.shape[-3:-1] == (height, width):
+        return x
+    return _mixed(x, bicubic_weights(x.shape[-3], height), bicubic_weights(x.shape[-2], width))
+
+
 def gather_levels(levels: Sequence[jax.Array]) -> jax.Array:
     """Brings maps [..., h, w, C] to the size of the first one and joins their channels."""
     height, width = levels[0].shape[-3:-1]
@@ -57,6 +76,22 @@ def bilinear_weights(old: int, new: int) -> np.ndarray:
 def aligned_weights(length: int, factor: int) -> np.ndarray:
     """Weights [factor * length, length] of `upsample_aligned` along one axis, likewise."""
     return _weights((np.arange(factor * length) - factor // 2) / factor, length)
+
+
+def bicubic_weights(old: int, new: int) -> np.ndarray:
+    """Weights [new, old] of `resample_grid` along one axis; every row adds up to 1."""
+    stretch = max(old / new, 1.0)
+    centre = (np.arange(new) + 0.5) * old / new
+    weights = _cubic((np.arange(old) + 0.5 - centre[:, None]) / stretch)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _cubic(distance: np.ndarray, slope: float = -0.5) -> np.ndarray:
+    """Keys' kernel of cubic convolution, with its slope at distance 1."""
+    x = np.abs(distance)
+    near = ((slope + 2) * x - (slope + 3)) * x * x + 1
+    far = slope * (((x - 5) * x + 8) * x - 4)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
 def _weights(position: np.ndarray, length: int) -> np.ndarray:

@@ -38,6 +38,7 @@ from ovis_jax.program import command_line
 from ovis_jax.program.configurations import read_configuration
 from ovis_jax.tools.options import import_weights as parser
 from ovis_jax.weights.class_rows import check_categories, copy_class_rows, new_categories
+from ovis_jax.weights.hub_labels import check_hub_labels
 from ovis_jax.weights.known_classes import with_known_classes
 from ovis_jax.weights.likely_model import check_foreign, check_named
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -101,10 +102,12 @@ def import_weights(
     source = source if isinstance(source, Source) else Source(source)
     weights = _read(source, model, config.model)
     state, path = weights.arrays, str(source.path)
+    labels = check_hub_labels(source.path, chosen) if chosen and name_map.classes is None else ""
     if chosen and name_map.classes is None:
         name_map = with_known_classes(name_map, state, chosen, class_layers(config))
     conversion = convert_state(state, name_map, shapes, path)
-    conversion = dataclasses.replace(conversion, notes=weights.notes)
+    notes = (*weights.notes, labels) if labels else weights.notes
+    conversion = dataclasses.replace(conversion, notes=notes)
     initial = shapes
     if conversion.fresh:
         initial = jax.device_get(init_variables(system, jax.random.key(config.seed)))

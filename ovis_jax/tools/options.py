@@ -18,6 +18,8 @@ MODELS = (
     "trades",
     "trades_detector",
     "trades_tracker",
+    "videomt",
+    "videomt_transformers",
     "mmdet1_mask_rcnn",
     "mmdet2_mask_rcnn",
     "torchvision_mask_rcnn",

@@ -26,7 +26,13 @@ def paste_aligned(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
     by_row = grid_weights(rows, height, frame.height)
     by_column = grid_weights(columns, width, frame.width)
-    return [mask_of_grid(logits, by_row, by_column) for logits in objects.mask_logits]
+    probs = probabilities(objects.mask_logits)
+    return [mask_of_cells(cells, 0.5, by_row, by_column) for cells in probs]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Those of mask logits, float32."""
+    return 1 / (1 + np.exp(-np.maximum(np.asarray(logits, np.float32), _MIN_LOGIT)))
 
 
 @functools.lru_cache(maxsize=16)
@@ -42,15 +48,23 @@ def grid_weights(cells: int, resized: int, original: int) -> np.ndarray:
     return (bilinear_weights(resized, original) @ enlarged).astype(np.float32)
 
 
-def mask_of_grid(logits: np.ndarray, by_row: np.ndarray, by_column: np.ndarray) -> dict:
-    """Run-length mask of logits [h, w] with weights [H, h] and [W, w]."""
-    probs = 1 / (1 + np.exp(-np.maximum(np.asarray(logits, np.float32), _MIN_LOGIT)))
+def mask_of_cells(
+    cells: np.ndarray, threshold: float, by_row: np.ndarray, by_column: np.ndarray
+) -> dict:
+    """Run-length mask of the pixels whose mix of cells is above a threshold.
+
+    Args:
+      cells: [h, w] float32.
+      threshold: of a mix.
+      by_row: [H, h] weights of the cells in the rows of the frame; each adds up to 1.
+      by_column: [W, w] likewise in its columns.
+    """
     height, width = len(by_row), len(by_column)
-    # A mix of cells is above one half only if one of them is: all other pixels are outside.
-    inside = probs > 0.5
+    # A mix of cells is above the threshold only if one of them is: all other pixels are outside.
+    inside = cells > threshold
     y1, y2 = _reached(by_row, inside.any(axis=1))
     x1, x2 = _reached(by_column, inside.any(axis=0))
-    crop = by_row[y1:y2] @ probs @ by_column[x1:x2].T > 0.5
+    crop = by_row[y1:y2] @ cells @ by_column[x1:x2].T > threshold
     return encode_crop(np.ascontiguousarray(crop), x1, y1, height, width)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ovis_jax.ops.resize import bilinear_weights
 from ovis_jax.structures import FrameOutput
-from ovis_jax.tracking.aligned_masks import GRID_STRIDE, mask_of_grid
+from ovis_jax.tracking.aligned_masks import GRID_STRIDE, mask_of_cells, probabilities
 from ovis_jax.tracking.paste import OriginalFrame
 
 
@@ -24,7 +24,8 @@ def paste_cut_grids(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
     by_row = cut_weights(rows, height, frame.height)
     by_column = cut_weights(columns, width, frame.width)
-    return [mask_of_grid(logits, by_row, by_column) for logits in objects.mask_logits]
+    probs = probabilities(objects.mask_logits)
+    return [mask_of_cells(cells, 0.5, by_row, by_column) for cells in probs]
 
 
 @functools.lru_cache(maxsize=16)

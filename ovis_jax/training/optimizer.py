@@ -61,6 +61,7 @@ def make_optimizer(
     *,
     decayed: dict | None = None,
     factors: dict | None = None,
+    delayed: tuple[dict, optax.Schedule] | None = None,
 ) -> optax.GradientTransformation:
     """Descends on clipped gradients.
 
@@ -71,6 +72,7 @@ def make_optimizer(
       decayed: tree of bool like the parameters, whether their weights decay; None: all.
       factors: tree of float like the parameters, of which each multiplies the learning rate of its
         parameter; None for 1 throughout.
+      delayed: tree of bool like the parameters, and the schedule of those that have another one.
     """
     decay = optax.add_decayed_weights(descent.weight_decay, decayed)
     if descent.name == "sgd":
@@ -79,10 +81,30 @@ def make_optimizer(
         moments = (optax.scale_by_adam(descent.momentum, descent.second_moment), decay)
     steps = (clip_by_norm(descent.clip_norm), *moments, optax.scale_by_learning_rate(schedule))
     descend = optax.partition({True: optax.chain(*steps), False: optax.set_to_zero()}, trained)
-    if factors is None:
-        return descend
-    scale = optax.stateless(lambda updates, _: jax.tree.map(jnp.multiply, updates, factors))
-    return optax.chain(descend, scale)
+    scales = []
+    if factors is not None:
+        scale = optax.stateless(lambda updates, _: jax.tree.map(jnp.multiply, updates, factors))
+        scales.append(scale)
+    if delayed is not None:
+        scales.append(_other_schedule(schedule, *delayed))
+    return optax.chain(descend, *scales) if scales else descend
+
+
+def _other_schedule(
+    schedule: optax.Schedule, delayed: dict, other: optax.Schedule
+) -> optax.GradientTransformation:
+    """Turns updates of some parameters by one schedule into updates by another one."""
+
+    def update(updates, state, params=None):
+        del params
+        usual = schedule(state.count)
+        ratio = other(state.count) / jnp.where(usual > 0, usual, 1)
+        changed = jax.tree.map(lambda x, late: x * ratio if late else x, updates, delayed)
+        return changed, optax.ScaleByScheduleState(count=optax.safe_increment(state.count))
+
+    return optax.GradientTransformation(
+        lambda params: optax.ScaleByScheduleState(count=jnp.zeros([], jnp.int32)), update
+    )
 
 
 def trained_parameters(params: dict, frozen: Sequence[str]) -> dict:
@@ -110,6 +132,22 @@ def decayed_parameters(params: dict, undecayed: Sequence[str]) -> dict | None:
       InputError: a path holds no parameter.
     """
     return _outside(params, undecayed, "config.train.undecayed") if undecayed else None
+
+
+def delayed_parameters(params: dict, delayed: Sequence[str]) -> dict | None:
+    """Tree of bool like `params`: whether a parameter has a later schedule; None if none has.
+
+    Args:
+      params: tree of parameters.
+      delayed: paths as in `trained_parameters`.
+
+    Raises:
+      InputError: a path holds no parameter.
+    """
+    if not delayed:
+        return None
+    outside = _outside(params, delayed, "config.train.delayed.paths")
+    return jax.tree.map(lambda usual: not usual, outside)
 
 
 def rate_factors(params: dict, slowed: Sequence[tuple[str, float]]) -> dict | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import optax
 from ml_collections import ConfigDict
 
 from ovis_jax.data.samples import Samples
@@ -18,13 +19,21 @@ def run_length(config: ConfigDict, data: Samples) -> int:
     return settings.num_steps or settings.num_epochs * data.batches_per_epoch(settings.batch_size)
 
 
-def make_schedule(config: ConfigDict, num_steps: int):
-    """Learning rate of every step, scaled by the batch size."""
+def make_schedule(config: ConfigDict, num_steps: int, delayed: bool = False) -> optax.Schedule:
+    """Learning rate of every step, scaled by the batch size.
+
+    Args:
+      config: whole configuration.
+      num_steps: length of the run.
+      delayed: that of `config.train.delayed`.
+    """
     settings = config.train
     schedule = Schedule(
         kind=settings.schedule,
-        warmup_steps=settings.warmup_steps,
+        warmup_steps=settings.delayed.warmup_steps if delayed else settings.warmup_steps,
         warmup_factor=settings.warmup_factor,
+        after_warmup=settings.schedule_after_warmup,
+        delay=settings.delayed.steps if delayed else 0,
         drops=tuple(settings.drops),
         power=settings.schedule_power,
         final_factor=settings.schedule_final_factor,

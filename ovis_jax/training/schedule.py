@@ -26,6 +26,8 @@ class Schedule:
       drops: shares of the run, in (0, 1).
       power: of "polynomial".
       final_factor: of "exponential": share of the peak at the end of the run.
+      after_warmup: the regular schedule begins when the warm-up ends, not with the run.
+      delay: steps, before the warm-up, in which the rate is 0.
     """
 
     kind: str = "step"
@@ -34,6 +36,8 @@ class Schedule:
     drops: Sequence[float] = ()
     power: float = 0.9
     final_factor: float = 0.01
+    after_warmup: bool = False
+    delay: int = 0
 
     def __post_init__(self):
         """Raises InputError if there is no such schedule."""
@@ -63,11 +67,14 @@ def learning_rate_schedule(schedule: Schedule, peak: float, num_steps: int) -> o
     """
 
     def rate(step):
+        warm = step - schedule.delay
         missing = 0.0
         if schedule.warmup_steps:
-            missing = jnp.clip(1 - step / schedule.warmup_steps, 0, 1)
-        regular = _regular_rate(schedule, peak, num_steps, step)
-        return regular * (1 - missing * (1 - schedule.warmup_factor))
+            missing = jnp.clip(1 - warm / schedule.warmup_steps, 0, 1)
+        skipped = schedule.delay + schedule.warmup_steps if schedule.after_warmup else 0
+        regular = _regular_rate(schedule, peak, num_steps - skipped, jnp.maximum(step - skipped, 0))
+        regular = regular * (1 - missing * (1 - schedule.warmup_factor))
+        return jnp.where(warm < 0, 0.0, regular) if schedule.delay else regular
 
     return rate
 

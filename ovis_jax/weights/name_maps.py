@@ -24,6 +24,8 @@ from ovis_jax.weights.maps import (
     trades,
     trades_detector,
     trades_tracker,
+    videomt,
+    videomt_transformers,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -58,6 +60,8 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "trades": trades,
     "trades_detector": trades_detector,
     "trades_tracker": trades_tracker,
+    "videomt": videomt,
+    "videomt_transformers": videomt_transformers,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,
     "mmdet2_mask_rcnn": mmdet2_mask_rcnn,
     "torchvision_mask_rcnn": torchvision_mask_rcnn,

@@ -63,6 +63,8 @@ class NameMap:
       classes: the layers among `unused` that have a row for each class of COCO; None without any.
       constants: by pattern, what tensors among `unused` must hold, whatever their shape; others
         would give the parameters another meaning.
+      splits: (regular expression, replacements) pairs: a tensor, under its name after `renames`,
+        whose first axis holds those of several names one after the other, all of one length.
     """
 
     rules: Mapping[str, Rule]
@@ -71,6 +73,7 @@ class NameMap:
     renames: tuple[tuple[str, str], ...] = ()
     classes: ClassLayers | None = None
     constants: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +143,7 @@ def convert_state(
 
 def name_differences(names: Collection[str], name_map: NameMap) -> tuple[list[str], list[str]]:
     """Names of tensors that a map has no place for, and those that it lacks."""
-    ours = {renamed(name, name_map) for name in names}
+    ours = {own for name in names for own in own_names(name, name_map)}
     unknown = [
         name
         for name in sorted(ours - set(name_map.rules))
@@ -154,6 +157,15 @@ def renamed(name: str, name_map: NameMap) -> str:
     for expression, replacement in name_map.renames:
         name = re.sub(expression, replacement, name)
     return name
+
+
+def own_names(name: str, name_map: NameMap) -> tuple[str, ...]:
+    """The names, in the spelling of the rules, of what a tensor holds: mostly one."""
+    name = renamed(name, name_map)
+    for expression, replacements in name_map.splits:
+        if re.search(expression, name):
+            return tuple(re.sub(expression, own, name) for own in replacements)
+    return (name,)
 
 
 def apply_rules(
@@ -193,11 +205,19 @@ def _renamed(
 ) -> dict[str, np.ndarray]:
     """The state dict under the names of the rules."""
     found = {}
-    for name, value in state.items():
-        name = renamed(name, name_map)
-        if name in found:
-            raise InputError(f"{source}: {name}: stands there twice, under an old and a new name")
-        found[name] = value
+    for theirs, value in state.items():
+        names = own_names(theirs, name_map)
+        if len(names) > 1 and (value.ndim == 0 or len(value) % len(names)):
+            raise InputError(
+                f"{source}: {theirs}: shape {value.shape}, expected {len(names)} equal parts"
+            )
+        parts = np.split(value, len(names)) if len(names) > 1 else [value]
+        for name, part in zip(names, parts, strict=True):
+            if name in found:
+                raise InputError(
+                    f"{source}: {name}: stands there twice, under an old and a new name"
+                )
+            found[name] = part
     return found
 
 

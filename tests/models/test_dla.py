@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ovis_jax.models.backbones.dla import DLA
-from ovis_jax.models.layers import ModulatedConvNorm
+from ovis_jax.models.deformable import ModulatedConvNorm
 from ovis_jax.models.necks.dla_up import DLAUp, Upsample
 
 

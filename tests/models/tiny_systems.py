@@ -10,7 +10,15 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
-from models import tiny, tiny_crossvis, tiny_queryvis, tiny_sipmask, tiny_stmask, tiny_trades
+from models import (
+    tiny,
+    tiny_crossvis,
+    tiny_queryvis,
+    tiny_sipmask,
+    tiny_stmask,
+    tiny_trades,
+    tiny_videomt,
+)
 
 from configs.parts.tracker import track_by_overlap
 from ovis_jax.models.build import build_system, init_variables
@@ -104,6 +112,17 @@ SYSTEMS = {
         losses=frozenset({"heat", "offset", "size", "mask", "motion_rows", "motion_columns"}),
         background_losses=frozenset({"heat"}),
         parts=frozenset({"backbone", "neck", "motion", "center", "seg"}),
+    ),
+    "videomt": TinySystem(
+        config=tiny_videomt.tiny_config,
+        build=tiny_videomt.tiny_system,
+        losses=frozenset(
+            f"{loss}{when}"
+            for loss in ("class", "mask", "dice")
+            for when in ("_before_0", "_before_1", "")
+        ),
+        background_losses=frozenset({"class_before_0", "class_before_1", "class"}),
+        parts=frozenset({"encoder", "head"}),
     ),
     "ioutracker_plus": TinySystem(config=overlap_config, build=overlap_system),
 }

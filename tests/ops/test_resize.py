@@ -9,6 +9,7 @@ from golden_folder import golden_arrays
 
 from ovis_jax.ops.resize import (
     gather_levels,
+    resample_grid,
     resize_bilinear,
     upsample_aligned,
     upsample_nearest_2x,
@@ -29,6 +30,30 @@ def naive_resize(x, height, width):
         bottom = (1 - x_share) * x[high[0], low[1]] + x_share * x[high[0], high[1]]
         out[index] = (1 - y) * top + y * bottom
     return out
+
+
+def naive_resample(x, new):
+    """One axis of PyTorch's antialiased bicubic resampling, cell by cell."""
+    old = len(x)
+    stretch = max(old / new, 1)
+    out = np.zeros((new, *x.shape[1:]))
+    for i in range(new):
+        weights = []
+        for j in range(old):
+            d = abs((j + 0.5 - (i + 0.5) * old / new) / stretch)
+            near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+            weights.append(near if d < 1 else far if d < 2 else 0)
+        out[i] = np.tensordot(np.array(weights) / sum(weights), x, 1)
+    return out
+
+
+@pytest.mark.parametrize("height, width", [(5, 7), (10, 14), (3, 9), (2, 2)])
+def test_tables_are_resampled_as_by_pytorchs_antialiased_bicubic(height, width):
+    x = np.random.default_rng(0).normal(size=(5, 7, 3))
+    got = resample_grid(jnp.asarray(x, jnp.float32), height, width)
+    want = naive_resample(x, height).swapaxes(0, 1)
+    want = naive_resample(want, width).swapaxes(0, 1)
+    np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 SIZES = [(5, 7), (10, 14), (13, 9), (2, 3), (1, 1)]

@@ -9,6 +9,7 @@ from ovis_jax.ops.platforms import traced_for
 from ovis_jax.training.optimizer import (
     Descent,
     decayed_parameters,
+    delayed_parameters,
     make_optimizer,
     norm,
     rate_factors,
@@ -190,3 +191,30 @@ def test_the_norm_is_that_of_all_arrays_together(kind):
         got = norm(jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), tree))
     want = np.sqrt(sum((x**2).sum() for x in tree.values()))
     np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_delayed_parameters_have_a_schedule_of_their_own(name):
+    usual, late = (0.0, 0.1, 0.2, 0.4), (0.0, 0.0, 0.05, 0.1)
+    delayed = delayed_parameters(PARAMS, ("stem",))
+    assert delayed == {"body": {"kernel": False, "bias": False}, "stem": True}
+    trained, descent = trained_parameters(PARAMS, ()), Descent(0.9, 0.0, 1e9, name=name)
+
+    def run(rates, **more):
+        optimizer = make_optimizer(lambda step: jnp.array(rates)[step], trained, descent, **more)
+        state, steps = optimizer.init(PARAMS), []
+        for _ in usual:
+            updates, state = optimizer.update(GRADIENTS, state, PARAMS)
+            steps.append(updates)
+        return steps
+
+    both = run(usual, delayed=(delayed, lambda step: jnp.array(late)[step]))
+    for own, with_usual, with_late in zip(both, run(usual), run(late), strict=True):
+        np.testing.assert_allclose(own["stem"], with_late["stem"], rtol=1e-6)
+        np.testing.assert_array_equal(own["body"]["kernel"], with_usual["body"]["kernel"])
+
+
+def test_delayed_paths_must_hold_parameters():
+    assert delayed_parameters(PARAMS, ()) is None
+    with pytest.raises(InputError, match="config.train.delayed.paths: 'nothing'"):
+        delayed_parameters(PARAMS, ("nothing",))

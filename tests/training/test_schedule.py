@@ -59,3 +59,13 @@ def test_the_rate_is_proportional_to_the_batch_and_configured_for_the_full_one()
 def test_a_schedule_that_means_nothing_is_bad_input(options, reason):
     with pytest.raises(InputError, match=reason):
         make(**options)
+
+
+def test_the_schedule_may_begin_when_the_warm_up_ends_and_a_delay_comes_before_it():
+    how = schedule.Schedule(
+        "polynomial", warmup_steps=10, warmup_factor=0.0, power=1.0, after_warmup=True, delay=5
+    )
+    rate = schedule.learning_rate_schedule(how, 1.0, 115)
+    steps = [0, 4, 5, 10, 15, 65, 115]
+    want = [0, 0, 0, 0.5, 1, 0.5, 0]
+    np.testing.assert_allclose([float(rate(s)) for s in steps], want, atol=1e-6)

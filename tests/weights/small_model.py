@@ -12,6 +12,7 @@ from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
 from configs.parts.stmask import stmask_r50
 from configs.parts.trades import trades_dla34
+from configs.parts.videomt import videomt
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
@@ -92,6 +93,19 @@ def small_trades_config():
     return config.lock()
 
 
+def small_videomt_config():
+    config = videomt("small")
+    config.model.num_classes = 3
+    config.model.encoder.update(width=8, depth=3, heads=2, query_blocks=1, table_side=2)
+    config.model.head.num_queries = 4
+    return config.lock()
+
+
+def settings_for(model: str, depth: int):
+    """What the names of a published model depend on, in this size."""
+    return small_videomt_config().model if "videomt" in model else resnet_model(depth)
+
+
 @functools.cache
 def small_shapes(depth: int = 18, calibrated: bool = True) -> dict:
     """Shapes of the variables."""
@@ -111,6 +125,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_stmask_config(depth))[1]
     if model.startswith("trades"):
         return build_model(small_trades_config())[1]
+    if "videomt" in model:
+        return build_model(small_videomt_config())[1]
     return small_shapes(depth, calibrated=model != "masktrack_rcnn")
 
 

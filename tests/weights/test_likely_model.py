@@ -2,6 +2,7 @@
 
 import pytest
 from weights.maps import published_names as published
+from weights.maps import published_queryinst
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.weights.likely_model import check_foreign, check_named
@@ -51,7 +52,7 @@ KNOWN = {
     "torchvision_swin": [*rules_of("torchvision_swin"), "norm.weight", "head.bias"],
     "authors_swin": [*rules_of("authors_swin"), "layers.0.blocks.1.attn_mask"],
     "timm_convnext": [*rules_of("timm_convnext"), "head.fc.weight"],
-    "queryvis": published.queryinst(25),
+    "queryvis": published_queryinst.queryinst(25),
     "stmask": published.stmask(25),
 }
 FOREIGN = {
@@ -64,7 +65,7 @@ FOREIGN = {
     "SipMask for images": without(published.sipmask(25), "track"),
     "STMask for images": without(published.stmask(25), "track", "TemporalNet"),
     "a detectron2 model with a C4 head": ["roi_heads.res5.0.conv1.weight"],
-    "Sparse R-CNN of mmdet": without(published.queryinst(80), "mask_head"),
+    "Sparse R-CNN of mmdet": without(published_queryinst.queryinst(80), "mask_head"),
     "Cascade R-CNN of mmdet": ["roi_head.bbox_head.0.fc_cls.weight"],
     "one-stage detector of mmdet": [*published.resnet50("backbone."), "bbox_head.atss_cls.bias"],
     "stem of several convolutions": ["conv1.0.weight", "layer1.0.conv1.weight"],

@@ -127,6 +127,18 @@ def test_other_spellings_are_renamed_but_not_onto_one_another():
         convert_state(spelled | state(), name_map, TEMPLATE, "file")
 
 
+def test_a_tensor_may_hold_those_of_several_names():
+    rules = {"one.w": Rule("params/a"), "other.w": Rule("params/b")}
+    name_map = NameMap(rules, splits=((r"^both\.", ("one.", "other.")),))
+    template = {"params": {"a": np.zeros((2, 3)), "b": np.zeros((2, 3))}}
+    whole = np.arange(12.0).reshape(4, 3)
+    got = convert_state({"both.w": whole}, name_map, template, "file").values
+    np.testing.assert_array_equal(got["params/a"], whole[:2])
+    np.testing.assert_array_equal(got["params/b"], whole[2:])
+    with pytest.raises(InputError, match=r"both.w: shape \(3, 3\), expected 2 equal parts"):
+        convert_state({"both.w": whole[:3]}, name_map, template, "file")
+
+
 def test_half_precision_is_widened():
     half = np.array([0.5, 1, 2, 3], ml_dtypes.bfloat16)
     got = apply_rules(state(conv_in_bias=half), RULES, TEMPLATE, "file")["params"]["stem"]["bias"]

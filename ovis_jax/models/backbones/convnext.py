@@ -11,7 +11,7 @@ from ovis_jax.models.backbones.stems import (
     patch_conv,
     truncated_normal,
 )
-from ovis_jax.models.layers import layer_norm
+from ovis_jax.models.layers import DepthwiseConv, layer_norm
 
 KERNEL = 7
 MLP_EXPANSION = 4
@@ -29,16 +29,7 @@ class ConvNeXtBlock(nn.Module):
         """Maps [B, H, W, C] to the same shape."""
         dense = functools.partial(nn.Dense, kernel_init=truncated_normal, dtype=self.dtype)
         channels = x.shape[-1]
-        pad = KERNEL // 2
-        y = nn.Conv(
-            channels,
-            (KERNEL, KERNEL),
-            padding=((pad, pad), (pad, pad)),
-            feature_group_count=channels,
-            kernel_init=truncated_normal,
-            dtype=self.dtype,
-            name="conv",
-        )(x)
+        y = DepthwiseConv(self.dtype, KERNEL, True, truncated_normal, name="conv")(x)
         y = layer_norm(self.dtype, NORM_EPSILON, name="norm")(y)
         y = nn.gelu(dense(MLP_EXPANSION * channels, name="expand")(y), approximate=False)
         y = dense(channels, name="reduce")(y)

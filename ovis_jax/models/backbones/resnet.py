@@ -7,7 +7,8 @@ import jax
 from flax import linen as nn
 
 from ovis_jax.models.backbones.stems import checked_frames
-from ovis_jax.models.layers import ConvNorm, ModulatedConvNorm
+from ovis_jax.models.deformable import ModulatedConvNorm
+from ovis_jax.models.layers import ConvNorm
 
 STAGE_BLOCKS = {
     18: (2, 2, 2, 2),

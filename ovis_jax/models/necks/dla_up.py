@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from ovis_jax.models.layers import ModulatedConvNorm, normalised, torch_uniform
+from ovis_jax.models.deformable import ModulatedConvNorm
+from ovis_jax.models.layers import normalised, torch_uniform
 
 FINEST = 3  # maps of the first aggregation that the second one reads
 

@@ -7,11 +7,11 @@ import pytest
 from golden_folder import golden_arrays
 
 from ovis_jax.models.box_alignment import BoxAlignment
+from ovis_jax.models.deformable import ModulatedConvNorm
 from ovis_jax.models.heads import shape_anchors as head
 from ovis_jax.models.heads.prototype_mask import prototype_logits
 from ovis_jax.models.heads.shape_anchors import STDS, AnchorLosses, AnchorMaps
 from ovis_jax.models.heads.track_shift import roi_cells
-from ovis_jax.models.layers import ModulatedConvNorm
 from ovis_jax.models.stmask_decoding import anchor_detections
 from ovis_jax.models.stmask_pairs import PairLosses, similarity_loss
 from ovis_jax.ops.assign import Assignment

@@ -7,6 +7,7 @@ import pytest
 from golden.trades.trades_model import record
 
 from ovis_jax.formats import rle
+from ovis_jax.models.deformable import ModulatedConvNorm
 from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.models.heads.center import (
     STRIDE,
@@ -17,7 +18,6 @@ from ovis_jax.models.heads.center import (
     focal_heat_loss,
 )
 from ovis_jax.models.heads.seg_feature import SegFeature, center_masks, seg_mask_loss
-from ovis_jax.models.layers import ModulatedConvNorm
 from ovis_jax.models.motion import motion_loss, pooled
 from ovis_jax.models.necks.dla_up import Upsample
 from ovis_jax.ops.boxes import INCLUSIVE

@@ -7,7 +7,8 @@ import pytest
 from flax import traverse_util
 from golden_folder import golden_json
 from weights.maps import published_names as published
-from weights.small_model import random_variables, shapes_for
+from weights.maps import published_queryinst, published_videomt
+from weights.small_model import random_variables, settings_for, shapes_for
 
 from configs import (
     ccrossvis_r50_ovis,
@@ -19,15 +20,23 @@ from configs import (
     sipmask_r50_ovis,
     stmask_r50_ovis,
 )
+from ovis_jax.configs.parts import videomt as videomt_parts
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.maps import stmask
 from ovis_jax.weights.maps.parts import resnet_model
 from ovis_jax.weights.name_maps import NAME_MAPS
 from ovis_jax.weights.readers.files import read_state_dict
-from ovis_jax.weights.rules import convert_state, name_differences, to_state_dict
+from ovis_jax.weights.rules import convert_state, name_differences, own_names, to_state_dict
 
-WHOLE = ("cmasktrack_rcnn", "masktrack_rcnn", "stmask", "trades")
+WHOLE = (
+    "cmasktrack_rcnn",
+    "masktrack_rcnn",
+    "stmask",
+    "trades",
+    "videomt",
+    "videomt_transformers",
+)
 COCO = {"box/logits": 2, "box/deltas": 2, "mask/logits": 2, "track": 4, "calibration": 9}
 IMAGENET = {"neck": 16, "rpn": 6, "box": 8, "mask": 12, "track": 4, "calibration": 9}
 FILES = {
@@ -43,13 +52,20 @@ FILES = {
     "CMaskTrack R-CNN": ("cmasktrack_rcnn", published.cmasktrack(), 53, {}),
     "SipMask": ("sipmask", published.sipmask(25), 53, {"calibration": 9}),
     "STMask": ("stmask", published.stmask(25), 53, {}),
+    "VidEoMT": ("videomt", published_videomt.videomt(25), 2, {}),
+    "VidEoMT of transformers": (
+        "videomt_transformers",
+        published_videomt.videomt_of_transformers(25),
+        3,
+        {},
+    ),
     "CrossVIS": (
         "crossvis",
         published.crossvis(25),
         8 + 2 + 2,
         {"calibration": 9, "identity": 2},
     ),
-    "QueryInst": ("queryvis", published.queryinst(25), 53 + 24, {"track": 4}),
+    "QueryInst": ("queryvis", published_queryinst.queryinst(25), 53 + 24, {"track": 4}),
 }
 
 
@@ -62,8 +78,19 @@ def paper_shapes(model: str = "") -> dict:
         "queryvis": queryvis_r50_ovis,
         "stmask": stmask_r50_ovis,
     }
-    config = configs.get(model, cmasktrack_rcnn_r50_ovis).get_config()
+    config = small_videomt() if "videomt" in model else None
+    config = config or configs.get(model, cmasktrack_rcnn_r50_ovis).get_config()
     return build_model(numbered(config))[1]
+
+
+def small_videomt():
+    """The smallest published one, for OVIS."""
+    return videomt_parts.videomt("small")
+
+
+def settings_of(model: str, depth: int = 50):
+    """What the names of a published model depend on."""
+    return small_videomt().model if "videomt" in model else resnet_model(depth)
 
 
 def numbered(config):
@@ -81,11 +108,11 @@ def zeros(shapes: published.Shapes) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("file", FILES)
 def test_every_tensor_and_every_variable_has_its_place(file):
     model, tensors, num_unused, fresh = FILES[file]
-    got = convert_state(
-        zeros(tensors), NAME_MAPS[model].name_map(resnet_model(50)), paper_shapes(model), file
-    )
+    name_map = NAME_MAPS[model].name_map(settings_of(model))
+    got = convert_state(zeros(tensors), name_map, paper_shapes(model), file)
     assert sum(map(len, got.unused.values())) == num_unused
-    assert len(got.values) == len(tensors) - num_unused
+    own = [name for theirs in tensors for name in own_names(theirs, name_map)]
+    assert len(got.values) == len(own) - num_unused
     assert {part: len(paths) for part, paths in got.fresh.items()} == fresh
 
 
@@ -151,14 +178,14 @@ def test_the_table_of_queryvis_has_the_recorded_names_but_for_the_constructed_tr
     recorded = golden_json("queryvis", "params.json")
     names = {entry["name"]: tuple(entry["shape"]) for entry in recorded}
     own = {name: shape for name, shape in names.items() if not name.startswith("track_")}
-    tensors = published.queryinst(25).items()
+    tensors = published_queryinst.queryinst(25).items()
     assert own == {k: shape for k, shape in tensors if not k.endswith("num_batches_tracked")}
     assert set(NAME_MAPS["queryvis"].name_map(resnet_model(50)).rules) == set(own)
 
 
 def test_queryinst_of_coco_needs_its_number_of_classes():
     tensors, name_map = (
-        zeros(published.queryinst(80)),
+        zeros(published_queryinst.queryinst(80)),
         NAME_MAPS["queryvis"].name_map(resnet_model(50)),
     )
     with pytest.raises(InputError, match=r"fc_cls.bias: shape \(80,\), expected \(25,\)"):
@@ -206,9 +233,8 @@ def test_a_file_is_refused_under_the_name_of_another_model(file):
     same_names = {"torchvision_resnet", "timm_resnet"}
     for other in set(NAME_MAPS) - ({model} | (same_names if model in same_names else set())):
         with pytest.raises(InputError, match="file: "):
-            convert_state(
-                zeros(tensors), NAME_MAPS[other].name_map(resnet_model(50)), paper_shapes(), "file"
-            )
+            name_map = NAME_MAPS[other].name_map(settings_of(other))
+            convert_state(zeros(tensors), name_map, paper_shapes(other), "file")
 
 
 def test_variants_of_timm_with_other_stems_are_refused():
@@ -225,7 +251,7 @@ def test_variants_of_timm_with_other_stems_are_refused():
 
 @pytest.mark.parametrize("model", NAME_MAPS)
 def test_no_variable_is_both_filled_and_new(model):
-    name_map = NAME_MAPS[model].name_map(resnet_model(50))
+    name_map = NAME_MAPS[model].name_map(settings_of(model))
     targets = [rule.target for rule in name_map.rules.values()]
     assert len(set(targets)) == len(targets)
     for target in targets:
@@ -238,7 +264,7 @@ def test_no_variable_is_both_filled_and_new(model):
 def test_parameters_written_under_their_names_come_back(model, depth, tmp_path):
     shapes = shapes_for(model, depth)
     ours, others = random_variables(shapes, 1), random_variables(shapes, 2)
-    name_map = NAME_MAPS[model].name_map(resnet_model(depth))
+    name_map = NAME_MAPS[model].name_map(settings_for(model, depth))
     np.savez(tmp_path / "x.npz", **to_state_dict(ours, name_map.rules))
     state = read_state_dict(tmp_path / "x.npz")
     converted = convert_state(state, name_map, shapes, "file")
