@@ -2,7 +2,8 @@
 
     python -m benchmarks.grouped_convolutions [--target tpu-v5e|h100] [--height 96] [--width 160]
 
-Without `--target`, milliseconds here, the best of some runs; with it, what the compiler of that
+Without `--target`, milliseconds here, the best of some runs (on CPUs of all cores together, which a
+busy machine does not change much); with it, what the compiler of that
 device says (docs/devices.md): estimated cycles on TPUs, launches on GPUs. `groups`: a convolution
 with as many groups as the network has. `dense`: one of a block-diagonal kernel, with many more
 products. `blocks`: as few groups of at least 128 channels, each with a block-diagonal kernel.
@@ -19,7 +20,7 @@ import time
 
 STAGES = ((128, 32), (256, 32), (512, 32), (1024, 32), (256, 64), (2048, 64))
 """(channels, groups) of the stages; those of 64x4d are its first and last."""
-REPEATS = 5
+REPEATS = 3
 
 
 def main() -> None:
@@ -40,7 +41,8 @@ def main() -> None:
     ways = _ways()
     unit = "of the compiler" if options.target else "milliseconds"
     print(f"{'stage':>20} " + " ".join(f"{name:>12}" for name in ways) + f"   {unit}")
-    for i, (channels, groups) in enumerate(STAGES):
+    for i in options.stages:
+        channels, groups = STAGES[i]
         shrink = 2 ** min(i, 3) if groups == 32 else (1 if channels == 256 else 8)
         sides = options.height // shrink, options.width // shrink
         found = [_number(way, sides, channels, groups, options) for way in ways.values()]
@@ -55,6 +57,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=96, help="of the first stage's map")
     parser.add_argument("--width", type=int, default=160)
     parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--stages", type=int, nargs="+", default=range(len(STAGES)), help="which")
     return parser.parse_args()
 
 
@@ -101,11 +104,12 @@ def _number(way, sides, channels: int, groups: int, options) -> float:
     arrays = [jnp.ones(shape.shape, kind) for shape in (x, kernel)]
     run = jax.jit(step)
     jax.block_until_ready(run(*arrays))
+    clock = time.process_time if jax.default_backend() == "cpu" else time.perf_counter
     times = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = clock()
         jax.block_until_ready(run(*arrays))
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return 1000 * min(times)
 
 

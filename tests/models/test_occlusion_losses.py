@@ -1,5 +1,7 @@
 """Repulsion and aggregation against their definitions in float64, and finite differences."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,59 +93,77 @@ def naive_pairs(case, more):
     return total, count
 
 
-def others(case, convention, predicted):
-    return other_repulsion(
-        predicted,
-        jnp.asarray(case["rois"], jnp.float32),
-        jnp.asarray(case["index"]),
-        jnp.asarray(case["positive"]),
-        instances(case),
-        sigma=OTHER_SIGMA,
-        convention=convention,
-    )
+def others(case, convention):
+    arguments = (case[name] for name in ("predicted", "rois", "index", "positive", "instances"))
+    return other_repulsion(*arguments, sigma=OTHER_SIGMA, convention=convention)
 
 
-def pairs(case, convention, predicted):
-    index, positive = jnp.asarray(case["index"]), jnp.asarray(case["positive"])
-    return pair_repulsion(predicted, index, positive, sigma=PAIR_SIGMA, convention=convention)
+def pairs(case, convention):
+    arguments = (case[name] for name in ("predicted", "index", "positive"))
+    return pair_repulsion(*arguments, sigma=PAIR_SIGMA, convention=convention)
+
+
+@functools.cache
+def compiled(convention):
+    """Total and count of both losses, and the gradients of the totals by the predictions."""
+
+    def found(case):
+        totals = {}
+        for loss in (others, pairs):
+
+            def total(predicted, loss=loss):
+                mean = loss(case | {"predicted": predicted}, convention)
+                return mean.total, mean.count
+
+            totals[loss.__name__] = jax.value_and_grad(total, has_aux=True)(case["predicted"])
+        return totals
+
+    return jax.jit(found)
+
+
+def results(case, convention):
+    arrays = {
+        name: jnp.asarray(value, jnp.float32 if value.dtype == float else value.dtype)
+        for name, value in case.items()
+    }
+    return compiled(convention)(arrays | {"instances": instances(case)})
 
 
 @CONVENTIONS
-@pytest.mark.parametrize(("loss", "naive"), [(others, naive_others), (pairs, naive_pairs)])
-def test_repulsion_follows_its_definition_and_its_gradient_the_differences(loss, naive, convention):
+def test_repulsion_follows_its_definition_and_its_gradient_the_differences(convention):
+    more = int(convention.inclusive)
     for seed in range(3):
         case = crowd(seed)
-        predicted = jnp.asarray(case["predicted"], jnp.float32)
-        got, gradient = jax.value_and_grad(
-            lambda x, own=case: (mean := loss(own, convention, x)).total + 0 * mean.count
-        )(predicted)
-        total, count = naive(case, int(convention.inclusive))
-        assert total > 0 and loss(case, convention, predicted).count == count
-        np.testing.assert_allclose(got, total, rtol=1e-5)
-        assert not gradient[~case["positive"]].any()
-        for place in [(0, 0), (1, 2), (3, 1), (5, 3)]:
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = case | {"predicted": case["predicted"].copy()}
-                moved["predicted"][place] += step
-                sides.append(naive(moved, int(convention.inclusive))[0])
-            want = (sides[0] - sides[1]) / 2e-5
-            np.testing.assert_allclose(gradient[place], want, rtol=1e-3, atol=1e-5)
+        found = results(case, convention)
+        for name, naive in (("others", naive_others), ("pairs", naive_pairs)):
+            (got, got_count), gradient = found[name]
+            total, count = naive(case, more)
+            assert total > 0 and got_count == count
+            np.testing.assert_allclose(got, total, rtol=1e-5)
+            gradient = np.asarray(gradient)
+            assert not gradient[~case["positive"]].any()
+            for place in [(0, 0), (1, 2), (3, 1), (5, 3)]:
+                sides = []
+                for step in (1e-5, -1e-5):
+                    moved = case | {"predicted": case["predicted"].copy()}
+                    moved["predicted"][place] += step
+                    sides.append(naive(moved, more)[0])
+                want = (sides[0] - sides[1]) / 2e-5
+                np.testing.assert_allclose(gradient[place], want, rtol=1e-3, atol=1e-5)
 
 
 def test_an_object_alone_is_repelled_by_nothing():
     case = crowd() | {"valid": np.array([True, False, False, False])}
     case["index"] = np.zeros_like(case["index"])
-    predicted = jnp.asarray(case["predicted"], jnp.float32)
-    for loss in (others, pairs):
-        assert loss(case, INCLUSIVE, predicted).total == 0
+    for (total, _), gradient in results(case, INCLUSIVE).values():
+        assert total == 0 and not gradient.any()
 
 
 def test_smooth_ln_is_the_logarithm_and_then_its_tangent():
     x = np.array([0.0, 0.3, 0.5, 0.7, 1.0])
     want = [ln(value, 0.5) for value in x]
     np.testing.assert_allclose(smooth_ln(jnp.asarray(x), 0.5), want, rtol=1e-6)
-    slope = jax.vmap(jax.grad(lambda value: smooth_ln(value, 0.5)))(jnp.asarray(x))
+    slope = jax.jit(jax.vmap(jax.grad(lambda value: smooth_ln(value, 0.5))))(jnp.asarray(x))
     np.testing.assert_allclose(slope, [1, 1 / 0.7, 2, 2, 2], rtol=1e-6)
 
 
@@ -159,10 +179,12 @@ def test_aggregation_is_that_of_the_mean_error_of_each_object_with_several_rois(
         return np.where(error < 1, error**2 / 2, error - 0.5).sum()
 
     def loss(deltas):
-        return aggregation(deltas, jnp.asarray(targets), index, positive, num_objects=3)
+        mean = aggregation(deltas, jnp.asarray(targets), index, positive, num_objects=3)
+        return mean.total, mean.count
 
-    assert loss(jnp.asarray(deltas)).count == 1
-    got, gradient = jax.value_and_grad(lambda x: loss(x).total)(jnp.asarray(deltas))
+    (got, count), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(jnp.asarray(deltas))
+    assert count == 1
+    gradient = np.asarray(gradient)
     np.testing.assert_allclose(got, naive(deltas), rtol=1e-5)
     assert not gradient[[1, 3, 5]].any()
     for place in [(0, 0), (2, 1), (4, 2), (4, 3)]:
@@ -174,10 +196,8 @@ def test_aggregation_is_that_of_the_mean_error_of_each_object_with_several_rois(
 
 def test_a_batch_has_the_sums_over_its_images_times_the_factors():
     cases = [crowd(seed) for seed in (0, 1)]
-    encoded = [
-        np.asarray(INCLUSIVE.encode(case["rois"], case["predicted"], stds=DELTA_STDS))
-        for case in cases
-    ]
+    encode = jax.jit(lambda *boxes: INCLUSIVE.encode(*boxes, stds=DELTA_STDS))
+    encoded = [np.asarray(encode(case["rois"], case["predicted"])) for case in cases]
     deltas = np.zeros((2, 7, 3, 4), np.float32)
     deltas[:, :, 2] = encoded
     ones = np.full((2, 7), 2, np.int32)
@@ -191,7 +211,9 @@ def test_a_batch_has_the_sums_over_its_images_times_the_factors():
     )
     batch = jax.tree.map(lambda *x: jnp.stack(x), *map(instances, cases))
     settings = OcclusionLosses(0.5, 2.0, OTHER_SIGMA, PAIR_SIGMA)
-    got = occlusion_losses(settings, jnp.asarray(deltas), targets, batch, INCLUSIVE)
+    got = jax.jit(lambda *arrays: occlusion_losses(settings, *arrays, INCLUSIVE))(
+        jnp.asarray(deltas), targets, batch
+    )
     assert set(got) == {"repulsion_others", "repulsion_pairs", "aggregation"}
     for name, naive in (("repulsion_others", naive_others), ("repulsion_pairs", naive_pairs)):
         sums = np.sum([naive(case, 1) for case in cases], axis=0)

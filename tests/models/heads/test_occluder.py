@@ -27,9 +27,10 @@ def packed(found):
 
 def test_targets_are_cut_out_of_all_other_valid_objects():
     found, valid = masks(), np.array([True, True, True, True, False])
-    got = occluder_targets(packed(found), jnp.asarray(valid), BOXES, INDEX, 8)
+    cut = jax.jit(occluder_targets, static_argnums=4)
+    got = cut(packed(found), jnp.asarray(valid), BOXES, INDEX, 8)
     union = [found[[n for n in range(4) if n != own]].any(0) for own in range(4)]
-    want = mask_targets(packed(np.array(union)), BOXES, INDEX, 8)
+    want = jax.jit(mask_targets, static_argnums=3)(packed(np.array(union)), BOXES, INDEX, 8)
     np.testing.assert_array_equal(got, want)
     assert 0 < got.mean() < 1
 
@@ -51,23 +52,28 @@ def test_positives_with_an_occluder_count_and_as_many_of_the_first():
         for b, r in np.ndindex(2, 5)
         if weights[b, r]
     )
-    got, gradient = jax.value_and_grad(
-        lambda x: occluder_loss(x, jnp.asarray(targets), jnp.asarray(positive)).total
-    )(jnp.asarray(logits))
+
+    def loss(logits, targets, positive):
+        mean = occluder_loss(logits, targets, positive)
+        return mean.total, mean.count
+
+    loss = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    (got, count), gradient = loss(jnp.asarray(logits), jnp.asarray(targets), positive)
     np.testing.assert_allclose(got, want, rtol=1e-5)
-    assert occluder_loss(jnp.asarray(logits), jnp.asarray(targets), positive).count == 4
+    assert count == 4
     np.testing.assert_array_equal(np.abs(gradient).sum((-2, -1)) > 0, weights > 0)
 
 
 def test_without_occluders_there_is_no_loss():
-    loss = occluder_loss(jnp.ones((1, 2, 3, 3)), jnp.zeros((1, 2, 3, 3)), jnp.ones((1, 2), bool))
+    arrays = np.ones((1, 2, 3, 3)), np.zeros((1, 2, 3, 3)), np.ones((1, 2), bool)
+    loss = jax.jit(occluder_loss)(*arrays)
     assert loss.total == 0 and loss.count == 0
 
 
 def test_the_mask_head_reads_what_the_branch_adds_to_the_features():
     branch = OccluderBranch(channels=8, num_convs=1, norm="group")
     features = jax.random.normal(jax.random.key(0), (1, 2, 4, 4, 8))
-    (shared, logits), variables = branch.init_with_output(jax.random.key(1), features)
+    (shared, logits), variables = jax.jit(branch.init_with_output)(jax.random.key(1), features)
     assert shared.shape == features.shape and logits.shape == (1, 2, 8, 8)
     assert (shared >= features).all() and (shared > features).any()
     assert set(variables["params"]) == {"conv0", "upsample", "logits"}
