@@ -39,7 +39,7 @@ def backbone_of(model: ModelSettings) -> nn.Module:
       InputError: there is no such backbone.
     """
     settings = getattr(model, "backbone", types.SimpleNamespace())
-    settings = dict(settings) if isinstance(settings, Mapping) else vars(settings)
+    settings = dict(settings) if hasattr(settings, "keys") else vars(settings)
     try:
         return named_backbone(settings)
     except (TypeError, ValueError) as error:
