@@ -42,7 +42,7 @@ def build(config: ConfigDict) -> MaskTrackRCNN:
 
 
 def _occlusion(model: ConfigDict) -> dict[str, Any]:
-    """What is added for occluded objects; the occluder branch has as many layers as the mask head."""
+    """What is added for occluded objects; the branch has as many layers as the mask head."""
     settings = dict(model.occlusion)
     branch = settings.pop("occluder")
     occluder = rematerialised(OccluderBranch, model)(
