@@ -42,8 +42,10 @@ def build(config: ConfigDict) -> MaskTrackRCNN:
 
 
 def _occlusion(model: ConfigDict) -> dict[str, Any]:
-    """What is added for occluded objects; the occluder branch is like the mask head."""
+    """What is added for occluded objects; the branch has as many layers as the mask head."""
     settings = dict(model.occlusion)
     branch = settings.pop("occluder")
-    occluder = rematerialised(OccluderBranch, model)(**model.mask, dtype=model.dtype)
+    occluder = rematerialised(OccluderBranch, model)(
+        num_convs=model.mask.num_convs, norm=model.mask.norm, dtype=model.dtype
+    )
     return dict(occluder=occluder if branch else None, occlusion_losses=OcclusionLosses(**settings))

@@ -18,13 +18,11 @@ class OccluderBranch(nn.Module):
     """Convolutions whose result is added to the RoI features, and a mask made of it.
 
     Attributes:
-      channels: of the convolutions; as many as the RoI features have.
-      num_convs: how many.
+      num_convs: how many, all with the channels of the RoI features.
       norm: after each of them.
       dtype: of the computation.
     """
 
-    channels: int = 256
     num_convs: int = 4
     norm: str = "none"
     dtype: str = "float32"
@@ -37,10 +35,10 @@ class OccluderBranch(nn.Module):
           The sum of the RoI features and those of the occluder, [..., R, S, S, C]; and logits
           [..., R, 2S, 2S] of one mask, whatever classes cover the object.
         """
-        x = roi_features
+        x, channels = roi_features, roi_features.shape[-1]
         for i in range(self.num_convs):
-            x = nn.relu(ConvNorm(self.channels, 3, 1, self.norm, self.dtype, name=f"conv{i}")(x))
-        mask = nn.relu(DoublingConv(self.channels, self.dtype, name="upsample")(x))
+            x = nn.relu(ConvNorm(channels, 3, 1, self.norm, self.dtype, name=f"conv{i}")(x))
+        mask = nn.relu(DoublingConv(channels, self.dtype, name="upsample")(x))
         mask = nn.Dense(1, kernel_init=kaiming_normal, dtype=self.dtype, name="logits")(mask)
         return roi_features + x, mask[..., 0].astype("float32")
 

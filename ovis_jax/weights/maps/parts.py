@@ -39,7 +39,8 @@ def backbone_of(model: ModelSettings) -> nn.Module:
       InputError: there is no such backbone.
     """
     settings = getattr(model, "backbone", types.SimpleNamespace())
-    settings = dict(settings) if hasattr(settings, "keys") else vars(settings)
+    plain = isinstance(settings, types.SimpleNamespace)
+    settings = vars(settings) if plain else dict(settings)
     try:
         return named_backbone(settings)
     except (TypeError, ValueError) as error:

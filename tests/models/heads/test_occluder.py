@@ -71,7 +71,7 @@ def test_without_occluders_there_is_no_loss():
 
 
 def test_the_mask_head_reads_what_the_branch_adds_to_the_features():
-    branch = OccluderBranch(channels=8, num_convs=1, norm="group")
+    branch = OccluderBranch(num_convs=1, norm="group")
     features = jax.random.normal(jax.random.key(0), (1, 2, 4, 4, 8))
     (shared, logits), variables = jax.jit(branch.init_with_output)(jax.random.key(1), features)
     assert shared.shape == features.shape and logits.shape == (1, 2, 8, 8)
