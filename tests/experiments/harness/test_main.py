@@ -214,28 +214,6 @@ def test_missing_data_of_the_quickstart_are_generated(experiment, data_dir, monk
     assert made == [data_dir]
 
 
-@pytest.mark.usefixtures("started")
-def test_an_experiment_about_data_of_its_own_leaves_no_choice(experiment, capsys):
-    own = dataclasses.replace(datasets.QUICKSTART, size="a hundred cats")
-    experiment(with_runs(PLAIN, dataset=own))
-    assert "a hundred cats" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        experiment(with_runs(PLAIN, dataset=own), more=["--dataset", "ovis"])
-
-
-def test_a_finished_run_with_the_classes_of_its_annotations_is_found_again(
-    experiment, started, tmp_path
-):
-    question = with_runs(Run("own", "masktrack_rcnn", {"model.num_classes": 0}))
-    experiment(question)
-    (saved,) = (tmp_path / "work/runs").glob("*/config.json")
-    config = json.loads(saved.read_text())
-    config["model"]["num_classes"] = 2  # as training writes it
-    saved.write_text(json.dumps(config))
-    experiment(question)
-    assert len(started) == 1
-
-
 def test_rows_that_are_not_built_are_left_out_and_named(experiment, started, capsys):
     runs = (
         PLAIN,
