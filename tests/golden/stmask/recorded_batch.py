@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from golden.cmasktrack_rcnn.published_model import clip_canvases
 from golden.stmask.stmask_model import record, settings
@@ -27,7 +26,7 @@ def of_frame(pair: int, frame: int, name: str) -> np.ndarray:
 
 @functools.cache
 def batch():
-    """Two clips; boxes are those of the records in pixels of the canvas."""
+    """Two clips, in numpy; boxes are those of the records in pixels of the canvas."""
     width, height = settings()["train_scale"]
     capacity = max(len(of_frame(p, f, "ids")) for p in PAIRS for f in FRAMES) + 1
     canvas = (
@@ -49,4 +48,4 @@ def batch():
             own.identities[:count] = of_frame(pair, frame, "ids")
             own.masks[:count] = of_frame(pair, frame, "masks_packed")
             own.valid[:count] = True
-    return jax.tree.map(jnp.asarray, clips)
+    return clips

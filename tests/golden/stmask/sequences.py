@@ -71,25 +71,26 @@ def trace(system, memory, before, own, window):
 
 
 @functools.cache
-def _program(run: str):
-    system, variables = system_of("pc" if run == "ada" else run)  # "ada" differs in its detections
+def _step(run: str):
+    """A compiled `trace`, of a memory and two encoded frames with a leading axis."""
+    system, variables = system_of(run)
     size, scale = jnp.float32(clip_size()), jnp.float32(clip_scale())
 
-    def run_video(frames):
-        def step(memory, numbers):
-            both = jax.tree.map(lambda x: x[numbers], frames)
-            window = Window(both, numbers[:1] < numbers[1:], size, scale)
-            before, own = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
-            return system.apply(variables, memory, before, own, window, method=trace)
+    def step(memory, frames, known):
+        window = Window(frames, jnp.stack([known, True]), size, scale)
+        before, own = (jax.tree.map(lambda x, i=i: x[i], frames) for i in (0, 1))
+        return system.apply(variables, memory, before, own, window, method=trace)
 
-        memory = system.apply(variables, TRACKS, None, method="init_memory")
-        count = jnp.arange(len(frames.prototypes))
-        return jax.lax.scan(step, memory, jnp.stack([jnp.maximum(count - 1, 0), count], 1))[1]
-
-    return jax.jit(run_video)
+    return system.apply(variables, TRACKS, None, method="init_memory"), jax.jit(step)
 
 
 @functools.cache
 def sequence(run: str, video: str) -> dict:
     """What `trace` gives for all frames of a video, with a leading axis of frames."""
-    return jax.device_get(_program(run)(encoded(run, video)))
+    memory, step = _step("pc" if run == "ada" else run)  # "ada" differs in its detections alone
+    frames, found = encoded(run, video), []
+    for t in range(len(frames.prototypes)):
+        both = jax.tree.map(lambda x, t=t: x[np.array([max(t - 1, 0), t])], frames)
+        memory, own = step(memory, both, t > 0)
+        found.append(jax.device_get(own))
+    return jax.tree.map(lambda *x: np.stack(x), *found)

@@ -52,10 +52,15 @@ def system():
     return own.clone(pair_losses=settings), variables
 
 
+def on_device():
+    return jax.tree.map(jnp.asarray, batch())
+
+
 @functools.cache
 def found():
     """Losses, metrics, gradients and predictions, in one program."""
     own, variables = system()
+    clips = on_device()
     others = {name: x for name, x in variables.items() if name != "params"}
 
     def predictions(module, clips):
@@ -66,9 +71,9 @@ def found():
     def total(params):
         apply = functools.partial(own.apply, {**others, "params": params})
         keys = RowKeys.of(jax.random.key(0), 2)
-        both = apply(batch(), keys, method="losses")
+        both = apply(clips, keys, method="losses")
         means, metrics = ({name: mean.value for name, mean in x.items()} for x in both)
-        return sum(means.values()), (means, metrics, apply(batch(), method=predictions))
+        return sum(means.values()), (means, metrics, apply(clips, method=predictions))
 
     (value, (means, metrics, predicted)), gradients = jax.jit(total)(variables["params"])
     return jax.device_get((value, means, metrics, predicted, {"params": gradients} | others))
@@ -77,7 +82,7 @@ def found():
 @functools.cache
 def targets():
     predicted = found()[3]
-    instances = pairs.frame_instances(batch())
+    instances = pairs.frame_instances(on_device())
     assign = jax.vmap(
         lambda logits, own: anchor_targets(predicted.anchors, logits, own, system()[0].thresholds)
     )
