@@ -6,7 +6,6 @@ import numpy as np
 
 from ovis_jax.ops.gaussians import box_radius, gaussian_radius, gaussian_spots
 
-
 compiled_spots = jax.jit(lambda *own: gaussian_spots(*own, 6, 7))
 compiled_radius, compiled_box_radius = jax.jit(gaussian_radius), jax.jit(box_radius)
 
