@@ -57,6 +57,7 @@ def test_frames_and_masks_follow_the_definition(flip):
     assert np.abs(own[..., 1] - naive(image[..., 1], geometry, flip)).max() <= 0.501
     mask = rng.random((HEIGHT, WIDTH)) < 0.6
     rle = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    rle["counts"] = rle["counts"].decode()
     own = np.unpackbits(transform_mask(rle, geometry, flip=flip), axis=1).astype(bool)
     want = naive(mask, geometry, flip)
     clear = np.abs(want - 0.5) > 1e-6

@@ -1,5 +1,6 @@
 """Heat maps of the previous frame, with draws that decide what is seen."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -16,6 +17,10 @@ BOXES = np.float32([[4, 4, 20, 16], [40, 10, 60, 30], [np.nan] * 4])
 VALID = np.array([True, True, False])
 
 
+compiled_annotated = jax.jit(lambda *own: annotated_heat(*own, HeatNoise(), SIZE))
+compiled_boxes = jax.jit(lambda *own: box_heat(*own, SIZE))
+
+
 def draws(**changed):
     nothing = np.zeros((3, 2), np.float32)
     own = dict(jitter=nothing, lost=np.ones(3), false_positive=np.ones(3), false_jitter=nothing)
@@ -23,7 +28,7 @@ def draws(**changed):
 
 
 def heat(**changed):
-    return np.asarray(annotated_heat(BOXES, VALID, draws(**changed), HeatNoise(), SIZE))
+    return np.asarray(compiled_annotated(BOXES, VALID, draws(**changed)))
 
 
 def peaks(x):
@@ -32,7 +37,7 @@ def peaks(x):
 
 def test_objects_stand_at_their_centres():
     assert peaks(heat()) == {(12, 10), (50, 20)}
-    np.testing.assert_array_equal(heat(), box_heat(BOXES, VALID, SIZE))
+    np.testing.assert_array_equal(heat(), compiled_boxes(BOXES, VALID))
 
 
 def test_lost_objects_are_not_drawn_and_doubled_ones_twice():
@@ -48,7 +53,7 @@ def test_centres_move_by_shares_of_their_box():
 
 def test_boxes_end_inside_the_frame_and_those_outside_are_not_drawn():
     boxes = np.float32([[-10, 4, 6, 8], [80, 4, 90, 8], [5, 9, 5, 12]])
-    assert peaks(np.asarray(box_heat(boxes, np.ones(3, bool), SIZE))) == {(3, 6)}
+    assert peaks(np.asarray(compiled_boxes(boxes, np.ones(3, bool)))) == {(3, 6)}
 
 
 def test_cells_hold_the_means_of_their_pixels():

@@ -8,6 +8,12 @@ from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 HEIGHT, WIDTH, CHANNELS = 3, 4, 5
 
 
+@jax.jit
+def both(current, other):
+    maxima = cost_volume_maxima(current, other)
+    return maxima, expected_offsets(*maxima, 5.0)
+
+
 def embeddings():
     return np.random.default_rng(0).normal(size=(2, HEIGHT, WIDTH, CHANNELS)).astype(np.float32)
 
@@ -26,11 +32,6 @@ def naive_maxima(current, other):
 def test_maxima_and_offsets_follow_their_definitions():
     current, other = embeddings()
 
-    @jax.jit
-    def both(a, b):
-        maxima = cost_volume_maxima(a, b)
-        return maxima, expected_offsets(*maxima, 5.0)
-
     maxima, offsets = both(current, other)
     want = naive_maxima(current, other)
     for own, expected in zip(maxima, want, strict=True):
@@ -44,6 +45,6 @@ def test_maxima_and_offsets_follow_their_definitions():
 
 def test_a_frame_that_has_moved_by_whole_cells_says_so():
     codes = 9 * np.eye(HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH, -1)
-    offsets = expected_offsets(*cost_volume_maxima(codes, np.roll(codes, (1, 2), (0, 1))), 5.0)
+    _, offsets = both(codes, np.roll(codes, (1, 2), (0, 1)))
     np.testing.assert_array_equal(offsets[0, 0], [2, 1])
     np.testing.assert_array_equal(offsets[2, 3], [-2, -2])

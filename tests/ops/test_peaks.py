@@ -1,8 +1,11 @@
 """Peaks of heat maps against a loop."""
 
+import jax
 import numpy as np
 
-from ovis_jax.ops.peaks import highest_peaks
+from ovis_jax.ops import peaks as ops
+
+highest_peaks = jax.jit(ops.highest_peaks, static_argnums=1)
 
 HEAT = np.zeros((4, 5, 2), np.float32)
 HEAT[1, 1, 0], HEAT[1, 2, 0], HEAT[3, 4, 0] = 0.9, 0.8, 0.4
