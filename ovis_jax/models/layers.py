@@ -79,8 +79,8 @@ class ConvNorm(nn.Module):
 
     def _convolved(self, x: jax.Array) -> jax.Array:
         if self.groups > 1:
-            own = GroupedConv(self.features, self.kernel_size, self.stride, self.groups, self.dtype)
-            return own.clone(name="conv")(x)
+            size, groups = (self.kernel_size, self.stride), self.groups
+            return GroupedConv(self.features, *size, groups, self.dtype, name="conv")(x)
         pad = self.kernel_size // 2
         return nn.Conv(
             self.features,

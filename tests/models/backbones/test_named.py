@@ -20,9 +20,9 @@ PUBLISHED = {
     "resnext50_32x4d": (2048, 22980),
     "resnext101_32x4d": (2048, 42128),
     "resnext101_64x4d": (2048, 81406),
-    "swin_t": (768, 27521),
-    "swin_t_mmdet": (768, 27521),
-    "swin_t_timm": (768, 27521),
+    "swin_t": (768, 27520),
+    "swin_t_mmdet": (768, 27520),
+    "swin_t_timm": (768, 27520),
     "convnext_t": (768, 27821),
 }
 
