@@ -60,9 +60,7 @@ def youtube_vis_2019(size: str) -> ConfigDict:
 
 def slower_blocks(depth: int, decay: float = LAYER_DECAY) -> tuple[tuple[str, float], ...]:
     """Factors on the learning rate, falling from the last block to the first."""
-    blocks = [
-        (f"encoder/blocks_{number}", decay ** (depth - 1 - number)) for number in range(depth)
-    ]
+    blocks = [(f"encoder/blocks_{i}", decay ** (depth - 1 - i)) for i in range(depth - 1)]
     first = decay ** (depth - 1)
     embeddings = ("patch_embedding", "class_token", "register_tokens", "positions")
     return (*((f"encoder/{name}", first) for name in embeddings), *blocks)

@@ -17,7 +17,7 @@ SETTINGS = dict(depth=18, norm="group", width=16, frozen_stages=-1)
 PUBLISHED = {
     "resnet50": (2048, 23508),
     "resnet101": (2048, 42500),
-    "resnext50_32x4d": (2048, 22980),
+    "resnext50_32x4d": (2048, 22979),
     "resnext101_32x4d": (2048, 42128),
     "resnext101_64x4d": (2048, 81406),
     "swin_t": (768, 27520),
@@ -61,7 +61,7 @@ def test_settings_without_a_name_are_those_of_a_resnet():
     ("settings", "message"),
     [
         ({"name": "vgg16"}, "backbone.name is 'vgg16'; expected one of .'resnet', 'resnet50'"),
-        ({"name": "swin_t", "width": 10}, "backbone.width is 10; swin_t has 96 channels"),
+        ({"name": "swin_t", "width": 11}, "backbone.width is 11; swin_t has 96 channels"),
         ({"name": "resnext50_32x4d", "width": 8}, "width is 8; groups of 4 channels at width 64"),
         ({"depth": 18, "groups": 2}, "depth is 18; .50, 101. have groups"),
     ],
