@@ -144,8 +144,8 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrup
     rng, while_writing, reached = random.Random(seed), [], []
     while len(reached) < KILLS:
         process = start(tmp_path, **schedule)
-        half = len(reached) % 2 == 1
-        while_writing.append(kill_after_progress(process, tmp_path, rng, half))
+        in_writing = len(reached) % 2 == 1
+        while_writing.append(kill_after_progress(process, tmp_path, rng, in_writing))
         reached.append(max(checkpoints(tmp_path), default=0))
     print(f"seed {seed}; newest checkpoints when killed: {reached}; writing: {while_writing}")
     assert reached[-1] < LAST_STEP and any(while_writing)

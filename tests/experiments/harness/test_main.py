@@ -207,8 +207,7 @@ def test_missing_data_are_named(experiment, started, data_dir, capsys):
 @pytest.mark.usefixtures("started")
 def test_missing_data_of_the_quickstart_are_generated(experiment, data_dir, monkeypatch):
     (data_dir / "train").rmdir()
-    made = []
-    own = dataclasses.replace(datasets.QUICKSTART, make=made.append)
+    own = dataclasses.replace(datasets.QUICKSTART, make=(made := []).append)
     monkeypatch.setitem(harness.DATASETS, "quickstart", own)
     experiment()
     assert made == [data_dir]
