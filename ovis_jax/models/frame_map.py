@@ -28,7 +28,11 @@ class FrameMap:
     def of(cls, features: jax.Array, window: Window) -> FrameMap:
         """Of a window whose frames have maps [..., h, w, C]."""
         height, width = features.shape[-3:-1]
-        return cls(jnp.float32([width, height]), window.image_size[::-1], window.scale)
+        return cls(
+            size=jnp.float32([width, height]),
+            image=jnp.asarray(window.image_size, jnp.float32)[::-1],
+            scale=jnp.broadcast_to(jnp.asarray(window.scale, jnp.float32), (2,)),
+        )
 
     @property
     def offset(self) -> jax.Array:
