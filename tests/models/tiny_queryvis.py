@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 
 from configs import quickstart_queryvis
 from ovis_jax.models.build import build_system, init_variables
@@ -26,9 +27,11 @@ def tiny_config(**model):
 
 @functools.cache
 def tiny_system(**model):
-    """A system and its freshly initialised variables, with smaller boxes than the whole frame."""
+    """A system, and variables with which queries begin inside of the frame and have scores."""
     system = build_system(tiny_config(**model))
     variables = init_variables(system, jax.random.key(0))
     boxes = jax.random.uniform(jax.random.key(1), variables["params"]["queries"]["boxes"].shape)
     variables["params"]["queries"]["boxes"] = 0.2 + 0.5 * boxes
+    last = variables["params"][f"stages_{len(system.stages) - 1}"]
+    last["logits"]["bias"] = jnp.zeros_like(last["logits"]["bias"])
     return system, variables
