@@ -38,7 +38,8 @@ def test_training_lowers_each_of_the_losses():
         updates, state = update({part: gradient["params"][part] for part in params}, state)
         params = jax.jit(optax.apply_updates)(params, updates)
     for name in ADDED:
-        assert 0 < history[-1][name] < 0.9 * history[0][name], (name, history)
+        last = np.mean([step[name] for step in history[-4:]])
+        assert 0 < last < 0.9 * history[0][name], (name, history)
 
 
 def test_what_stands_in_invalid_instance_slots_changes_no_loss_and_no_gradient():
