@@ -227,23 +227,3 @@ def test_a_batch_has_the_sums_over_its_images_times_the_factors():
         assert got[name].count == sums[1]
     assert got["aggregation"].total > 0 and np.isfinite(got["aggregation"].total)
     assert not occlusion_losses(OcclusionLosses(), deltas, targets, batch, INCLUSIVE)
-
-
-def test_descent_lowers_each_loss():
-    _, deltas, targets, batch = batch_of_two()
-    deltas = jnp.where(targets.positive[..., None, None], deltas, 0)  # NaN beside it
-    settings = OcclusionLosses(0.5, 1.0, OTHER_SIGMA, PAIR_SIGMA)
-
-    def loss(deltas):
-        found = occlusion_losses(settings, deltas, targets, batch, INCLUSIVE)
-        values = {name: mean.value for name, mean in found.items()}
-        return sum(values.values()), values
-
-    @jax.jit
-    def descend(deltas, _):
-        (_, values), gradient = jax.value_and_grad(loss, has_aux=True)(deltas)
-        return deltas - 0.1 * gradient, values
-
-    _, history = jax.jit(lambda x: jax.lax.scan(descend, x, length=100))(deltas)
-    for name, values in history.items():
-        assert 0 <= values[-1] < 0.9 * values[0], name
