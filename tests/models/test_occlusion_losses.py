@@ -194,7 +194,8 @@ def test_aggregation_is_that_of_the_mean_error_of_each_object_with_several_rois(
         np.testing.assert_allclose(gradient[place], want, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_has_the_sums_over_its_images_times_the_factors():
+def batch_of_two():
+    """Cases, deltas of their predictions, targets and instances of a batch."""
     cases = [crowd(seed) for seed in (0, 1)]
     encode = jax.jit(lambda *boxes: INCLUSIVE.encode(*boxes, stds=DELTA_STDS))
     encoded = [np.asarray(encode(case["rois"], case["predicted"])) for case in cases]
@@ -210,9 +211,14 @@ def test_a_batch_has_the_sums_over_its_images_times_the_factors():
         valid=jnp.ones((2, 7), bool),
     )
     batch = jax.tree.map(lambda *x: jnp.stack(x), *map(instances, cases))
+    return cases, jnp.asarray(deltas), targets, batch
+
+
+def test_a_batch_has_the_sums_over_its_images_times_the_factors():
+    cases, deltas, targets, batch = batch_of_two()
     settings = OcclusionLosses(0.5, 2.0, OTHER_SIGMA, PAIR_SIGMA)
     got = jax.jit(lambda *arrays: occlusion_losses(settings, *arrays, INCLUSIVE))(
-        jnp.asarray(deltas), targets, batch
+        deltas, targets, batch
     )
     assert set(got) == {"repulsion_others", "repulsion_pairs", "aggregation"}
     for name, naive in (("repulsion_others", naive_others), ("repulsion_pairs", naive_pairs)):
