@@ -168,7 +168,9 @@ def test_tracks_are_those_of_the_sequential_reading(kind):
     @jax.jit
     def step(variables, memory, window):
         found = system.apply(variables, window, method="detect")
-        return found, *system.tracker.step(memory, found)
+        frame = jax.tree.map(lambda x: x[:1], window.features)
+        masks = system.apply(variables, frame.pyramid, frame.queries, method="segment")
+        return found, masks[0], *system.tracker.step(memory, found)
 
     naive, seen = NaiveTracking(), []
     for window in random_windows(4):
@@ -187,13 +189,15 @@ def test_tracks_are_those_of_the_sequential_reading(kind):
             for query, *_ in want
         ]
         ids, holders = naive.step(want, own)
-        found, memory, output = step(variables, memory, window)
+        found, masks, memory, output = step(variables, memory, window)
         count = len(want)
         assert found.valid.sum() == count > 1
         assert found.labels[:count].tolist() == [label for _, label, *_ in want]
         np.testing.assert_allclose(found.scores[:count], [x[2] for x in want], rtol=1e-5)
         np.testing.assert_allclose(found.boxes[:count], [x[3] for x in want], rtol=1e-4, atol=1e-3)
         np.testing.assert_allclose(found.embeddings[:count], own, rtol=1e-3, atol=1e-4)
+        own_masks = [masks[query, :, :, label] for query, label, *_ in want]
+        np.testing.assert_allclose(found.mask_logits[:count], own_masks, rtol=1e-4, atol=1e-5)
         assert output.ids[:count].tolist() == ids
         assert np.flatnonzero(output.valid).tolist() == sorted(holders.values())
         seen += ids
