@@ -100,7 +100,7 @@ def crossvis() -> ConfigDict:
 def trades() -> ConfigDict:
     """TraDeS; a whole configuration.
 
-    Convolutions of the neck are plain ones: the gathers of sixteen deformable ones are slow on CPUs.
+    Convolutions of the neck are plain ones: sixteen deformable ones are slow on CPUs.
     """
     config = small_run(trades_parts.model(), trades_parts.capacity())
     config.capacity.update(instances=10, detections=20, tracks=100)
