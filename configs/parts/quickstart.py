@@ -142,8 +142,7 @@ def stmask() -> ConfigDict:
 def trades() -> ConfigDict:
     """TraDeS; a whole configuration.
 
-    Convolutions of the neck are plain ones: deformable ones take twice the time of a step, and here
-    objects move little between frames.
+    Convolutions of the neck are plain ones: sixteen deformable ones are slow on CPUs.
     """
     config = small_run(trades_parts.model(), trades_parts.capacity())
     config.capacity.update(instances=10, detections=20, tracks=100)

@@ -20,6 +20,7 @@ from ovis_jax.models.heads.center import (
 from ovis_jax.models.heads.seg_feature import SegFeature, center_masks, seg_mask_loss
 from ovis_jax.models.motion import motion_loss, pooled
 from ovis_jax.models.necks.dla_up import Upsample
+from ovis_jax.models.systems.trades import unit
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 from ovis_jax.ops.deform_conv import deform_conv
@@ -113,7 +114,7 @@ def test_decoding():
         "cts": found.places,
         "bboxes": found.boxes,
         "tracking": at_peaks("tracking"),
-        "embedding": at_peaks("embedding"),
+        "embedding": unit(at_peaks("embedding")),
         "pred_mask": jax.nn.sigmoid(masks),
     }
     want = [op(f"decode/{name}", False).reshape(count, -1) for name in ours]
