@@ -264,10 +264,9 @@ def test_clips_of_a_batch_that_learn_each_others_objects():
     ours = mixed(variables, batch("pair"))
     right = predictions("pair")["final"]
     clips, frames = right.class_logits.shape[:2]
-    for b in range(clips):
-        for t in range(frames):
-            frame, clip = divmod(b * frames + t, clips)
-            assert_close(ours.class_logits[b, t], right.class_logits[clip, frame], 1e-6)
+    for b, t in np.ndindex(clips, frames):
+        frame, clip = divmod(b * frames + t, clips)
+        assert_close(ours.class_logits[b, t], right.class_logits[clip, frame], 1e-6)
     losses, _ = losses_and_gradients("pair", **OPTIONS, mix_clips=True)
     theirs = recorded("pair")["order_as_published"]["losses"]
     np.testing.assert_allclose(losses["class"], theirs["loss_ce"], rtol=LOSS_TOLERANCE)
