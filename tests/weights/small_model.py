@@ -87,7 +87,7 @@ def small_trades_config():
     config = trades_dla34()
     config.model.num_classes = 3
     config.model.backbone.width = 1
-    config.model.motion.channels = 4
+    config.model.motion.channels = 8
     config.model.center.channels = 4
     config.model.seg.update(num_features=2, hidden=(2,), channels=4)
     return config.lock()

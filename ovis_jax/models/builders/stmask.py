@@ -27,6 +27,7 @@ def build(config: ConfigDict) -> STMask:
     shared = {"dtype": model.dtype}
     anchors = rematerialised(ShapeAnchorHead, model)
     prototypes = rematerialised(PrototypeHead, model)
+    shift = rematerialised(TrackShiftHead, model, {"shifts": ()})
     return STMask(
         **online_parts(config),
         tracker=ShiftedTracker(**model.tracker),
@@ -38,7 +39,7 @@ def build(config: ConfigDict) -> STMask:
             **shared,
         ),
         prototypes=prototypes(num_prototypes=model.num_prototypes, **model.prototypes, **shared),
-        shift=TrackShiftHead(num_coefficients=model.num_prototypes, **model.shift, **shared),
+        shift=shift(num_coefficients=model.num_prototypes, **model.shift, **shared),
         capacity=sizes(STMaskCapacity, config.capacity),
         thresholds=AnchorThresholds(**model.thresholds),
         anchor_losses=AnchorLosses(**model.anchor_losses),

@@ -37,6 +37,7 @@ def build(config: ConfigDict) -> TraDeS:
     shared = {"dtype": model.dtype}
     seg = rematerialised(SegFeature, model, NORMED)(**model.seg, **shared)
     center = rematerialised(CenterHead, model)
+    motion = rematerialised(MotionHead, model, {"__call__": (4,)})  # `training` is static
     return TraDeS(
         **_trunk(config),
         window_before=1,
@@ -48,7 +49,7 @@ def build(config: ConfigDict) -> TraDeS:
             **shared,
         ),
         seg=seg,
-        motion=MotionHead(**model.motion, **shared),
+        motion=motion(**model.motion, **shared),
         noise=HeatNoise(**model.noise),
         capacity=sizes(TraDeSCapacity, config.capacity),
         **model.detect,

@@ -68,7 +68,8 @@ class TrackShiftHead(nn.Module):
     def joined(self, reference: FrameMaps, following: FrameMaps) -> jax.Array:
         """What RoIs are read from: [B, h, w, 121 + 2 C], without negative values."""
         similar = correlation(reference.level, following.level, DISPLACEMENTS, dilation=1)
-        return nn.relu(jnp.concatenate([similar, reference.shared, following.shared], axis=-1))
+        joined = jnp.concatenate([similar, reference.shared, following.shared], axis=-1)
+        return nn.relu(joined).astype(self.dtype)  # as the convolutions of RoIs read it
 
     def pool(self, joined: jax.Array, boxes: jax.Array) -> jax.Array:
         """RoI features [B, R, 7, 7, C] of maps [B, h, w, C] and boxes [B, R, 4]."""

@@ -9,10 +9,10 @@ from models.detections import random_frames
 from models.tiny import tiny_system, window
 
 from ovis_jax.models.references import query_features, weighted_mean
-from ovis_jax.models.systems.mask_track_rcnn import MASK_GROUP
+from ovis_jax.models.mask_groups import GROUP
 from ovis_jax.ops.masks import select_class
 
-SLOTS = MASK_GROUP + 5  # more than one group, and not full ones
+SLOTS = GROUP + 5  # more than one group, and not full ones
 
 
 def test_masks_are_computed_group_by_group_for_the_detections_alone():
@@ -40,6 +40,6 @@ def test_masks_are_computed_group_by_group_for_the_detections_alone():
 
     found, masks = detect(variables, around, 1)
     count = int(found.valid.sum())
-    assert 0 < count <= MASK_GROUP
+    assert 0 < count <= GROUP
     np.testing.assert_allclose(found.mask_logits[:count], masks[:count], atol=1e-5)
-    assert not np.any(found.mask_logits[MASK_GROUP:])
+    assert not np.any(found.mask_logits[GROUP:])
