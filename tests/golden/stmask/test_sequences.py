@@ -24,6 +24,7 @@ from ovis_jax.models.heads.track_shift import DISPLACEMENTS, roi_cells
 
 BOXES, MEMORY_BOXES, SCORES, AFFINITIES = 2e-5, 1e-4, 1e-4, 1e-3
 CELLS, FRAGILE_CELLS = 1, 40
+ONE_CELL = 1e-2  # of the overlap of masks
 FRAMES = [
     (run, video, t) for run in RUNS for video in videos_of(run) for t in frames_of(run, video)
 ]
@@ -131,7 +132,9 @@ def test_affinities_and_what_becomes_of_every_detection(run, video, t):
         edges = 2 * len(fragile(run, video, t))
         key = f"{video}_t{t}/comp"
         error = np.abs(thinned(affinities, key, file_of(run)) - want(run, video, t, "comp"))
-        assert (error > AFFINITIES).sum() <= edges * max(shape)
+        # A cell at one half within rounding changes the overlap of its mask by one cell.
+        assert (error > AFFINITIES).sum() <= edges * max(shape) + CELLS
+        assert edges or error.max() <= ONE_CELL
 
 
 @every_frame

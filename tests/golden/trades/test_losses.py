@@ -56,10 +56,9 @@ def losses_and_gradient(variant):
         own = variables | {"params": params}
         arguments = clips, noise, variant == "batch"
 
-        def both(system):
-            return system.drawn_losses(*arguments)[0], system.predict_pairs(*arguments)
-
-        (losses, predicted), after = system.apply(own, method=both, mutable=[RUNNING_STATS])
+        moving = {"mutable": [RUNNING_STATS]}
+        (losses, _), after = system.apply(own, *arguments, method="drawn_losses", **moving)
+        predicted, _ = system.apply(own, *arguments, method="predict_pairs", **moving)
         losses = {name: mean.value for name, mean in losses.items()}
         return sum(losses.values()), (losses, predicted, after)
 
