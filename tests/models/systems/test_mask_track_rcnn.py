@@ -8,8 +8,8 @@ import numpy as np
 from models.detections import random_frames
 from models.tiny import tiny_system, window
 
-from ovis_jax.models.references import query_features, weighted_mean
 from ovis_jax.models.mask_groups import GROUP
+from ovis_jax.models.references import query_features, weighted_mean
 from ovis_jax.ops.masks import select_class
 
 SLOTS = GROUP + 5  # more than one group, and not full ones
