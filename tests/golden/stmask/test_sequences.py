@@ -25,6 +25,7 @@ from ovis_jax.models.heads.track_shift import DISPLACEMENTS, roi_cells
 BOXES, MEMORY_BOXES, SCORES, AFFINITIES = 2e-5, 1e-4, 1e-4, 1e-3
 CELLS, FRAGILE_CELLS = 1, 40
 ONE_CELL = 1e-2  # of the overlap of masks
+NEAR_HALF = 1e-5  # logits; rounding is some 3e-6
 FRAMES = [
     (run, video, t) for run in RUNS for video in videos_of(run) for t in frames_of(run, video)
 ]
@@ -133,8 +134,12 @@ def test_affinities_and_what_becomes_of_every_detection(run, video, t):
         key = f"{video}_t{t}/comp"
         error = np.abs(thinned(affinities, key, file_of(run)) - want(run, video, t, "comp"))
         # A cell at one half within rounding changes the overlap of its mask by one cell.
-        assert (error > AFFINITIES).sum() <= edges * max(shape) + CELLS
-        assert edges or error.max() <= ONE_CELL
+        unsettled = (np.abs(at(run, video, t, "moved_masks")) < NEAR_HALF).any((1, 2))
+        unsettled = np.concatenate([[False], unsettled])[: shape[1]]
+        unsettled = thinned(np.broadcast_to(unsettled, shape), key, file_of(run))
+        settled = error[~unsettled] > AFFINITIES
+        assert settled.sum() <= edges * max(shape)
+        assert edges or error.max(initial=0) <= ONE_CELL
 
 
 @every_frame
