@@ -4,15 +4,13 @@
 """
 
 from ovis_jax.configs.parts.crossvis import crossvis_r50
+from ovis_jax.configs.parts.data import youtube_vis_2019
 
 
 def get_config():
     """Returns the locked configuration."""
     config = crossvis_r50()
-    config.data.train_annotations = "data/ytvis2019/train.json"
-    config.data.train_images = "data/ytvis2019/train/JPEGImages"
-    config.data.eval_annotations = "data/ytvis2019/valid.json"
-    config.data.eval_images = "data/ytvis2019/valid/JPEGImages"
+    config.data.update(youtube_vis_2019())
     config.model.num_classes = 40
     config.train.num_steps = 23000
     return config.lock()

@@ -3,16 +3,14 @@
 So many MaskTrack R-CNN, whose tracking this is, keeps on this data set.
 """
 
+from ovis_jax.configs.parts.data import youtube_vis_2019
 from ovis_jax.configs.parts.queryvis import queryvis_r50
 
 
 def get_config():
     """Returns the locked configuration."""
     config = queryvis_r50()
-    config.data.train_annotations = "data/ytvis2019/train.json"
-    config.data.train_images = "data/ytvis2019/train/JPEGImages"
-    config.data.eval_annotations = "data/ytvis2019/valid.json"
-    config.data.eval_images = "data/ytvis2019/valid/JPEGImages"
+    config.data.update(youtube_vis_2019())
     config.model.num_classes = 40
     config.capacity.detections = 10
     return config.lock()

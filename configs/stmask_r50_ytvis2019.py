@@ -4,15 +4,13 @@
 `config.model.backbone.deformable_every=3` and `config.model.anchors.class_alignment=ada`.
 """
 
+from ovis_jax.configs.parts.data import youtube_vis_2019
 from ovis_jax.configs.parts.stmask import stmask_r50
 
 
 def get_config():
     """Returns the locked configuration."""
     config = stmask_r50()
-    config.data.train_annotations = "data/ytvis2019/train.json"
-    config.data.train_images = "data/ytvis2019/train/JPEGImages"
-    config.data.eval_annotations = "data/ytvis2019/valid.json"
-    config.data.eval_images = "data/ytvis2019/valid/JPEGImages"
+    config.data.update(youtube_vis_2019())
     config.model.num_classes = 40
     return config.lock()

@@ -33,6 +33,18 @@ def data() -> ConfigDict:
     )
 
 
+def youtube_vis_2019() -> ConfigDict:
+    """Where YouTube-VIS 2019 is: what its configurations set in `data()`."""
+    return ConfigDict(
+        dict(
+            train_annotations="data/ytvis2019/train.json",
+            train_images="data/ytvis2019/train/JPEGImages",
+            eval_annotations="data/ytvis2019/valid.json",
+            eval_images="data/ytvis2019/valid/JPEGImages",
+        )
+    )
+
+
 def resize() -> ConfigDict:
     """How frames are resized, as mmdetection 0.x does; see `ovis_jax.data.transforms`."""
     return ConfigDict(

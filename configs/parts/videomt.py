@@ -2,6 +2,7 @@
 
 from ml_collections import ConfigDict
 
+from ovis_jax.configs.parts import data
 from ovis_jax.configs.parts.run import run
 
 SIZES = {
@@ -46,13 +47,7 @@ def videomt(size: str = "large") -> ConfigDict:
 def youtube_vis_2019(size: str) -> ConfigDict:
     """VidEoMT for YouTube-VIS 2019: a whole configuration."""
     config = videomt(size)
-    config.data.update(
-        image_scale=(LONGER_SIDE, 448),
-        train_annotations="data/ytvis2019/train.json",
-        train_images="data/ytvis2019/train/JPEGImages",
-        eval_annotations="data/ytvis2019/valid.json",
-        eval_images="data/ytvis2019/valid/JPEGImages",
-    )
+    config.data.update(data.youtube_vis_2019(), image_scale=(LONGER_SIDE, 448))
     config.model.update(num_classes=40, max_results=10)
     config.train.num_steps = 60_000 if size == "large" else 40_000
     return config

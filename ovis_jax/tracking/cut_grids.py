@@ -11,21 +11,13 @@ import numpy as np
 
 from ovis_jax.ops.resize import bilinear_weights
 from ovis_jax.structures import FrameOutput
-from ovis_jax.tracking.aligned_masks import GRID_STRIDE, mask_of_cells, probabilities
+from ovis_jax.tracking.canvas_grids import GRID_STRIDE, paste_grids, probabilities
 from ovis_jax.tracking.paste import OriginalFrame
 
 
 def paste_cut_grids(objects: FrameOutput, frame: OriginalFrame) -> list[dict]:
     """A mask for each object, from its grid of logits over the canvas."""
-    if not len(objects.mask_logits):
-        return []
-    rows, columns = objects.mask_logits.shape[1:]
-    in_x, in_y = np.broadcast_to(np.float64(frame.scale), 2)
-    height, width = int(frame.height * in_y + 0.5), int(frame.width * in_x + 0.5)
-    by_row = cut_weights(rows, height, frame.height)
-    by_column = cut_weights(columns, width, frame.width)
-    probs = probabilities(objects.mask_logits)
-    return [mask_of_cells(cells, 0.5, by_row, by_column) for cells in probs]
+    return paste_grids(probabilities(objects), 0.5, frame, cut_weights)
 
 
 @functools.lru_cache(maxsize=16)

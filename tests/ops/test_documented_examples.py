@@ -14,5 +14,6 @@ def test_every_section_has_an_example():
 
 
 @pytest.mark.parametrize("title", EXAMPLES)
-def test_the_example_runs(title):
+def test_the_example_runs_and_what_it_states_holds(title):
+    assert "\nassert " in EXAMPLES[title]
     exec(compile(EXAMPLES[title], f"docs/ops.md, {title}", "exec"), {})

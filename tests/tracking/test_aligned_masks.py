@@ -8,7 +8,8 @@ import pytest
 from ovis_jax.formats import rle
 from ovis_jax.ops.resize import upsample_aligned
 from ovis_jax.structures import FrameOutput
-from ovis_jax.tracking.aligned_masks import GRID_STRIDE, paste_aligned
+from ovis_jax.tracking.aligned_masks import paste_aligned
+from ovis_jax.tracking.canvas_grids import GRID_STRIDE
 from ovis_jax.tracking.paste import OriginalFrame
 
 

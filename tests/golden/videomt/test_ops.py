@@ -124,7 +124,8 @@ def test_masks_enlarged_to_the_canvas_cut_to_the_one_size_that_fits_and_resized(
     def weights(axis):
         sizes = range(near[axis] - 8, min(near[axis] + 8, canvas[axis]) + 1)
         cells = masks.shape[2 + axis]
-        return [canvas_weights(cells, canvas[axis], own, original[axis]) for own in sizes]
+        stride = canvas[axis] // cells
+        return [canvas_weights(stride, cells, own, original[axis]) for own in sizes]
 
     errors = [
         np.abs((rows[::by_row] @ masks @ columns[::by_column].T) - op(name)).max()
