@@ -55,6 +55,7 @@ def deform_conv(
         convolve = implementations.deform_conv(features)
     else:
         convolve = deform_conv_gather.all_taps_at_once
+    convolve = jax.jit(convolve)  # so that groups and levels of one size are traced once
     return sum(
         convolve(own_features, _sampling_points(own_offsets, *sides), own_kernel)
         for own_features, own_offsets, own_kernel in zip(

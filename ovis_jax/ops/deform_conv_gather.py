@@ -6,6 +6,10 @@ import jax.numpy as jnp
 from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter, bilinear_slopes
 
 
+# Traced once for all taps, and for all layers of one size.
+_samples = jax.jit(jax.vmap(bilinear_gather))
+
+
 @jax.custom_vjp
 def tap_by_tap(features: jax.Array, points: jax.Array, kernel: jax.Array) -> jax.Array:
     """Sum over taps of the map at the tap's points times the tap's matrix.
@@ -22,11 +26,13 @@ def tap_by_tap(features: jax.Array, points: jax.Array, kernel: jax.Array) -> jax
       [B, H, W, F].
     """
     exact = jnp.promote_types(features.dtype, jnp.float32)
-    total = 0
-    for tap_points, matrix in zip(points, kernel, strict=True):
-        samples = jax.vmap(bilinear_gather)(features, tap_points)
-        total = total + jnp.matmul(samples, matrix, preferred_element_type=exact)
-    return total.astype(features.dtype)
+
+    def add(total, tap):
+        samples = _samples(features, tap[0])
+        return total + jnp.matmul(samples, tap[1], preferred_element_type=exact), None
+
+    nothing = jnp.zeros((*points.shape[1:-1], kernel.shape[-1]), exact)
+    return jax.lax.scan(add, nothing, (points, kernel))[0].astype(features.dtype)
 
 
 def _forward(features, points, kernel):
@@ -36,10 +42,7 @@ def _forward(features, points, kernel):
 def _backward(saved, gradient):
     features, points, kernel = saved
     by_features, by_points = _by_samples(features, points, kernel, gradient)
-    points = jnp.moveaxis(points, 0, 3)  # [B, H, W, T, 2]
-    by_kernel = jnp.stack(
-        [_matrix_gradient(features, points[..., t, :], gradient) for t in range(len(kernel))]
-    )
+    by_kernel = jax.lax.map(lambda tap: _matrix_gradient(features, tap, gradient), points)
     return by_features.astype(features.dtype), by_points, by_kernel.astype(kernel.dtype)
 
 
@@ -59,7 +62,7 @@ def _by_samples(features, points, kernel, gradient):
 
 def _matrix_gradient(features, points, gradient):
     """Gradient [C, F] of one tap's matrix; the output's is transposed because it is in memory."""
-    samples = jax.vmap(bilinear_gather)(features, points)
+    samples = _samples(features, points)
     channels, filters = samples.shape[-1], gradient.shape[-1]
     return (gradient.reshape(-1, filters).T @ samples.reshape(-1, channels)).T
 
@@ -76,6 +79,7 @@ def all_taps_at_once(features, points, kernel):
     return total.astype(features.dtype)
 
 
+@jax.jit
 def _all_samples(features, points):
     """Samples [B, H, W, T, C] of all taps."""
     return jax.vmap(bilinear_gather)(features, jnp.moveaxis(points, 0, 3))

@@ -72,7 +72,7 @@ def roi_align(
     y, y_weight = axis(rois[:, 1], rois[:, 3] + end, heights)
     x, x_weight = axis(rois[:, 0], rois[:, 2] + end, widths)
     rows = jnp.asarray(starts)[levels][:, None, None] + y * widths[:, None, None]
-    return _pool(cells, rows, x, y_weight, x_weight)
+    return jax.jit(_pool)(cells, rows, x, y_weight, x_weight)  # heads of one size trace it once
 
 
 @jax.custom_vjp

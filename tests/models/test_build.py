@@ -34,12 +34,17 @@ def sum_of_losses(system, variables, key):
 
 
 @functools.cache
-def loss_and_gradients(name, **model):
-    """Without changes, the program that the tests of training have compiled."""
+def losses_and_gradients(name, **model):
+    """Losses by name and gradients; without changes, of the program that the tests of training use."""
     system = system_of(name, **model)
     variables = init_variables(system, jax.random.key(0))
-    (loss, _), gradients = total_loss(system, variables, frame_pairs())
-    return loss, gradients
+    (_, (losses, _)), gradients = total_loss(system, variables, frame_pairs())
+    return losses, gradients
+
+
+def assert_same_up_to_rounding(actual, expected):
+    """Differences within a ten-thousandth of the largest number of the array."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max() + 1e-9)
 
 
 @functools.cache
@@ -71,14 +76,12 @@ def test_training_lowers_for_accelerators_in_their_own_way(name, kind):
 @pytest.mark.exhaustive
 @every_system
 def test_rematerialisation_gives_the_same_loss_and_gradients(name):
-    (loss, gradients), (again, others) = (
-        loss_and_gradients(name),
-        loss_and_gradients(name, rematerialise=True),
+    (losses, gradients), (again, others) = (
+        losses_and_gradients(name),
+        losses_and_gradients(name, rematerialise=True),
     )
-    np.testing.assert_allclose(again, loss, rtol=1e-6)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5), others, gradients
-    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), again, losses)
+    jax.tree.map(assert_same_up_to_rounding, others, gradients)
 
 
 @every_system
@@ -89,15 +92,18 @@ def test_rematerialisation_keeps_less_for_the_backward_pass(name):
 @pytest.mark.exhaustive
 @every_system
 def test_in_bfloat16_parameters_and_gradients_stay_float32_and_point_the_same_way(name):
-    (loss, gradients), (rough, others) = (
-        loss_and_gradients(name),
-        loss_and_gradients(name, dtype="bfloat16"),
+    (losses, gradients), (rough, others) = (
+        losses_and_gradients(name),
+        losses_and_gradients(name, dtype="bfloat16"),
     )
     assert {x.dtype for x in jax.tree.leaves(others)} == {jnp.dtype("float32")}
-    np.testing.assert_allclose(rough, loss, rtol=0.02)
+    smooth = set(losses) - SYSTEMS[name].jumps
+    np.testing.assert_allclose(
+        sum(rough[loss] for loss in smooth), sum(losses[loss] for loss in smooth), rtol=0.02
+    )
     flat = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(g)]) for g in (gradients, others)]
     cosine = flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1])
-    assert cosine > 0.98
+    assert cosine > SYSTEMS[name].bfloat16_cosine
 
 
 @every_system
