@@ -124,9 +124,9 @@ def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rul
 
     `stem` is the layout of the first convolution.
     """
-    return conv_batch_norm(
-        f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem
-    ) | resnet_stages(prefix, depth)
+    return conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem) | resnet_stages(
+        prefix, depth
+    )
 
 
 def resnet_stages(prefix: str, depth: int) -> dict[str, Rule]:

@@ -93,6 +93,16 @@ def videos() -> list[np.ndarray]:
     return [rgb, rgb[settings()["video1_frames"], :, ::-1]]
 
 
+def tracked(variant: str, video: int) -> dict:
+    """Clusters, seams and tracks of a video."""
+    return golden_json("stem_seg", "tracking.json")[f"{variant}/v{video}"]
+
+
+def clip_frames(video: int) -> list[list[int]]:
+    """Frames of the positions of every clip of a video."""
+    return tracked("quarter", video)["clips"]
+
+
 def geometry():
     """How the frames are resized."""
     height, width = videos()[0].shape[1:3]
@@ -115,23 +125,23 @@ def network_input(frames: np.ndarray) -> np.ndarray:
     return np.pad(normalised, [(0, 0), *pads, (0, 0)]).astype(np.float32)
 
 
-def assert_recorded(ours, name: str, file: str, tolerance: float = MAP_TOLERANCE) -> None:
+def assert_recorded(ours, name: str, file: str, maps: bool = True) -> None:
     """Compares with a record by the largest value.
 
     Args:
-      ours: [..., C], where the record has channels first.
+      ours: [..., C], where the record has channels first; or, without `maps`, in its layout.
       name: of the array.
       file: that holds it.
-      tolerance: share of the largest value.
+      maps: whether ours has to be transposed.
     """
     entry = golden_json("stem_seg", "manifest.json")["arrays"][f"{file}:{name}"]
-    ours = np.moveaxis(np.asarray(ours), -1, 0)
+    ours = np.moveaxis(np.asarray(ours), -1, 0) if maps else np.asarray(ours)
     assert list(ours.shape) == entry["shape"], name
     if entry["stored"] != "full":
         ours = ours.reshape(-1)[:: int(entry["stored"].split("::")[1][:-1])]
     want = record(name, file)
     worst = np.abs(ours - want).max() / np.abs(want).max()
-    assert worst <= tolerance, f"{name}: {worst:.2e} of the largest value"
+    assert worst <= MAP_TOLERANCE, f"{name}: {worst:.2e} of the largest value"
 
 
 @functools.cache
@@ -151,7 +161,7 @@ def pyramids() -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
         for i in range(0, len(frames), chunk):
             own = frames[i : i + chunk]
             padded = np.pad(own, [(0, chunk - len(own)), (0, 0), (0, 0), (0, 0)])
-            got = jax.device_get(program(variables, padded))
-            parts.append(jax.tree.map(lambda x, n=len(own): x[:n], got))
-        found.append(jax.tree.map(lambda *x: np.concatenate(x), *parts))
+            parts.append(jax.device_get(program(variables, padded)))
+        count = len(frames)
+        found.append(jax.tree.map(lambda *x, n=count: np.concatenate(x)[:n], *parts))
     return found

@@ -1,0 +1,229 @@
+"""Clusters, identities and results of whole videos, from what was recorded of the pixels of clips.
+
+Runs no network: what it gives is compared in `test_network`.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden.comparison import differing_pixels
+from golden.stem_seg.stem_seg_model import (
+    VARIANTS,
+    clip_frames,
+    config,
+    geometry,
+    record,
+    settings,
+    tracked,
+    videos,
+)
+from golden_folder import golden_json
+
+from ovis_jax.formats import rle
+from ovis_jax.inference.collect import VideoTracks
+from ovis_jax.inference.stream import VideoStream
+from ovis_jax.models.build import build_system
+from ovis_jax.models.clip_pixels import cluster_clip
+from ovis_jax.models.heads.cluster_embedding import PixelEmbeddings
+from ovis_jax.models.heads.semantic import SemanticLogits
+from ovis_jax.models.systems.stem_seg import StemSeg
+from ovis_jax.ops.clustering import OUTLIER
+from ovis_jax.tracking.longest_tracks import longest_tracks
+from ovis_jax.tracking.stitch import ClipIdentities, StitchRules, stitch
+
+PIXELS = {"quarter": 3, "full": 30}  # that may differ in a clip
+MASK_PIXELS, SCORE_TOLERANCE, LOGIT_TOLERANCE = 10, 1e-3, 1e-4
+SMALL_CAP = 3
+
+each = pytest.mark.parametrize(
+    "variant, video", [(variant, video) for variant in VARIANTS for video in (0, 1)]
+)
+
+
+def pixels_of(video: int, number: int) -> PixelEmbeddings:
+    own = np.moveaxis(record(f"v{video}_c{number}/emb/output", "clips"), 0, -1)
+    return PixelEmbeddings(own[..., :-3], own[..., -3:-1], own[..., -1])
+
+
+class RecordedStemSeg(StemSeg):
+    """A system that is told what was recorded of a video.
+
+    Its frames are their numbers. Of classes the means over clips were recorded alone: as if all
+    clips said the same.
+    """
+
+    video: int
+
+    def encode(self, frames, image_size):
+        del image_size
+        return (frames,)
+
+    def decode(self, pyramid):
+        shown = clip_frames(self.video)
+        number = jnp.argmax(jnp.array(shown)[:, -1] == pyramid[0][0, -1, 0, 0, 0])
+        means = np.moveaxis(record(f"v{self.video}/semantic_mean_logits", "clips"), 1, -1)
+        said = [
+            (
+                pixels_of(self.video, c),
+                SemanticLogits(means[frames], record(f"v{self.video}_c{c}/sem/fg_logits", "clips")),
+            )
+            for c, frames in enumerate(shown)
+        ]
+        return jax.tree.map(lambda *x: jnp.asarray(np.stack(x))[number][None], *said)
+
+
+@functools.cache
+def streamed(variant: str, video: int):
+    """The tracks of a video before any is dropped, and the identities of all pixels."""
+    own = build_system(config(variant))
+    parts = {name: getattr(own, name) for name in StemSeg.__dataclass_fields__}
+    fields = {
+        name: x for name, x in parts.items() if name.islower() and name not in ("parent", "name")
+    }
+    system = RecordedStemSeg(**fields, video=video)
+    frames = videos()[video]
+    grid = record(f"v{video}_c0/emb/output", "clips").shape[2:]
+    numbers = [np.full((*grid, 1), t, np.int32) for t in range(len(frames))]
+    laid = geometry()
+    stream = VideoStream(system, {}, chunk=5, tracks=1)
+    tracks = VideoTracks(*frames.shape[2:0:-1], laid.scale, system.mask_rule)
+    identities = []
+    for chunk in stream(numbers, laid.image_size, laid.scale):
+        tracks.add(chunk)
+        found = jax.device_get(chunk.frames)
+        inside = (found.mask_logits > 0) & found.valid[..., None, None]
+        own = (inside * found.ids[..., None, None]).max(axis=1)
+        identities += list(own[max(-chunk.first_frame, 0) : chunk.stop_frame - chunk.first_frame])
+    return tracks.tracklets, np.stack(identities)
+
+
+def clip_labels(variant: str, video: int, number: int) -> np.ndarray:
+    return record(f"v{video}_c{number}/labels", f"cluster_{variant}").astype(int)
+
+
+@each
+def test_clusters_of_every_clip(variant, video):
+    """Seed by seed, from the recorded foreground."""
+    system = build_system(config(variant))
+    length = len(videos()[video])
+    packed = record(f"v{video}/foreground_packed", f"cluster_{variant}")
+    foreground = np.unpackbits(packed, axis=-1).astype(bool)
+    if system.enlarged > 1:  # which the enlarged mean of the logits decides
+        own = [
+            record(f"v{video}_c{c}/sem/fg_logits", "clips") for c in range(len(clip_frames(video)))
+        ]
+        logits = np.stack(
+            [
+                np.mean(
+                    [
+                        x[i]
+                        for x, shown in zip(own, clip_frames(video), strict=True)
+                        for i, f in enumerate(shown)
+                        if f == t
+                    ],
+                    axis=0,
+                )
+                for t in range(length)
+            ]
+        )
+    else:
+        logits = np.where(foreground, 1.0, -1.0)
+    program = jax.jit(
+        functools.partial(cluster_clip, rules=system.clustering, enlarged=system.enlarged)
+    )
+    for number, frames in enumerate(clip_frames(video)):
+        want = clip_labels(variant, video, number)
+        counted = np.append(np.diff(frames) != 0, True)
+        found = program(pixels_of(video, number), jnp.float32(logits[frames]), counted)
+        found = np.asarray(found, int)[counted]
+        start = tracked(variant, video)["clustering"][number]["label_start"]
+        found = np.where(found >= 0, found + start, found)
+        assert (found != want).sum() <= PIXELS[variant]
+        assert set(np.unique(found)) == set(np.unique(want))
+
+
+@each
+def test_identities_of_all_pixels(variant, video):
+    _, found = streamed(variant, video)
+    want = record(f"v{video}/track_labels", f"cluster_{variant}")
+    differ = np.where(want == OUTLIER, 0, np.maximum(want, 0)) != found
+    assert differ.sum() <= PIXELS[variant] * len(clip_frames(video))
+
+
+@each
+def test_stitching_of_every_seam(variant, video):
+    clips = clip_frames(video)
+    for number, seam in enumerate(tracked(variant, video)["stitching"], start=1):
+        before, frames = clips[number - 1], clips[number]
+        start = tracked(variant, video)["clustering"][number]["label_start"]
+        known = record(f"v{video}/track_labels", f"cluster_{variant}")[frames].astype(int)
+        own = clip_labels(variant, video, number) - start
+        shared = np.isin(frames, before)
+        after, ids = stitched(known, own, shared, start)
+        pairs = [[int(ids[new - start]), new] for new in seam["new"] if ids[new - start] < start]
+        assert sorted(pairs) == sorted(seam["pairs"])
+        assert [x for x in seam["new"] if ids[x - start] == x] == seam["unmatched_new"]
+        following = tracked(variant, video)["clustering"][number + 1 :]
+        assert all(x["label_start"] >= after for x in following[:1])
+
+
+@functools.cache
+def _stitch(rules):
+    return jax.jit(functools.partial(stitch, rules=rules))
+
+
+def stitched(known, own, shared, start):
+    """`next_id` after a seam, and the identities of the clip's clusters in its new frames."""
+    size = settings()["clustering"]["max_instances"]
+    tables = np.tile(np.arange(size, dtype=np.int32), (len(shared), 1))
+    identities = ClipIdentities(
+        clusters=jnp.int8(known), ids=jnp.asarray(tables), next_id=jnp.int32(start)
+    )
+    run = _stitch(StitchRules())
+    after = run(identities, jnp.int8(np.maximum(own, -1)), jnp.asarray(shared))
+    return int(after.next_id), np.asarray(after.ids[-1])
+
+
+@each
+def test_tracks_that_are_kept_and_their_classes(variant, video):
+    tracklets, _ = streamed(variant, video)
+    want = tracked(variant, video)["tracks"]
+    kept = longest_tracks(tracklets.tracks(), settings()["max_tracks"])
+    assert len(kept) == len(want) == len(tracked(variant, video)["kept"])
+    for track, own in zip(kept, want, strict=True):
+        assert track.labels[0] + 1 == own["category_id"]
+        np.testing.assert_allclose(track.scores, own["score"], atol=SCORE_TOLERANCE)
+
+
+@each
+def test_mean_logits_of_tracks(variant, video):
+    tracks = streamed(variant, video)[0].tracks()
+    for own in tracked(variant, video)["tracks"]:
+        counts = [track.scores.sum() for track in tracks]
+        track = tracks[int(np.abs(np.array(counts) - own["pixels"]).argmin())]
+        assert abs(track.scores.sum() - own["pixels"]) <= PIXELS[variant]
+        mean = track.class_scores.sum(axis=0) / track.scores.sum()
+        largest = np.abs(own["mean_logits"]).max()
+        np.testing.assert_allclose(mean, own["mean_logits"], atol=LOGIT_TOLERANCE * largest)
+
+
+@pytest.mark.parametrize(
+    "name, variant, cap",
+    [("quarter", "quarter", None), ("full", "full", None), ("quarter_cap3", "quarter", SMALL_CAP)],
+)
+def test_results(name, variant, cap):
+    cap = cap or settings()["max_tracks"]
+    results = golden_json("stem_seg", f"results_{name}.json")
+    for video in (0, 1):
+        want = [own for own in results if own["video_id"] == video + 1]
+        found = longest_tracks(streamed(variant, video)[0].tracks(), cap)
+        for track, own in zip(found, want, strict=True):
+            assert track.labels[0] + 1 == own["category_id"]
+            np.testing.assert_allclose(track.scores[0], own["score"], atol=SCORE_TOLERANCE)
+            ours = dict(zip(track.frames, track.rles, strict=True))
+            for t, mask in enumerate(own["segmentations"]):
+                differ = differing_pixels(ours[t], mask) if t in ours else rle.area([mask])[0]
+                assert differ <= MASK_PIXELS
