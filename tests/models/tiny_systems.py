@@ -15,6 +15,7 @@ from models import (
     tiny_crossvis,
     tiny_queryvis,
     tiny_sipmask,
+    tiny_stem_seg,
     tiny_stmask,
     tiny_trades,
     tiny_videomt,
@@ -97,6 +98,13 @@ SYSTEMS = {
             {"backbone", "neck", "queries", "track"}
             | {f"{part}_{number}" for part in ("stages", "masks") for number in range(2)}
         ),
+    ),
+    "stem_seg": TinySystem(
+        config=tiny_stem_seg.tiny_config,
+        build=tiny_stem_seg.tiny_system,
+        losses=frozenset({"lovasz", "smoothness", "seediness", "semantic", "foreground"}),
+        background_losses=frozenset({"semantic", "foreground"}),
+        parts=frozenset({"backbone", "neck", "embedding", "semantic"}),
     ),
     "stmask": TinySystem(
         config=tiny_stmask.tiny_config,

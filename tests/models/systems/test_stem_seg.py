@@ -1,0 +1,157 @@
+"""What STEm-Seg promises beyond what every system does."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from models.tiny import frame_pairs
+from models.tiny_stem_seg import tiny_config, tiny_system
+
+from ovis_jax.formats.errors import InputError
+from ovis_jax.inference.stream import VideoStream
+from ovis_jax.models.build import build_model, build_system
+from ovis_jax.models.heads.cluster_embedding import PixelEmbeddings
+from ovis_jax.models.heads.semantic import SemanticLogits
+from ovis_jax.models.systems.stem_seg import StemSeg
+from ovis_jax.ops.clip_schedule import NEVER
+from ovis_jax.ops.row_keys import RowKeys
+
+SIDE, CLASSES = 4, 5
+
+
+class KnownPixels(StemSeg):
+    """A system that knows what is where, so that every label can be told in advance.
+
+    A frame is its number. Two squares lie side by side; the one on the right appears in frame 3.
+    Clips disagree about the foreground of frame 2: those that start with it alone see it.
+    """
+
+    def encode(self, frames, image_size):
+        del image_size
+        return (frames,)
+
+    def decode(self, pyramid):
+        number = pyramid[0][..., 0]  # [1, T, h, w]
+        right = jnp.broadcast_to(jnp.arange(SIDE) >= SIDE // 2, number.shape)
+        embeddings = jnp.where(right[..., None], 5.0, -5.0) * jnp.ones(4)
+        starts = number == number[:, :1]
+        foreground = jnp.where(right & (number < 3), -1.0, 1.0)
+        foreground = jnp.where((number == 2) & starts, 8.0, foreground)
+        classes = jax.nn.one_hot(jnp.where(right, 2, 1), CLASSES + 1)
+        return (
+            PixelEmbeddings(embeddings, jnp.zeros((*number.shape, 2)), jnp.where(right, 0.9, 0.95)),
+            SemanticLogits(classes, foreground),
+        )
+
+
+@functools.cache
+def stream():
+    own = build_system(tiny_config())
+    fields = {k: getattr(own, k) for k in StemSeg.__dataclass_fields__ if k.islower()}
+    del fields["parent"], fields["name"]
+    return VideoStream(KnownPixels(**fields), {}, chunk=3, tracks=1)
+
+
+def outputs(length):
+    frames = [np.full((SIDE, SIDE, 1), t, np.float32) for t in range(length)]
+    return list(stream()(frames, (4 * SIDE, 4 * SIDE), 1.0))
+
+
+def identities(length):
+    """The map of identities of every frame, and the classes by identity."""
+    maps, classes = [], {}
+    for chunk in outputs(length):
+        found = jax.device_get(chunk.frames)
+        for slot in range(len(found.valid)):
+            if not 0 <= chunk.first_frame + slot < length:
+                assert not found.valid[slot].any()
+                continue
+            inside = (found.mask_logits[slot] > 0) & found.valid[slot][:, None, None]
+            maps.append((inside * found.ids[slot][:, None, None]).max(axis=0))
+            own = zip(found.ids[slot], found.labels[slot], found.valid[slot], strict=True)
+            classes |= {int(i): int(label) for i, label, valid in own if valid}
+    return np.stack(maps), classes
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 5, 7, 11])
+def test_an_identity_goes_on_through_all_clips_of_videos_of_any_length(length):
+    found, classes = identities(length)
+    assert found.shape == (length, SIDE, SIDE)
+    left, right = found[..., : SIDE // 2], found[..., SIDE // 2 :]
+    assert (left == 1).all() and classes[1] == 0
+    late = right[3:]
+    if late.size:
+        (number,) = np.unique(late)
+        assert number > 1 and classes[number] == 1
+    assert not right[:2].any()
+
+
+def test_what_is_foreground_is_the_mean_of_all_clips_that_show_a_frame():
+    """Clips of a longer video start with frame 2; its logits are 8 there and -1 elsewhere."""
+    assert not identities(4)[0][2, :, SIDE // 2 :].any()
+    assert identities(7)[0][2, :, SIDE // 2 :].all()
+
+
+def test_the_memory_does_not_grow_with_the_video():
+    system, variables = tiny_system()
+    shapes = tuple(jax.ShapeDtypeStruct((16 >> i, 24 >> i, 8), jnp.float32) for i in range(4))
+    memory = system.apply(variables, 10, shapes, method="init_memory")
+    assert memory.known.clusters.shape == (4, 16, 24) and memory.known.clusters.dtype == jnp.int8
+    assert memory.decoded.pixels.seediness.shape == (system.schedule.sharing, 4, 16, 24)
+    assert memory.start == NEVER
+    enlarged = tiny_system(cluster_stride=1)[0]
+    memory = enlarged.apply(variables, 10, shapes, method="init_memory")
+    assert memory.known.clusters.shape == (4, 64, 96)
+    assert memory.decoded.pixels.seediness.shape == (system.schedule.sharing, 4, 16, 24)
+
+
+def losses(batch, **model):
+    system, variables = tiny_system(**model)
+    keys = RowKeys.of(jax.random.key(1), len(batch.frames))
+    found, metrics = jax.jit(lambda v, b: system.apply(v, b, keys, method="losses"))(
+        variables, batch
+    )
+    return {name: float(x.value) for name, x in found.items()}, metrics
+
+
+def test_an_object_that_is_too_small_shifts_the_targets_as_published_or_does_not():
+    batch = frame_pairs(num_pairs=1)
+    masks = np.array(batch.instances.masks)
+    masks[:, :, 0] = 0
+    masks[:, :, 0, 9, 2] = 1  # one pixel, which a quarter of the size does not show
+    small = batch.replace(instances=batch.instances.replace(masks=masks))
+    valid = np.array(batch.instances.valid)
+    valid[:, :, 0] = False
+    absent = batch.replace(instances=batch.instances.replace(valid=valid))
+    mended, _ = losses(small)
+    assert mended == pytest.approx(losses(absent)[0], rel=1e-5)
+    published, _ = losses(small, shifted_targets=True)
+    assert published["lovasz"] != pytest.approx(mended["lovasz"], rel=1e-3)
+    assert published["smoothness"] == pytest.approx(mended["smoothness"], rel=1e-5)
+
+
+def test_masks_of_all_frames_are_needed():
+    config = tiny_config().copy_and_resolve_references().unlock()
+    config.data.clip.mask_frames = 1
+    with pytest.raises(InputError, match=r"mask_frames: 1, expected 4 for stem_seg"):
+        build_model(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("cluster_stride", 2, "cluster_stride is 2"),
+        ("clips.overlap", 4, "overlap is 4"),
+        ("clustering.second_pass", "last", "second_pass is 'last'"),
+        ("embedding.channels", (8, 8, 8), "ValueError"),
+        ("stitching.least_overlap", 1, "least_overlap"),
+    ],
+)
+def test_bad_values_are_named(field, value, error):
+    config = tiny_config().copy_and_resolve_references().unlock()
+    part, _, name = field.rpartition(".")
+    (config.model[part] if part else config.model).unlock()[name] = value
+    with pytest.raises(InputError, match=error):
+        build_model(config)
