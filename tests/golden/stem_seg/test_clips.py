@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from golden.comparison import differing_pixels
 from golden.stem_seg.stem_seg_model import (
-    VARIANTS,
     clip_frames,
     config,
     geometry,
@@ -38,8 +37,16 @@ PIXELS = {"quarter": 3, "full": 30}  # that may differ in a clip
 MASK_PIXELS, SCORE_TOLERANCE, LOGIT_TOLERANCE = 10, 1e-3, 1e-4
 SMALL_CAP = 3
 
-each = pytest.mark.parametrize(
-    "variant, video", [(variant, video) for variant in VARIANTS for video in (0, 1)]
+
+def at_full_size(*values):
+    """Takes longer."""
+    return pytest.param(*values, marks=pytest.mark.exhaustive)
+
+
+QUARTER = [("quarter", 0), ("quarter", 1)]
+every_clip = pytest.mark.parametrize("variant, video", [*QUARTER, ("full", 0), ("full", 1)])
+every_video = pytest.mark.parametrize(
+    "variant, video", [*QUARTER, at_full_size("full", 0), at_full_size("full", 1)]
 )
 
 
@@ -104,40 +111,30 @@ def clip_labels(variant: str, video: int, number: int) -> np.ndarray:
     return record(f"v{video}_c{number}/labels", f"cluster_{variant}").astype(int)
 
 
-@each
+def mean_foreground(video: int) -> np.ndarray:
+    """Logits [T, h, w] of the frames of a video, means over the clips that show them."""
+    shown = np.concatenate(clip_frames(video))
+    said = [record(f"v{video}_c{c}/sem/fg_logits", "clips") for c in range(len(clip_frames(video)))]
+    said = np.concatenate(said)
+    return np.stack([said[shown == t].mean(axis=0) for t in range(shown.max() + 1)])
+
+
+@every_clip
 def test_clusters_of_every_clip(variant, video):
     """Seed by seed, from the recorded foreground."""
     system = build_system(config(variant))
-    length = len(videos()[video])
+    logits = mean_foreground(video)
     packed = record(f"v{video}/foreground_packed", f"cluster_{variant}")
-    foreground = np.unpackbits(packed, axis=-1).astype(bool)
-    if system.enlarged > 1:  # which the enlarged mean of the logits decides
-        own = [
-            record(f"v{video}_c{c}/sem/fg_logits", "clips") for c in range(len(clip_frames(video)))
-        ]
-        logits = np.stack(
-            [
-                np.mean(
-                    [
-                        x[i]
-                        for x, shown in zip(own, clip_frames(video), strict=True)
-                        for i, f in enumerate(shown)
-                        if f == t
-                    ],
-                    axis=0,
-                )
-                for t in range(length)
-            ]
-        )
-    else:
-        logits = np.where(foreground, 1.0, -1.0)
+    if system.enlarged == 1:
+        inside = np.unpackbits(packed, axis=-1).astype(bool)
+        np.testing.assert_array_equal(logits > 0, inside)
     program = jax.jit(
         functools.partial(cluster_clip, rules=system.clustering, enlarged=system.enlarged)
     )
     for number, frames in enumerate(clip_frames(video)):
         want = clip_labels(variant, video, number)
         counted = np.append(np.diff(frames) != 0, True)
-        found = program(pixels_of(video, number), jnp.float32(logits[frames]), counted)
+        found = program(pixels_of(video, number), logits[frames], counted)
         found = np.asarray(found, int)[counted]
         start = tracked(variant, video)["clustering"][number]["label_start"]
         found = np.where(found >= 0, found + start, found)
@@ -145,7 +142,7 @@ def test_clusters_of_every_clip(variant, video):
         assert set(np.unique(found)) == set(np.unique(want))
 
 
-@each
+@every_video
 def test_identities_of_all_pixels(variant, video):
     _, found = streamed(variant, video)
     want = record(f"v{video}/track_labels", f"cluster_{variant}")
@@ -153,7 +150,7 @@ def test_identities_of_all_pixels(variant, video):
     assert differ.sum() <= PIXELS[variant] * len(clip_frames(video))
 
 
-@each
+@every_clip
 def test_stitching_of_every_seam(variant, video):
     clips = clip_frames(video)
     for number, seam in enumerate(tracked(variant, video)["stitching"], start=1):
@@ -187,7 +184,7 @@ def stitched(known, own, shared, start):
     return int(after.next_id), np.asarray(after.ids[-1])
 
 
-@each
+@every_video
 def test_tracks_that_are_kept_and_their_classes(variant, video):
     tracklets, _ = streamed(variant, video)
     want = tracked(variant, video)["tracks"]
@@ -198,7 +195,7 @@ def test_tracks_that_are_kept_and_their_classes(variant, video):
         np.testing.assert_allclose(track.scores, own["score"], atol=SCORE_TOLERANCE)
 
 
-@each
+@every_video
 def test_mean_logits_of_tracks(variant, video):
     tracks = streamed(variant, video)[0].tracks()
     for own in tracked(variant, video)["tracks"]:
@@ -212,7 +209,11 @@ def test_mean_logits_of_tracks(variant, video):
 
 @pytest.mark.parametrize(
     "name, variant, cap",
-    [("quarter", "quarter", None), ("full", "full", None), ("quarter_cap3", "quarter", SMALL_CAP)],
+    [
+        ("quarter", "quarter", None),
+        at_full_size("full", "full", None),
+        ("quarter_cap3", "quarter", SMALL_CAP),
+    ],
 )
 def test_results(name, variant, cap):
     cap = cap or settings()["max_tracks"]

@@ -101,7 +101,7 @@ def test_clusters_of_both_passes(name):
 def test_the_hinge_and_its_gradient():
     for name in ("lovasz", "lovasz_all_background", "lovasz_all_foreground"):
         targets = OPS[f"{name}/labels"] > 0
-        value, gradient = jax.value_and_grad(lovasz_hinge)(OPS[f"{name}/logits"], targets)
+        value, gradient = jax.jit(jax.value_and_grad(lovasz_hinge))(OPS[f"{name}/logits"], targets)
         np.testing.assert_allclose(value, VALUES[name], rtol=1e-5)
         np.testing.assert_allclose(gradient, OPS[f"{name}/grad"], atol=1e-6)
 
@@ -153,6 +153,6 @@ def test_losses_of_classes_and_foreground():
     inputs = OPS["semantic/logits"], OPS["foreground/logits"]
     for i, name in enumerate(("semantic", "foreground")):
         one = functools.partial(lambda number, *x: losses(*x)[number], i)
-        value, gradient = jax.value_and_grad(one, argnums=i)(*inputs)
+        value, gradient = jax.jit(jax.value_and_grad(one, argnums=i))(*inputs)
         np.testing.assert_allclose(value, VALUES[name], rtol=1e-5)
         np.testing.assert_allclose(gradient, OPS[f"{name}/grad"], atol=1e-6)

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from models.tiny import frame_pairs
-from models.tiny_stem_seg import tiny_config, tiny_system
+from models.tiny_stem_seg import tiny_config
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.models.build import build_model, build_system
+from ovis_jax.models.clip_matching import clip_objects
 from ovis_jax.models.heads.cluster_embedding import PixelEmbeddings
 from ovis_jax.models.heads.semantic import SemanticLogits
 from ovis_jax.models.systems.stem_seg import StemSeg
 from ovis_jax.ops.clip_schedule import NEVER
-from ovis_jax.ops.row_keys import RowKeys
 
 SIDE, CLASSES = 4, 5
 
@@ -95,39 +95,47 @@ def test_what_is_foreground_is_the_mean_of_all_clips_that_show_a_frame():
 
 
 def test_the_memory_does_not_grow_with_the_video():
-    system, variables = tiny_system()
+    system = build_system(tiny_config())
     shapes = tuple(jax.ShapeDtypeStruct((16 >> i, 24 >> i, 8), jnp.float32) for i in range(4))
-    memory = system.apply(variables, 10, shapes, method="init_memory")
+    memory = system.apply({}, 10, shapes, method="init_memory")
     assert memory.known.clusters.shape == (4, 16, 24) and memory.known.clusters.dtype == jnp.int8
     assert memory.decoded.pixels.seediness.shape == (system.schedule.sharing, 4, 16, 24)
     assert memory.start == NEVER
-    enlarged = tiny_system(cluster_stride=1)[0]
-    memory = enlarged.apply(variables, 10, shapes, method="init_memory")
+    enlarged = build_system(tiny_config(cluster_stride=1))
+    memory = enlarged.apply({}, 10, shapes, method="init_memory")
     assert memory.known.clusters.shape == (4, 64, 96)
     assert memory.decoded.pixels.seediness.shape == (system.schedule.sharing, 4, 16, 24)
 
 
-def losses(batch, **model):
-    system, variables = tiny_system(**model)
-    keys = RowKeys.of(jax.random.key(1), len(batch.frames))
-    found, metrics = jax.jit(lambda v, b: system.apply(v, b, keys, method="losses"))(
-        variables, batch
+def clip_losses(objects, **model):
+    """Losses of one clip of random pixels."""
+    rng, grid = np.random.default_rng(0), (2, 16, 24)
+    pixels = PixelEmbeddings(
+        embeddings=rng.normal(size=(*grid, 4)).astype(np.float32),
+        variances=rng.normal(-2, 0.3, (*grid, 2)).astype(np.float32),
+        seediness=rng.random(grid).astype(np.float32),
     )
-    return {name: float(x.value) for name, x in found.items()}, metrics
+    logits = SemanticLogits(np.zeros((*grid, CLASSES + 1), np.float32), np.zeros(grid, np.float32))
+    found = clip_program(**model)(pixels, logits, objects)
+    return {name: float(x) for name, x in found.items()}
+
+
+@functools.cache
+def clip_program(**model):
+    system = build_system(tiny_config(**model))
+    return jax.jit(lambda p, s, own: system.clip_losses(p, s, clip_objects(own, CLASSES)))
 
 
 def test_an_object_that_is_too_small_shifts_the_targets_as_published_or_does_not():
-    batch = frame_pairs(num_pairs=1)
-    masks = np.array(batch.instances.masks)
-    masks[:, :, 0] = 0
-    masks[:, :, 0, 9, 2] = 1  # one pixel, which a quarter of the size does not show
-    small = batch.replace(instances=batch.instances.replace(masks=masks))
-    valid = np.array(batch.instances.valid)
-    valid[:, :, 0] = False
-    absent = batch.replace(instances=batch.instances.replace(valid=valid))
-    mended, _ = losses(small)
-    assert mended == pytest.approx(losses(absent)[0], rel=1e-5)
-    published, _ = losses(small, shifted_targets=True)
+    instances = jax.tree.map(lambda x: x[0], frame_pairs(num_pairs=1).instances)
+    masks, valid = np.array(instances.masks), np.array(instances.valid)
+    masks[:, 0], valid[:, 0] = 0, False
+    absent = instances.replace(valid=jnp.asarray(valid))
+    masks[:, 0, 9, 2] = 1  # one pixel, which a quarter of the size does not show
+    small = instances.replace(masks=jnp.asarray(masks))
+    mended = clip_losses(small)
+    assert mended == pytest.approx(clip_losses(absent), rel=1e-5)
+    published = clip_losses(small, shifted_targets=True)
     assert published["lovasz"] != pytest.approx(mended["lovasz"], rel=1e-3)
     assert published["smoothness"] == pytest.approx(mended["smoothness"], rel=1e-5)
 
