@@ -9,6 +9,7 @@ import pytest
 from flax import linen as nn
 from golden_folder import golden_arrays, golden_json
 
+from ovis_jax.data.transforms import Resizing, frame_geometry
 from ovis_jax.models.heads import cluster_embedding, semantic
 from ovis_jax.models.heads.cluster_embedding import PixelEmbeddings
 from ovis_jax.models.squeeze_expand import SqueezeConv
@@ -156,3 +157,10 @@ def test_losses_of_classes_and_foreground():
         value, gradient = jax.jit(jax.value_and_grad(one, argnums=i))(*inputs)
         np.testing.assert_allclose(value, VALUES[name], rtol=1e-5)
         np.testing.assert_allclose(gradient, OPS[f"{name}/grad"], atol=1e-6)
+
+
+@pytest.mark.parametrize("own", VALUES["resize_dims"], ids=lambda x: f"{x['width']}x{x['height']}")
+def test_sizes_of_resized_frames(own):
+    resizing = Resizing((own["max_dim"], own["min_dim"]), fit="short_side")
+    found = frame_geometry(own["width"], own["height"], resizing)
+    assert (found.width, found.height) == (own["new_width"], own["new_height"])
