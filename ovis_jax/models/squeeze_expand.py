@@ -13,6 +13,39 @@ from ovis_jax.ops.resize import resize_trilinear
 SQUEEZES = (2, 2, 1, 0)
 
 
+class ClipConv(nn.Module):
+    """3x3x3 convolution with zeros around the clip.
+
+    It is the sum of three convolutions of frames, each shifted in time: for narrow networks on CPUs
+    forward and backward take a quarter of the time of one over space and time.
+
+    Attributes:
+      features: output channels.
+      dtype: of the computation.
+    """
+
+    features: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, T, h, w, C] to [B, T, h, w, features]."""
+        kernel = self.param("kernel", torch_uniform, (3, 3, 3, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        frames = x.astype(self.dtype).reshape(-1, *x.shape[2:])
+
+        def of_frames(tap: jax.Array) -> jax.Array:
+            y = jax.lax.conv_general_dilated(
+                frames, tap, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            return y.reshape(*x.shape[:-1], self.features)
+
+        before, same, after = map(of_frames, kernel.astype(self.dtype))
+        later = jnp.pad(before[:, :-1], [(0, 0), (1, 0), *[(0, 0)] * 3])
+        sooner = jnp.pad(after[:, 1:], [(0, 0), (0, 1), *[(0, 0)] * 3])
+        return later + same + sooner + bias.astype(self.dtype)
+
+
 class SqueezeConv(nn.Module):
     """3x3x3 convolution, group norm, ReLU, and perhaps a mean that halves the number of frames.
 
@@ -31,9 +64,7 @@ class SqueezeConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, T, h, w, C] to [B, T', h, w, features]."""
-        x = nn.Conv(
-            self.features, (3, 3, 3), kernel_init=torch_uniform, dtype=self.dtype, name="conv"
-        )(x)
+        x = ClipConv(self.features, self.dtype, name="conv")(x)
         x = nn.GroupNorm(
             num_groups=self.groups,
             epsilon=PYTORCH_EPSILON,

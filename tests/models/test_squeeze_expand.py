@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.models.squeeze_expand import SqueezeConv, SqueezeExpand
+from ovis_jax.models.squeeze_expand import ClipConv, SqueezeConv, SqueezeExpand
 
 CHANNELS = (8, 8, 4, 2)
 
@@ -51,3 +51,15 @@ def test_frames_of_a_clip_reach_each_other_and_clips_of_a_batch_do_not():
     assert np.abs(together[0] - together[1]).max(axis=(1, 2, 3)).min() > 1e-4  # in every frame
     twice = tuple(jnp.concatenate([a, a]) for a in first)
     np.testing.assert_allclose(run(variables, twice)[0], together[0], atol=1e-5)
+
+
+def test_the_convolution_is_one_over_space_and_time():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3, 4, 5, 2)).astype(np.float32)
+    params = {"kernel": rng.normal(size=(3, 3, 3, 2, 3)), "bias": rng.normal(size=3)}
+    got = jax.jit(ClipConv(3).apply)({"params": jax.tree.map(np.float32, params)}, x)
+    padded = np.pad(x, [(0, 0), *[(1, 1)] * 3, (0, 0)])
+    for b, t, i, j in np.ndindex(got.shape[:-1]):
+        window = padded[b, t : t + 3, i : i + 3, j : j + 3]
+        want = np.tensordot(window, params["kernel"], 4) + params["bias"]
+        np.testing.assert_allclose(got[b, t, i, j], want, atol=1e-4)
