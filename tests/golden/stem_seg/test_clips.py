@@ -56,46 +56,51 @@ def pixels_of(video: int, number: int) -> PixelEmbeddings:
 
 
 class RecordedStemSeg(StemSeg):
-    """A system that is told what was recorded of a video.
+    """A system that is told what was recorded of both videos.
 
-    Its frames are their numbers. Of classes the means over clips were recorded alone: as if all
-    clips said the same.
+    Its frames are numbers, those of the second video after those of the first. Of classes the means
+    over clips were recorded alone: as if all clips said the same.
     """
-
-    video: int
 
     def encode(self, frames, image_size):
         del image_size
         return (frames,)
 
     def decode(self, pyramid):
-        shown = clip_frames(self.video)
-        number = jnp.argmax(jnp.array(shown)[:, -1] == pyramid[0][0, -1, 0, 0, 0])
-        means = np.moveaxis(record(f"v{self.video}/semantic_mean_logits", "clips"), 1, -1)
-        said = [
-            (
-                pixels_of(self.video, c),
-                SemanticLogits(means[frames], record(f"v{self.video}_c{c}/sem/fg_logits", "clips")),
-            )
-            for c, frames in enumerate(shown)
-        ]
-        return jax.tree.map(lambda *x: jnp.asarray(np.stack(x))[number][None], *said)
+        last, said = [], []
+        for video in (0, 1):
+            means = np.moveaxis(record(f"v{video}/semantic_mean_logits", "clips"), 1, -1)
+            for number, frames in enumerate(clip_frames(video)):
+                foreground = record(f"v{video}_c{number}/sem/fg_logits", "clips")
+                logits = SemanticLogits(means[frames], foreground)
+                said.append((pixels_of(video, number), logits))
+                last.append(first_number(video) + frames[-1])
+        own = jnp.argmax(jnp.array(last) == pyramid[0][0, -1, 0, 0, 0])
+        return jax.tree.map(lambda *x: jnp.asarray(np.stack(x))[own][None], *said)
+
+
+def first_number(video: int) -> int:
+    return len(videos()[0]) if video else 0
+
+
+@functools.cache
+def recorded_stream(variant: str) -> tuple[RecordedStemSeg, VideoStream]:
+    """Compiled once for both videos."""
+    own = build_system(config(variant))
+    names = (x for x in StemSeg.__dataclass_fields__ if x.islower() and x not in ("parent", "name"))
+    system = RecordedStemSeg(**{name: getattr(own, name) for name in names})
+    return system, VideoStream(system, {}, chunk=5, tracks=1)
 
 
 @functools.cache
 def streamed(variant: str, video: int):
     """The tracks of a video before any is dropped, and the identities of all pixels."""
-    own = build_system(config(variant))
-    parts = {name: getattr(own, name) for name in StemSeg.__dataclass_fields__}
-    fields = {
-        name: x for name, x in parts.items() if name.islower() and name not in ("parent", "name")
-    }
-    system = RecordedStemSeg(**fields, video=video)
+    system, stream = recorded_stream(variant)
     frames = videos()[video]
     grid = record(f"v{video}_c0/emb/output", "clips").shape[2:]
-    numbers = [np.full((*grid, 1), t, np.int32) for t in range(len(frames))]
+    numbers = first_number(video) + np.arange(len(frames))
+    numbers = [np.full((*grid, 1), t, np.int32) for t in numbers]
     laid = geometry()
-    stream = VideoStream(system, {}, chunk=5, tracks=1)
     tracks = VideoTracks(*frames.shape[2:0:-1], laid.scale, system.mask_rule)
     identities = []
     for chunk in stream(numbers, laid.image_size, laid.scale):
