@@ -23,7 +23,7 @@ def stem_seg(depth: int = 101) -> ConfigDict:
         std=(1.0, 1.0, 1.0),
         flip_probability=0.0,  # as the published code is called for YouTube-VIS
     )
-    config.data.resize.fit = "short_side"
+    config.data.resize.update(fit="short_side", axis_scales=True)
     config.data.clip.update(
         num_frames=CLIP_FRAMES,
         mask_frames=CLIP_FRAMES,

@@ -108,7 +108,8 @@ def geometry():
     height, width = videos()[0].shape[1:3]
     data = config().data
     sides = tuple(data.image_scale)
-    return frame_geometry(width, height, Resizing(sides, data.pad_multiple, data.resize.fit))
+    resizing = Resizing(sides, data.pad_multiple, **data.resize)
+    return frame_geometry(width, height, resizing)
 
 
 def network_input(frames: np.ndarray) -> np.ndarray:
