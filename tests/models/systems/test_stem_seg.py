@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.systems import naive_stem_seg
 from models.tiny import frame_pairs
 from models.tiny_stem_seg import tiny_config
 
@@ -13,12 +14,18 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.models.build import build_model, build_system
 from ovis_jax.models.clip_matching import clip_objects
-from ovis_jax.models.heads.cluster_embedding import PixelEmbeddings
+from ovis_jax.models.heads.cluster_embedding import (
+    PixelEmbeddings,
+    all_bandwidths,
+    space_bandwidths,
+)
 from ovis_jax.models.heads.semantic import SemanticLogits
 from ovis_jax.models.systems.stem_seg import StemSeg
 from ovis_jax.ops.clip_schedule import NEVER
+from ovis_jax.ops.clustering import cluster_pixels
 
 SIDE, CLASSES = 4, 5
+RANDOM_SIDE = 12
 
 
 class KnownPixels(StemSeg):
@@ -46,32 +53,40 @@ class KnownPixels(StemSeg):
         )
 
 
+def of_pixels(kind, config):
+    """A system of another kind with the settings of a configuration."""
+    own = build_system(config)
+    names = (x for x in StemSeg.__dataclass_fields__ if x.islower() and x not in ("parent", "name"))
+    return kind(**{name: getattr(own, name) for name in names})
+
+
 @functools.cache
 def stream():
-    own = build_system(tiny_config())
-    fields = {k: getattr(own, k) for k in StemSeg.__dataclass_fields__ if k.islower()}
-    del fields["parent"], fields["name"]
-    return VideoStream(KnownPixels(**fields), {}, chunk=3, tracks=1)
+    return VideoStream(of_pixels(KnownPixels, tiny_config()), {}, chunk=3, tracks=1)
 
 
-def outputs(length):
-    frames = [np.full((SIDE, SIDE, 1), t, np.float32) for t in range(length)]
-    return list(stream()(frames, (4 * SIDE, 4 * SIDE), 1.0))
+def frames_of(stream, length, side=SIDE):
+    """Outputs of the frames of a video, one by one."""
+    frames = [np.full((side, side, 1), t, np.float32) for t in range(length)]
+    found = []
+    for chunk in stream(frames, (4 * side, 4 * side), 1.0):
+        own = jax.device_get(chunk.frames)
+        for slot in range(len(own.valid)):
+            if 0 <= chunk.first_frame + slot < length:
+                found.append(jax.tree.map(lambda x, s=slot: x[s], own))
+            else:
+                assert not own.valid[slot].any()
+    return found
 
 
 def identities(length):
     """The map of identities of every frame, and the classes by identity."""
     maps, classes = [], {}
-    for chunk in outputs(length):
-        found = jax.device_get(chunk.frames)
-        for slot in range(len(found.valid)):
-            if not 0 <= chunk.first_frame + slot < length:
-                assert not found.valid[slot].any()
-                continue
-            inside = (found.mask_logits[slot] > 0) & found.valid[slot][:, None, None]
-            maps.append((inside * found.ids[slot][:, None, None]).max(axis=0))
-            own = zip(found.ids[slot], found.labels[slot], found.valid[slot], strict=True)
-            classes |= {int(i): int(label) for i, label, valid in own if valid}
+    for own in frames_of(stream(), length):
+        inside = (own.mask_logits > 0) & own.valid[:, None, None]
+        maps.append((inside * own.ids[:, None, None]).max(axis=0))
+        visible = own.valid
+        classes |= dict(zip(own.ids[visible].tolist(), own.labels[visible].tolist(), strict=True))
     return np.stack(maps), classes
 
 
@@ -92,6 +107,69 @@ def test_what_is_foreground_is_the_mean_of_all_clips_that_show_a_frame():
     """Clips of a longer video start with frame 2; its logits are 8 there and -1 elsewhere."""
     assert not identities(4)[0][2, :, SIDE // 2 :].any()
     assert identities(7)[0][2, :, SIDE // 2 :].all()
+
+
+class RandomPixels(StemSeg):
+    """A system that says something else of every clip."""
+
+    def encode(self, frames, image_size):
+        del image_size
+        return (frames,)
+
+    def decode(self, pyramid):
+        own = random_clip(pyramid[0][0, -1, 0, 0, 0], self.schedule.num_frames)
+        embeddings, variances, seediness, classes, foreground = (x[None] for x in own)
+        return (
+            PixelEmbeddings(embeddings, variances, seediness),
+            SemanticLogits(classes, foreground),
+        )
+
+
+def random_clip(last, num_frames):
+    """What is said of the clip that ends with a frame."""
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(5), last.astype(int)), 5)
+    grid = (num_frames, RANDOM_SIDE, RANDOM_SIDE)
+    return (
+        0.25 * jax.random.normal(keys[0], (*grid, 4)),  # so that clusters are large
+        jax.random.normal(keys[1], (*grid, 2)) - 1.5,
+        jax.random.uniform(keys[2], grid),
+        jax.random.normal(keys[3], (*grid, CLASSES + 1)),
+        jax.random.normal(keys[4], grid) + 0.5,
+    )
+
+
+@pytest.mark.parametrize("stride, lengths", [(4, (2, 4, 7, 9, 10)), (1, (7,))])
+def test_streaming_gives_what_the_published_order_of_things_gives(stride, lengths):
+    config = tiny_config(cluster_stride=stride).copy_and_resolve_references().unlock()
+    config.model.clustering.max_clusters = 3  # large ones: of small ones several share nothing
+    system = of_pixels(RandomPixels, config)
+    stream = VideoStream(system, {}, chunk=3, tracks=1)
+    schedule = system.schedule
+    program = jax.jit(functools.partial(cluster_pixels, rules=system.clustering))
+
+    def cluster(*arrays):
+        size = system.enlarged**2 * RANDOM_SIDE**2 * schedule.num_frames
+        padded = (np.pad(x, [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1)) for x in arrays)
+        return np.asarray(program(*padded))[: len(arrays[0])]
+
+    for length in lengths:
+        clips = naive_stem_seg.clips_of(length, schedule.num_frames, schedule.overlap)
+        said = [jax.device_get(random_clip(np.array(c[-1]), len(c))) for c in clips]
+        said = [(x[0], bandwidths_of(x[1]), *x[2:]) for x in said]
+        want, classes = naive_stem_seg.predict(said, clips, length, cluster, system.enlarged)
+        found = frames_of(stream, length, RANDOM_SIDE)
+        shown = [(x.mask_logits > 0) * x.ids[:, None, None] * x.valid[:, None, None] for x in found]
+        np.testing.assert_array_equal(np.stack(shown).max(axis=1), want)
+        for t, own in enumerate(found):
+            for slot in np.flatnonzero(own.valid):
+                inside = want[t] == own.ids[slot]
+                assert own.scores[slot] == inside.sum()
+                sums = classes[t][inside].sum(axis=0)[1:]
+                np.testing.assert_allclose(own.class_scores[slot], sums, rtol=1e-4, atol=1e-3)
+
+
+def bandwidths_of(variances):
+    return np.asarray(all_bandwidths(space_bandwidths(variances), 4))
 
 
 def test_the_memory_does_not_grow_with_the_video():
