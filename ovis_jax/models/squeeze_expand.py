@@ -16,8 +16,8 @@ SQUEEZES = (2, 2, 1, 0)
 class ClipConv(nn.Module):
     """3x3x3 convolution with zeros around the clip.
 
-    It is the sum of three convolutions of frames, each shifted in time: for narrow networks on CPUs
-    forward and backward take a quarter of the time of one over space and time.
+    It is the sum of three convolutions of frames, each shifted in time: narrow networks on CPUs
+    take less than a third of the time of one over space and time.
 
     Attributes:
       features: output channels.
