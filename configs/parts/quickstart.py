@@ -6,6 +6,7 @@ from ovis_jax.configs.parts import crossvis as crossvis_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
+from ovis_jax.configs.parts import stem_seg as stem_seg_parts
 from ovis_jax.configs.parts import stmask as stmask_parts
 from ovis_jax.configs.parts import trades as trades_parts
 from ovis_jax.configs.parts import videomt as videomt_parts
@@ -115,6 +116,24 @@ def queryvis() -> ConfigDict:
     model.track.channels = 128
     model.predictions.score_threshold = 0.05
     config.train.update(learning_rate=0.004, clip_norm=1.0, second_moment=0.999)
+    return config
+
+
+def stem_seg() -> ConfigDict:
+    """STEm-Seg; a whole configuration."""
+    config = small_run(stem_seg_parts.model(18), stem_seg_parts.capacity())
+    config.capacity.update(instances=10, tracks=100)
+    config.data.inclusive_boxes = False
+    config.data.clip.update(num_frames=4, mask_frames=4, others="run", in_order=True)
+    config.train.update(learning_rate=0.004)
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(norm="group", width=16, frozen_stages=-1, stride_in_1x1=False)
+    model.neck.update(channels=32, norm="group")
+    model.groups = 8
+    model.embedding.channels = (32, 32, 32, 32)
+    model.semantic.channels = (32, 32, 32, 32)
+    model.clips.update(num_frames=4, overlap=2)
     return config
 
 

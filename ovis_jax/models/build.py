@@ -14,6 +14,7 @@ from ovis_jax.models.builders import (
     mask_track_rcnn,
     queryvis,
     sipmask,
+    stem_seg,
     stmask,
     trades,
     videomt,
@@ -26,6 +27,7 @@ BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "crossvis": crossvis.build,
     "videomt": videomt.build,
     "queryvis": queryvis.build,
+    "stem_seg": stem_seg.build,
     "stmask": stmask.build,
     "trades": trades.build,
 }

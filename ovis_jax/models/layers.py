@@ -7,7 +7,7 @@ from flax import linen as nn
 from ovis_jax.models.batch_norm import BatchNorm
 from ovis_jax.ops import implementations
 
-NORMS = ("none", "group", "frozen_batch", "batch")
+NORMS = ("none", "group", "frozen_batch", "frozen_batch_0", "batch")
 GROUP_CHANNELS = 8
 MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
@@ -47,7 +47,8 @@ class ConvNorm(nn.Module):
       features: output channels.
       kernel_size: odd; padding is `kernel_size // 2` on every side, also with a stride.
       stride: in both axes.
-      norm: one of `NORMS`. The convolution has a bias without a norm.
+      norm: one of `NORMS`. The convolution has a bias without a norm. "frozen_batch_0" adds nothing
+        to the variance, as maskrcnn-benchmark.
       group_rows: of a norm "batch"; see `BatchNorm`.
       groups: the channels fall into so many; an output reads the inputs of its own group. With
         more than one the convolution never has a bias.
@@ -116,6 +117,8 @@ def normalised(
         )(x)
     if norm == "frozen_batch":
         return FrozenBatchNorm(dtype=dtype, name="norm")(x)
+    if norm == "frozen_batch_0":
+        return FrozenBatchNorm(epsilon=0.0, dtype=dtype, name="norm")(x)
     if norm == "batch":
         return BatchNorm(group_rows, dtype=dtype, name="norm")(x, training=training)
     return x

@@ -34,6 +34,17 @@ def halve_masks(packed: jax.Array) -> jax.Array:
     return blocks.sum(axis=(-3, -1), dtype=jnp.int32) >= 3
 
 
+def quarter_masks(packed: jax.Array) -> jax.Array:
+    """Masks at a quarter of the size: set where all four pixels in the middle of a cell are.
+
+    So PyTorch's bilinear resize by 1/4 reads them, whose result is cut off to a whole number.
+
+    [..., H, W // 8] uint8, packed, to [..., H / 4, W / 4] bool.
+    """
+    rows = unpack_masks(packed[..., 1::4, :] & packed[..., 2::4, :])
+    return rows[..., 1::4] & rows[..., 2::4]
+
+
 def strided_masks(packed: jax.Array, stride: int, first: int | None = None) -> jax.Array:
     """Every `stride`-th pixel of masks along both axes, from pixel `first` on.
 

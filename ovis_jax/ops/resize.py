@@ -28,6 +28,28 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     return _mixed(x, bilinear_weights(x.shape[-3], height), bilinear_weights(x.shape[-2], width))
 
 
+def resize_trilinear(x: jax.Array, frames: int, height: int, width: int) -> jax.Array:
+    """`resize_bilinear` whose frames are mixed likewise, between their centres.
+
+    PyTorch's `interpolate(mode="trilinear", align_corners=False)`.
+
+    Args:
+      x: [..., T, H, W, C].
+      frames: of the result.
+      height: of the result.
+      width: of the result.
+
+    Returns:
+      [..., frames, height, width, C] of the same dtype.
+    """
+    if frames != x.shape[-4]:
+        exact = jnp.promote_types(x.dtype, jnp.float32)
+        weights = jnp.asarray(bilinear_weights(x.shape[-4], frames), exact)
+        mixed = jnp.einsum("it,...thwc->...ihwc", weights, x.astype(exact), precision="highest")
+        x = mixed.astype(x.dtype)
+    return resize_bilinear(x, height, width)
+
+
 def upsample_aligned(x: jax.Array, factor: int) -> jax.Array:
     """Bilinear enlargement; each cell's value stands `factor // 2` cells from its first new one.
 

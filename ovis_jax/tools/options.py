@@ -14,6 +14,7 @@ MODELS = (
     "sipmask",
     "crossvis",
     "queryvis",
+    "stem_seg",
     "stmask",
     "trades",
     "trades_detector",

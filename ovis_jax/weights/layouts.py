@@ -87,6 +87,10 @@ same = Layout(lambda x: x, lambda x: x)
 scalar = Layout(lambda x: x.reshape(()), lambda x: x.reshape(1))
 # [out, in, h, w] to [h, w, in, out].
 convolution = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
+# [out, in, t, h, w] to [t, h, w, in, out].
+convolution_3d = Layout(lambda x: x.transpose(2, 3, 4, 1, 0), lambda x: x.transpose(4, 3, 0, 1, 2))
+# [out, in, 1, 1, 1] to [in, out].
+pointwise_3d = Layout(lambda x: x[:, :, 0, 0, 0].T, lambda x: x.T[:, :, None, None, None])
 # [out, in, 1, 1] to [in, out].
 pointwise = Layout(lambda x: x[:, :, 0, 0].T, lambda x: x.T[:, :, None, None])
 # [in, out, h, w] to [h, w, in, out].

@@ -25,3 +25,13 @@ def test_a_mask_does_not_depend_on_the_rois_beside_it():
     poisoned = features.at[:, 2:].set(jnp.nan)
     for own in (head.apply(variables, poisoned), head.apply(variables, features[:, :2])):
         np.testing.assert_allclose(own[:, :2], head.apply(variables, features)[:, :2], atol=1e-5)
+
+
+def test_the_frozen_norm_of_maskrcnn_benchmark_adds_nothing_to_the_variance():
+    x = np.random.default_rng(0).normal(size=(1, 2, 2, 3)).astype(np.float32)
+    layer = ConvNorm(4, 1, norm="frozen_batch_0")
+    variables = layer.init(jax.random.key(0), x)
+    small = np.full(4, 1e-6, np.float32)
+    variables["batch_stats"]["norm"]["var"] = small
+    plain = x @ np.asarray(variables["params"]["conv"]["kernel"])[0, 0]
+    np.testing.assert_allclose(layer.apply(variables, x), plain / np.sqrt(small), rtol=1e-4)

@@ -15,6 +15,7 @@ from models import (
     tiny_crossvis,
     tiny_queryvis,
     tiny_sipmask,
+    tiny_stem_seg,
     tiny_stmask,
     tiny_trades,
     tiny_videomt,
@@ -104,6 +105,13 @@ SYSTEMS = {
         # Normalised products of features with generated filters, twice in a row, pass rounding on
         # enlarged: parameters that differ by 1e-6 give 0.90 to 0.96, and 1.00 in float32.
         bfloat16_cosine=0.85,
+    ),
+    "stem_seg": TinySystem(
+        config=tiny_stem_seg.tiny_config,
+        build=tiny_stem_seg.tiny_system,
+        losses=frozenset({"lovasz", "smoothness", "seediness", "semantic", "foreground"}),
+        background_losses=frozenset({"semantic", "foreground"}),
+        parts=frozenset({"backbone", "neck", "embedding", "semantic"}),
     ),
     "stmask": TinySystem(
         config=tiny_stmask.tiny_config,

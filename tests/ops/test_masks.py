@@ -10,6 +10,7 @@ from ovis_jax.ops.masks import (
     crop_masks,
     halve_masks,
     mask_centroids,
+    quarter_masks,
     strided_masks,
     unpack_masks,
 )
@@ -132,3 +133,12 @@ def test_centroids_of_symmetric_masks_are_exact_however_large_they_are():
     masks[0], masks[1, 301:900, 700:1901] = True, True
     centroids, _ = mask_centroids(jnp.asarray(np.packbits(masks, axis=-1)))
     np.testing.assert_array_equal(centroids, [[959.5, 543.5], [1300, 600]])
+
+
+def test_a_quarter_is_set_where_the_middle_of_its_cell_is():
+    masks = np.random.default_rng(0).random((2, 8, 16)) < 0.7
+    got = quarter_masks(np.packbits(masks, axis=-1))
+    for n, y, x in np.ndindex(2, 2, 4):
+        middle = masks[n, 4 * y + 1 : 4 * y + 3, 4 * x + 1 : 4 * x + 3]
+        assert got[n, y, x] == middle.all()
+    assert got.any() and not got.all()

@@ -11,6 +11,7 @@ from ovis_jax.ops.resize import (
     gather_levels,
     resample_grid,
     resize_bilinear,
+    resize_trilinear,
     upsample_aligned,
     upsample_nearest_2x,
 )
@@ -123,3 +124,19 @@ def test_aligned_enlargement_is_the_recorded_one(factor):
     ops = golden_arrays("crossvis", "ops.npz")
     got = upsample_aligned(jnp.moveaxis(ops["aligned/x"], 0, -1), factor)
     np.testing.assert_allclose(jnp.moveaxis(got, -1, 0), ops[f"aligned/x{factor}"], atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [2, 4, 3, 1])
+def test_clips_are_mixed_in_time_as_maps_are_in_space(frames):
+    x = np.random.default_rng(0).normal(size=(2, 2, 3, 4, 5)).astype(np.float32)
+    got = jax.jit(resize_trilinear, static_argnums=(1, 2, 3))(x, frames, 6, 4)
+    assert got.shape == (2, frames, 6, 4, 5)
+    in_time = np.stack([[naive_resize(line, frames, 3) for line in own] for own in in_lines(x)])
+    in_time = np.moveaxis(in_time, 1, 3)  # [B, frames, h, w, C]
+    want = np.stack([[naive_resize(frame, 6, 4) for frame in own] for own in in_time])
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def in_lines(x):
+    """[B, T, h, w, C] to one map [T, h, C] for each column: [B, w, T, h, C]."""
+    return np.moveaxis(x, 3, 1)

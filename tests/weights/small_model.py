@@ -10,6 +10,7 @@ from configs.parts.crossvis import crossvis_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
+from configs.parts.stem_seg import stem_seg
 from configs.parts.stmask import stmask_r50
 from configs.parts.trades import trades_dla34
 from configs.parts.videomt import videomt
@@ -83,6 +84,16 @@ def small_stmask_config(depth: int = 18):
     return config.lock()
 
 
+def small_stem_seg_config(depth: int = 18):
+    config = stem_seg(depth)
+    config.model.update(num_classes=3, groups=2)
+    config.model.backbone.width = 4
+    config.model.neck.channels = 8
+    config.model.embedding.channels = (8, 8, 4, 4)
+    config.model.semantic.channels = (8, 8, 8, 8)
+    return config.lock()
+
+
 def small_trades_config():
     config = trades_dla34()
     config.model.num_classes = 3
@@ -123,6 +134,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_queryvis_config(depth))[1]
     if model == "stmask":
         return build_model(small_stmask_config(depth))[1]
+    if model == "stem_seg":
+        return build_model(small_stem_seg_config(depth))[1]
     if model.startswith("trades"):
         return build_model(small_trades_config())[1]
     if "videomt" in model:

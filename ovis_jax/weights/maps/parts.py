@@ -124,7 +124,14 @@ def resnet(prefix: str, depth: int, stem: Layout = convolution) -> dict[str, Rul
 
     `stem` is the layout of the first convolution.
     """
-    table = conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem)
+    return conv_batch_norm(f"{prefix}conv1", f"{prefix}bn1", "backbone/stem", stem) | resnet_stages(
+        prefix, depth
+    )
+
+
+def resnet_stages(prefix: str, depth: int) -> dict[str, Rule]:
+    """All of `resnet` but the stem."""
+    table = {}
     for stage, block, has_shortcut in residual_blocks(depth):
         theirs, ours = f"{prefix}layer{stage}.{block}", f"backbone/stage{stage}/block{block}"
         for i in block_convolutions(depth):

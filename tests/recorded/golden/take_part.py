@@ -24,6 +24,7 @@ def main(whole: pathlib.Path) -> None:
     take_sipmask(whole / "sipmask", empty_part("sipmask"))
     take_crossvis(whole / "crossvis", empty_part("crossvis"))
     take_queryvis(whole / "queryvis", empty_part("queryvis"))
+    take_stem_seg(whole / "stem_seg", empty_part("stem_seg"))
     take_stmask(whole / "stmask", empty_part("stmask"))
     take_trades(whole / "trades", empty_part("trades"))
 
@@ -58,6 +59,14 @@ def take_queryvis(source: pathlib.Path, target: pathlib.Path) -> None:
     """Operations but for RoIAlign, and the names of the parameters."""
     operations = np.load(source / "ops.npz")
     save(target / "ops.npz", {k: v for k, v in operations.items() if not k.startswith("roi/")})
+    parameters = json.loads((source / "params.json").read_text())
+    write(target / "params.json", [thin_entry(entry) for entry in parameters])
+
+
+def take_stem_seg(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Operations, and the names of the parameters."""
+    for name in ("ops.npz", "ops.json"):
+        shutil.copyfile(source / name, target / name)
     parameters = json.loads((source / "params.json").read_text())
     write(target / "params.json", [thin_entry(entry) for entry in parameters])
 

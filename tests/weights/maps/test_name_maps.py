@@ -18,6 +18,7 @@ from configs import (
     masktrack_rcnn_r50_ovis,
     queryvis_r50_ovis,
     sipmask_r50_ovis,
+    stem_seg_r50_ovis,
     stmask_r50_ovis,
 )
 from ovis_jax.configs.parts import videomt as videomt_parts
@@ -32,6 +33,7 @@ from ovis_jax.weights.rules import convert_state, name_differences, own_names, t
 WHOLE = (
     "cmasktrack_rcnn",
     "masktrack_rcnn",
+    "stem_seg",
     "stmask",
     "trades",
     "videomt",
@@ -78,6 +80,7 @@ def paper_shapes(model: str = "") -> dict:
         "sipmask": csipmask_r50_ovis,
         "crossvis": ccrossvis_r50_ovis,
         "queryvis": queryvis_r50_ovis,
+        "stem_seg": stem_seg_r50_ovis,
         "stmask": stmask_r50_ovis,
     }
     config = small_videomt() if "videomt" in model else None
