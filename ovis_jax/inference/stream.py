@@ -96,8 +96,8 @@ class VideoStream:
         self._chunk = chunk
         self._after = system.window_after
         self._encode = jax.jit(functools.partial(system.apply, method="encode"))
-        self._start = jax.jit(functools.partial(_start, system, tracks))
-        self._advance = jax.jit(functools.partial(_advance, system), donate_argnums=1)
+        self._start = jax.jit(functools.partial(start_video, system, tracks))
+        self._advance = jax.jit(functools.partial(advance, system), donate_argnums=1)
 
     def on(self, device: jax.Device) -> VideoStream:
         """The same stream on another device; what is compiled is shared."""
@@ -183,10 +183,17 @@ def _part_of(truth: Instances | None, first: int, size: int) -> Instances | None
     return jax.tree.map(part, truth)
 
 
-def _start(
+def start_video(
     system: nn.Module, tracks: int, variables: dict, encoded: windows.EncodedFrames
 ) -> VideoState:
-    """State before the first frame of a video whose chunks are such as `encoded`."""
+    """State before the first frame of a video whose chunks are such as `encoded`.
+
+    Args:
+      system: as `VideoStream` takes it; likewise `tracks` and `variables`.
+      tracks: see `system`.
+      variables: see `system`.
+      encoded: a chunk, or the shapes of one; its numbers are not read.
+    """
     shapes = windows.frame_shapes(encoded.features)
     return VideoState(
         buffer=windows.empty_frames(encoded, system.window_before + system.window_after),
@@ -194,7 +201,7 @@ def _start(
     )
 
 
-def _advance(
+def advance(
     system: nn.Module,
     variables: dict,
     state: VideoState,
@@ -205,6 +212,18 @@ def _advance(
     """Appends a chunk of encoded frames and steps through the windows that it completes.
 
     Slots without a query frame are skipped: they cost nothing and leave the memory alone.
+
+    Args:
+      system: as `VideoStream` takes it; likewise `variables`.
+      variables: see `system`.
+      state: of `start_video`, or of the chunk before.
+      encoded: frames [chunk, ...].
+      image_size: [2] float32, as in `Window`; likewise `scale`.
+      scale: see `image_size`.
+
+    Returns:
+      The next state, and FrameOutput [chunk, ...] of the query frames, which are those that came
+      `window_after` frames before the frames of the chunk.
     """
     before, after = system.window_before, system.window_after
     frames = windows.append(state.buffer, encoded)

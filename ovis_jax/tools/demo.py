@@ -22,7 +22,7 @@ from ovis_jax.demo import MODEL
 from ovis_jax.evaluation import evaluate
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.models.build import build_system
-from ovis_jax.predict import predict
+from ovis_jax.predict import Predictor, TrainedModel, predict
 from ovis_jax.program.config_changes import completed
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import demo as parser
@@ -93,10 +93,9 @@ def track_video(
     """Tracks a video of the user's, in which the model looks for the shapes that it knows."""
     images = open_images(path)
     start(config.matmul_precision)
+    model = TrainedModel(build_system(config), packed.variables, config, packed.categories)
+    records = predict_video(Predictor(model, ahead=1), images, output, _MIN_SCORE)
     names = {category.id: category.name for category in packed.categories}
-    records = predict_video(
-        build_system(config), packed.variables, config, images, names, output, _MIN_SCORE
-    )
     write_results_page(
         output / "index.html", path.name, records, names, images.seconds, min_score=_MIN_SCORE
     )
