@@ -28,8 +28,9 @@ from ovis_jax.program.start import start
 from ovis_jax.tools.options import demo as parser
 from ovis_jax.tools.predict_video import check_output, predict_video
 from ovis_jax.tools.tool import run_tool
-from ovis_jax.visualization.browsing import write_browser
+from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
 from ovis_jax.visualization.results_page import write_results_page
+from ovis_jax.visualization.viewer.page import Systems
 
 _MIN_SCORE = 0.3  # of tracks that are drawn
 
@@ -77,14 +78,9 @@ def track_generated(
     print(
         f"AP of this clip: {100 * values['AP']:.1f}, at an IoU of 0.5: {100 * values['AP50']:.1f}"
     )
-    write_browser(
-        annotations,
-        config.data.eval_images,
-        records,
-        annotations.videos,
-        output,
-        min_score=_MIN_SCORE,
-    )
+    systems = Systems(annotations, {"results": records}, _MIN_SCORE)
+    browsed = Browsed(systems, annotations.videos, frames_in(config.data.eval_images))
+    write_browser(browsed, output)
 
 
 def track_video(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from ovis_jax.visualization.browsing import track_row
+from ovis_jax.visualization.drawing import DrawnTrack
 from ovis_jax.visualization.overlays import predicted_tracks
-from ovis_jax.visualization.timeline import TimelineVideo, write_page
+from ovis_jax.visualization.timeline import Moment, TimelineRow, TimelineVideo, write_page
 
 MOVIE, SHEET = "overlay.mp4", "overlay.png"  # beside the page
 
@@ -32,7 +32,7 @@ def write_results_page(
       min_score: tracks below it are left out.
     """
     tracks = predicted_tracks(records, names, min_score)
-    rows = [track_row(track) for track in reversed(tracks)]
+    rows = [_row(track) for track in reversed(tracks)]
     length = len(seconds)
     section = TimelineVideo(
         id=records[0]["video_id"] if records else 1,
@@ -44,3 +44,10 @@ def write_results_page(
         rows=[("results", rows)],
     )
     write_page(path, title, [section])
+
+
+def _row(track: DrawnTrack) -> TimelineRow:
+    """A bar where the track is visible."""
+    visible = Moment("visible", (150, 150, 150))
+    moments = [None if mask is None else visible for mask in track.segmentations]
+    return TimelineRow(label=track.label, color=track.color(0), moments=moments)
