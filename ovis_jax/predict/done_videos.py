@@ -12,6 +12,7 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
+from ovis_jax.checkpoints.hub import local_checkpoint
 from ovis_jax.formats.atomic import write_json
 
 _FILE = "done.json"  # in the folder of a video
@@ -30,7 +31,9 @@ class DoneVideos:
         """
         self._wanted = {name: getattr(options, name) for name in _OPTIONS} | {
             "write": sorted(options.write),
-            "checkpoint": content_stamp(_weights(pathlib.Path(options.checkpoint))),
+            "checkpoint": content_stamp(
+                _weights(pathlib.Path(local_checkpoint(options.checkpoint)))
+            ),
             "config": json.loads(config.to_json()),
         }
 

@@ -11,7 +11,8 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from ovis_jax.checkpoints.folders import restore_from
-from ovis_jax.checkpoints.packed import read_packed
+from ovis_jax.checkpoints.hub import local_checkpoint
+from ovis_jax.checkpoints.packed import read_packed, with_tuples
 from ovis_jax.classes import UNKNOWN_CLASSES, ModelClasses, classes_of_checkpoint
 from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.errors import InputError
@@ -48,12 +49,14 @@ def load_trained(
     """Reads a trained model.
 
     Args:
-      checkpoint: folder of checkpoints or of one, a work directory, or a packed model.
+      checkpoint: folder of checkpoints or of one, a work directory, a packed model, or the name of
+        one on a hub (`checkpoints/hub.py`).
       config: whole configuration, or the name of one; None: that of the checkpoint.
 
     Raises:
       InputError: there is no checkpoint, it is of another model, or nothing says its configuration.
     """
+    checkpoint = local_checkpoint(checkpoint)
     if config is None:
         config = checkpoint_config(checkpoint)
     elif isinstance(config, str):
@@ -81,7 +84,7 @@ def chosen_config(
     """
     if name is not None:
         return read_configuration(name, settings)
-    return with_settings(checkpoint_config(checkpoint), settings)
+    return with_settings(checkpoint_config(local_checkpoint(checkpoint)), settings)
 
 
 def checkpoint_config(checkpoint: pathlib.Path | str) -> ConfigDict:
@@ -101,7 +104,7 @@ def checkpoint_config(checkpoint: pathlib.Path | str) -> ConfigDict:
     if file is None:
         raise InputError(f"{checkpoint}: no {_CONFIG} of a work directory; expected --config")
     try:
-        return ConfigDict(completed(json.loads(file.read_text())))
+        return ConfigDict(with_tuples(completed(json.loads(file.read_text()))))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{file}: expected the configuration of a work directory") from error
 

@@ -285,7 +285,8 @@ def _add_model_options(parser: ToolParser) -> None:
         "--checkpoint",
         required=True,
         metavar="PATH",
-        help="work directory, folder of checkpoints or of one, or packed model",
+        help="work directory, folder of checkpoints or of one, packed model, or the name of one on "
+        "a hub, hf://OWNER/REPO/PATH[@REVISION][#sha256=DIGEST]",
     )
     parser.add_argument(
         "--config", metavar="NAME", help=f"{_CONFIG}; default: that of the checkpoint"
