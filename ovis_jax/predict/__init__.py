@@ -3,7 +3,8 @@
 `Predictor` tracks frames as they come, `predict` the videos of an annotation file.
 """
 
-from ovis_jax.predict.predictor import FrameResult, Predictor, TrackedFrames
+from ovis_jax.predict.frame_result import FrameResult
+from ovis_jax.predict.predictor import Predictor, TrackedFrames
 from ovis_jax.predict.trained import TrainedModel, load_model, load_trained
 from ovis_jax.predict.videos import (
     Prediction,

@@ -12,10 +12,11 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
+import ovis_jax
 from ovis_jax.checkpoints.hub import local_checkpoint
 from ovis_jax.formats.atomic import write_json
 
-_FILE = "done.json"  # in the folder of a video
+_FILE, _BEGUN = "done.json", "begun.json"  # in the folder of a video
 _OPTIONS = ("causal", "annotations", "min_score")
 
 
@@ -31,6 +32,7 @@ class DoneVideos:
         """
         self._wanted = {name: getattr(options, name) for name in _OPTIONS} | {
             "write": sorted(options.write),
+            "version": ovis_jax.__version__,
             "checkpoint": content_stamp(
                 _weights(pathlib.Path(local_checkpoint(options.checkpoint)))
             ),
@@ -47,13 +49,25 @@ class DoneVideos:
             logging.info("%s: done before, see %s", path, folder)
         return done
 
-    def begin(self, folder: pathlib.Path) -> None:
-        """What is in the folder is about to change."""
+    def begin(self, path: pathlib.Path, folder: pathlib.Path) -> bool:
+        """What is in the folder is about to change.
+
+        Returns:
+          Whether a call with the same options began before, and was interrupted.
+        """
+        description = self._description(path)
+        try:
+            goes_on = json.loads((folder / _BEGUN).read_text()) == description
+        except (OSError, ValueError):
+            goes_on = False
         (folder / _FILE).unlink(missing_ok=True)
+        write_json(folder / _BEGUN, description)
+        return goes_on
 
     def end(self, path: pathlib.Path, folder: pathlib.Path) -> None:
         """All files of the video are written."""
         write_json(folder / _FILE, self._description(path))
+        (folder / _BEGUN).unlink(missing_ok=True)
 
     def _description(self, path: pathlib.Path) -> dict[str, Any]:
         return self._wanted | {"input": content_stamp(path)}

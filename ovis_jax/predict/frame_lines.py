@@ -10,7 +10,7 @@ import numpy as np
 from ovis_jax.converters.indexed_png import write_numbers
 from ovis_jax.formats import rle
 from ovis_jax.formats.errors import InputError
-from ovis_jax.predict.predictor import FrameResult
+from ovis_jax.predict.frame_result import FrameResult
 
 _FEW, _MOST = 255, 65535  # ids that fit a palette beside the background, and grey of 16 bits
 
@@ -19,8 +19,8 @@ class FrameLines:
     """A file with one JSON object a line, one line a frame."""
 
     def __init__(self, path: pathlib.Path):
-        """Begins the file anew; its folder exists."""
-        self._file = open(path, "w", encoding="utf-8")
+        """Goes on behind what the file holds, if it is there; its folder exists."""
+        self._file = open(path, "a", encoding="utf-8")
 
     def __enter__(self) -> FrameLines:
         """Itself."""

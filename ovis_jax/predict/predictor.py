@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import pathlib
+import time
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -19,60 +21,16 @@ from ml_collections import ConfigDict
 from ovis_jax.data.frame_streams import Frames, frame_stream, peeked
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
-from ovis_jax.formats import rle
-from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.collect import valid_objects
+from ovis_jax.inference.snapshot import Snapshot, take_snapshot
 from ovis_jax.inference.stream import ChunkOutput, VideoOutputs, VideoStream
 from ovis_jax.models.oracles import oracle_of
+from ovis_jax.predict.frame_result import FrameResult
 from ovis_jax.predict.trained import TrainedModel, load_trained
 from ovis_jax.program.start import start
 from ovis_jax.tracking.paste import OriginalFrame
 from ovis_jax.tracking.rules import Track
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameResult:
-    """The D objects of one frame.
-
-    Attributes:
-      frame: its number, from 0.
-      image: [h, w, 3] uint8 RGB, the frame as it was given.
-      ids: [D] int32, which object of the video each is; one that was handed out never changes.
-      scores: [D] float32, what the system says of this frame alone: a track's score is known when
-        the video is over.
-      labels: [D] int32, numbers in `categories`; also of this frame alone.
-      boxes: [D, 4] float32, (x1, y1, x2, y2) in pixels of the frame.
-      rles: D run-length masks of the frame, `{"size": [h, w], "counts": str}`.
-      categories: of the model.
-      class_scores: [D, K] float32 of a system whose track rule reads them, or None.
-      overflow: objects that a capacity was too small for.
-    """
-
-    frame: int
-    image: np.ndarray
-    ids: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
-    rles: Sequence[dict]
-    categories: Sequence[Category]
-    class_scores: np.ndarray | None = None
-    overflow: int = 0
-
-    def __len__(self) -> int:
-        """Number of objects."""
-        return len(self.ids)
-
-    @property
-    def names(self) -> list[str]:
-        """Name of the category of each object."""
-        return [self.categories[label].name for label in self.labels]
-
-    def masks(self) -> np.ndarray:
-        """[D, h, w] bool, made anew by every call."""
-        empty = np.zeros((0, *self.image.shape[:2]), bool)
-        return np.array([rle.decode(own) for own in self.rles], bool) if self.rles else empty
 
 
 class Predictor:
@@ -153,7 +111,13 @@ class Predictor:
         start(model.config.matmul_precision)
         return cls(model, causal=causal, chunk=chunk, ahead=ahead)
 
-    def track(self, frames: Frames) -> TrackedFrames:
+    def track(
+        self,
+        frames: Frames,
+        *,
+        snapshot_seconds: float | None = None,
+        resumed: Snapshot | None = None,
+    ) -> TrackedFrames:
         """Results of the frames of one video, in their order, each as soon as it is known.
 
         Every call is a new video, with ids of its own. Frames are read when they are needed; of
@@ -162,41 +126,58 @@ class Predictor:
         Args:
           frames: a video file, a folder of frames, an image, the number of a camera, or an iterable
             of [h, w, 3] uint8 RGB, all of one size.
+          snapshot_seconds: how often `TrackedFrames.snapshot` is renewed; None: never.
+          resumed: a snapshot of the same video by a predictor like this one: results go on behind
+            those that had been taken when it was made.
 
         Raises:
           InputError: there is nothing that can be read; or, while results are taken, a frame cannot
             be used.
         """
-        return TrackedFrames(self.model, self._stream, frame_stream(frames), self._ahead)
+        tracked = TrackedFrames(self.model, self._stream, self._ahead)
+        tracked.begin(frame_stream(frames), snapshot_seconds, resumed)
+        return tracked
 
 
 class TrackedFrames:
     """An iterator over the results of one video; they can be taken once.
 
     Attributes:
-      length: frames whose results were taken.
+      length: frames whose results were taken, or had been taken by the snapshot that it goes on
+        from.
+      snapshot: from which another call can go on behind the results that were taken by the time at
+        which it was renewed; None before.
     """
 
-    def __init__(
-        self,
-        model: TrainedModel,
-        stream: VideoStream,
-        frames: Iterator[np.ndarray],
-        ahead: int = 0,
-    ):
-        """Results of `frames`, which `stream` tracks; the first is read at once."""
-        self.length, self._ahead = 0, ahead
-        self._model, self._outputs = model, None
+    def __init__(self, model: TrainedModel, stream: VideoStream, ahead: int = 0):
+        """Of a video that `stream` tracks."""
+        self.length, self.snapshot = 0, None
+        self._model, self._stream, self._ahead = model, stream, ahead
+        self._outputs: VideoOutputs | None = None
         self._images: collections.deque[np.ndarray] = collections.deque()
-        first, frames = peeked(frames)
         self._results: Iterator[FrameResult] = iter(())
-        if first is not None:
-            height, width = first.shape[:2]
-            geometry = frame_geometry(width, height, resizing(model.config.data))
-            original = OriginalFrame(height, width, geometry.scale)
-            prepared = self._prepared(frames, geometry)
-            self._outputs = stream(prepared, geometry.image_size, geometry.scale)
-            self._results = self._taken(self._outputs, original)
+
+    def begin(
+        self,
+        frames: Iterator[np.ndarray],
+        snapshot_seconds: float | None,
+        resumed: Snapshot | None,
+    ) -> None:
+        """Reads the first frame; arguments as those of `Predictor.track`."""
+        first, frames = peeked(frames)
+        if first is None:
+            return
+        height, width = first.shape[:2]
+        geometry = frame_geometry(width, height, resizing(self._model.config.data))
+        if resumed is not None:
+            self.length = resumed.num_frames - self._model.system.window_after
+            frames = self._passed_over(frames, resumed.num_frames)
+        prepared = self._prepared(frames, geometry)
+        self._outputs = self._stream(prepared, geometry.image_size, geometry.scale, resumed=resumed)
+        clock = Clock(snapshot_seconds)
+        canvas = (geometry.canvas_height, geometry.canvas_width)
+        original = OriginalFrame(height, width, geometry.scale)
+        self._results = self._taken(original, canvas, clock)
 
     def __iter__(self) -> TrackedFrames:
         """Itself."""
@@ -221,22 +202,42 @@ class TrackedFrames:
             self._images.append(frame)
             yield transform_image(frame, geometry, flip=False)
 
-    def _taken(self, chunks: VideoOutputs, original: OriginalFrame) -> Iterator[FrameResult]:
-        running: collections.deque[ChunkOutput] = collections.deque()
-        for chunk in chunks:
-            running.append(chunk)
-            if len(running) > self._ahead:
-                yield from self._results_of(running.popleft(), original)
-        for chunk in running:
-            yield from self._results_of(chunk, original)
+    def _passed_over(self, frames: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+        """The frames behind the first `count`, the last of which still wait for their results."""
+        for number, frame in enumerate(itertools.islice(frames, count)):
+            if number >= self.length:
+                self._images.append(frame)
+        return frames
 
-    def _results_of(self, chunk: ChunkOutput, original: OriginalFrame) -> Iterator[FrameResult]:
+    def _taken(
+        self, original: OriginalFrame, canvas: tuple[int, int], clock: Clock
+    ) -> Iterator[FrameResult]:
+        running: collections.deque[tuple[ChunkOutput, Snapshot | None]] = collections.deque()
+        for chunk in self._outputs:
+            renew = self._is_between_chunks(chunk) and clock.is_over()
+            running.append((chunk, _snapshot(chunk, canvas) if renew else None))
+            if len(running) > self._ahead:
+                yield from self._results_of(*running.popleft(), original)
+        for chunk, snapshot in running:
+            yield from self._results_of(chunk, snapshot, original)
+
+    def _is_between_chunks(self, chunk: ChunkOutput) -> bool:
+        """Whether the frames so far fill chunks, and the video was not over before this one."""
+        ended = chunk.stop_frame > chunk.num_frames - self._model.system.window_after
+        return chunk.num_frames % self._stream.chunk == 0 and chunk.stop_frame > 0 and not ended
+
+    def _results_of(
+        self, chunk: ChunkOutput, snapshot: Snapshot | None, original: OriginalFrame
+    ) -> Iterator[FrameResult]:
         frames = jax.device_get(chunk.frames)
-        for slot in range(max(0, -chunk.first_frame), chunk.stop_frame - chunk.first_frame):
+        stop = chunk.stop_frame - chunk.first_frame
+        for slot in range(max(0, -chunk.first_frame), stop):
             number = chunk.first_frame + slot
             objects = valid_objects(frames, slot)
             own = dataclasses.replace(original, number=number)
             masks = self._model.system.mask_rule(objects, own) if len(objects.ids) else []
+            if slot == stop - 1 and snapshot is not None:
+                self.snapshot = snapshot  # whoever takes this result has taken all before it
             yield FrameResult(
                 frame=number,
                 image=self._images.popleft(),
@@ -249,3 +250,22 @@ class TrackedFrames:
                 class_scores=objects.class_scores,
                 overflow=int(objects.overflow),
             )
+
+
+def _snapshot(chunk: ChunkOutput, canvas: tuple[int, int]) -> Snapshot:
+    return take_snapshot(chunk.state, chunk.num_frames, canvas)
+
+
+class Clock:
+    """Says now and then that a time is over."""
+
+    def __init__(self, seconds: float | None):
+        """Begins now; None: the time is never over."""
+        self._seconds, self._began = seconds, time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether it is, in which case it begins anew."""
+        if self._seconds is None or time.monotonic() - self._began < self._seconds:
+            return False
+        self._began = time.monotonic()
+        return True

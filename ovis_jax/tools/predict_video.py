@@ -22,7 +22,9 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.predict.done_videos import DoneVideos, output_folders
 from ovis_jax.predict.frame_lines import FrameLines, write_id_png
-from ovis_jax.predict.predictor import FrameResult, Predictor, TrackedFrames
+from ovis_jax.predict.frame_result import FrameResult
+from ovis_jax.predict.journal import SECONDS, Journal
+from ovis_jax.predict.predictor import Predictor, TrackedFrames
 from ovis_jax.predict.trained import TrainedModel, chosen_config, load_trained
 from ovis_jax.predict.videos import report
 from ovis_jax.program import command_line
@@ -71,6 +73,7 @@ def predict_video(
     output: pathlib.Path,
     min_score: float,
     writes: Collection[str] = DEFAULT_WRITES,
+    goes_on: bool = False,
 ) -> list[dict]:
     """Tracks and draws one video.
 
@@ -80,26 +83,23 @@ def predict_video(
       output: folder, made if it does not exist.
       min_score: tracks below it are not drawn.
       writes: some of `WRITES`.
+      goes_on: an interrupted call with the same arguments left off in this folder.
 
     Returns:
       The records of results.json; none without "results" and "overlay", which need all tracks of
       the video in memory.
     """
-    output.mkdir(parents=True, exist_ok=True)
     names = {category.id: category.name for category in predictor.model.categories}
-    whole, tracks = bool({"results", "overlay"} & {*writes}), Tracklets()
-    tracked, lost = predictor.track(images.read()), 0
-    for result in _written(tracked, output, writes):
-        lost += result.overflow
-        if whole:
-            tracks.add(
-                result.frame,
-                result.ids,
-                result.scores,
-                result.labels,
-                result.rles,
-                result.class_scores,
-            )
+    whole = bool({"results", "overlay"} & {*writes})
+    journal = Journal(output, goes_on=goes_on, objects=whole)
+    tracks = journal.tracks() if whole else Tracklets()
+    resumed, lost = journal.snapshot, journal.lost
+    tracked = predictor.track(images.read(), snapshot_seconds=SECONDS, resumed=resumed)
+    with contextlib.closing(journal):
+        for result in _written(tracked, output, writes, journal):
+            lost += result.overflow
+            if whole:
+                _add(tracks, result)
     tracks.finish(tracked.finish)
     rule, length = predictor.model.system.track_rule, tracked.length
     records = tracks.records(_VIDEO_ID, length, list(names), rule)
@@ -110,26 +110,36 @@ def predict_video(
         pictures = overlay_frames(images.read(), None, predicted_tracks(records, names, min_score))
         movie, sheet = output / "overlay.mp4", output / "overlay.png"
         write_pictures(movie, sheet, pictures, length, images.seconds)
+    journal.remove()
     report(length, len(records), lost)
     return records
 
 
+def _add(tracks: Tracklets, result: FrameResult) -> None:
+    masks, vectors = result.rles, result.class_scores
+    if len(result):
+        tracks.add(result.frame, result.ids, result.scores, result.labels, masks, vectors)
+
+
 def _written(
-    tracked: TrackedFrames, output: pathlib.Path, writes: Collection[str]
+    tracked: TrackedFrames, output: pathlib.Path, writes: Collection[str], journal: Journal
 ) -> Iterator[FrameResult]:
     """The results, each once its line and its PNG are written."""
-    folder = output / "ids"
+    folder, lines = output / "ids", output / "frames.jsonl"
     if "ids" in writes:
         folder.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
-        lines = None
+        writer = None
         if "frames" in writes:
-            lines = stack.enter_context(FrameLines(output / "frames.jsonl"))
-        for result in tqdm(tracked, unit="frame", desc="predict", disable=None):
-            if lines is not None:
-                lines.write(result)
+            journal.cut(lines)
+            writer = stack.enter_context(FrameLines(lines))
+        shown = tqdm(tracked, unit="frame", desc="predict", initial=tracked.length, disable=None)
+        for result in shown:
+            if writer is not None:
+                writer.write(result)
             if "ids" in writes:
                 write_id_png(folder, result)
+            journal.write(result, tracked.snapshot)
             yield result
 
 
@@ -173,7 +183,7 @@ def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
       InputError: a file or folder cannot be used.
     """
     config = chosen_config(options.checkpoint, options.config, settings)
-    if config.predict.oracle:
+    if "oracle" in config.predict and config.predict.oracle:  # older ones know none
         raise InputError(
             f"config.predict.oracle: {config.predict.oracle!r} needs annotated videos, as "
             "ovis-jax train --mode=evaluate predicts; expected ''"
@@ -195,8 +205,8 @@ def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
     model = dataclasses.replace(model, categories=categories)
     predictor = Predictor(model, causal=options.causal, ahead=1)
     for path, images, folder in sources:
-        done.begin(folder)
-        predict_video(predictor, images, folder, options.min_score, options.write)
+        goes_on = done.begin(path, folder)
+        predict_video(predictor, images, folder, options.min_score, options.write, goes_on)
         done.end(path, folder)
 
 

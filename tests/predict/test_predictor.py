@@ -181,3 +181,29 @@ def test_a_line_of_json_and_a_png_of_ids_say_the_same(tmp_path):
         for own in record["objects"]:
             mask = rle.decode(own["segmentation"]) > 0
             assert (pixels[mask] > 0).all() and own["category"] in ("cat", "dog")
+
+
+@pytest.mark.parametrize(("window", "chunk", "ahead"), [(0, 1, 0), (2, 2, 0), (2, 2, 1), (1, 3, 1)])
+@pytest.mark.parametrize("length", [12, 13])
+def test_another_predictor_goes_on_from_a_snapshot(window, chunk, ahead, length):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (length, 48, 80, 3)).astype(np.uint8)
+    settings = dict(chunk=chunk, ahead=ahead)
+    tracked = Predictor(toy_model(window), **settings).track(frames, snapshot_seconds=0)
+    taken, snapshots, other = [], [], Predictor(toy_model(window), **settings)
+    for result in tracked:
+        taken.append(result)
+        if tracked.snapshot is not None and tracked.snapshot not in snapshots[-1:]:
+            snapshots.append(tracked.snapshot)
+            assert tracked.snapshot.num_frames - window == len(taken)
+    assert len(snapshots) >= 3
+    for snapshot in snapshots:
+        done = snapshot.num_frames - window
+        resumed = other.track(frames, resumed=snapshot)
+        assert resumed.length == done
+        results = list(resumed)
+        assert found(results) == found(taken)[done:]
+        for own, want in zip(results, taken[done:], strict=True):
+            np.testing.assert_array_equal(own.scores, want.scores)
+            np.testing.assert_array_equal(own.image, frames[own.frame])
+        assert resumed.length == length

@@ -187,7 +187,7 @@ def command(tmp_path, monkeypatch):
     monkeypatch.setattr(predict_tool, "load_trained", lambda *_: model)
     (tmp_path / "model.npz").write_text("weights")
 
-    def call(*options):
+    def call(*options):  # of an option that is there twice the last one counts
         fixed = [f"--checkpoint={tmp_path}/model.npz", f"--output={tmp_path}/out"]
         return main([*fixed, *map(str, options)])
 
@@ -237,3 +237,64 @@ def test_other_frames_or_weights_are_predicted_anew(tmp_path, command):
     (tmp_path / "model.npz").write_text("other weights")
     assert command(*options) == 0
     assert results_of(tmp_path / "out") != []
+
+
+def test_a_video_that_was_interrupted_goes_on_inside(tmp_path, command, monkeypatch):
+    (tmp_path / "long").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        image = rng.integers(0, 255, (48, 80, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "long" / f"{number:03}.png"), image)
+    options = ["--input", tmp_path / "long", "--write", "results", "frames", "ids", "overlay"]
+    assert command(*options, f"--output={tmp_path}/whole") == 0
+    monkeypatch.setattr(predict_tool, "SECONDS", 0.0)
+    track, asked = Predictor.track, []
+
+    def interrupted(self, frames, **settings):
+        asked.append(settings["resumed"])
+
+        def some():
+            for number, frame in enumerate(frames):
+                if number == 13 and len(asked) == 1:
+                    raise KeyboardInterrupt
+                yield frame
+
+        return track(self, some(), **settings)
+
+    monkeypatch.setattr(Predictor, "track", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command(*options)
+    lines = (tmp_path / "out/frames.jsonl").read_text().splitlines()
+    assert 6 < len(lines) < 13 and not (tmp_path / "out/results.json").exists()
+    assert command(*options) == 0
+    assert asked[0] is None and asked[1].num_frames >= 8
+    for name in ("results.json", "frames.jsonl", "annotations.json", "overlay.mp4"):
+        whole, parts = (tmp_path / folder / name for folder in ("whole", "out"))
+        assert whole.read_bytes() == parts.read_bytes(), name
+    files = [{path.name for path in (tmp_path / own).iterdir()} for own in ("whole", "out")]
+    assert files[0] == files[1] and "ids" in files[0] and ".unfinished" not in files[0]
+
+
+def test_what_an_interrupted_call_left_is_not_taken_for_other_options(
+    tmp_path, command, monkeypatch
+):
+    write_folder(tmp_path / "one")
+    monkeypatch.setattr(predict_tool, "SECONDS", 0.0)
+    monkeypatch.setattr(predict_tool, "write_results", lambda *_: 1 / 0)
+    options = ["--input", tmp_path / "one", "--write", "results"]
+    with pytest.raises(ZeroDivisionError):
+        command(*options)
+    assert (tmp_path / "out/.unfinished/state.npz").exists()
+    monkeypatch.undo()
+    model = toy_model(1)
+    monkeypatch.setattr(predict_tool, "chosen_config", lambda *_: model.config)
+    monkeypatch.setattr(predict_tool, "load_trained", lambda *_: model)
+    track, asked = Predictor.track, []
+
+    def noted(self, frames, **settings):
+        asked.append(settings["resumed"])
+        return track(self, frames, **settings)
+
+    monkeypatch.setattr(Predictor, "track", noted)
+    assert command(*options, "--causal") == 0
+    assert asked == [None] and results_of(tmp_path / "out") != []
