@@ -52,22 +52,30 @@ def assert_equal(result, objects):
         np.testing.assert_array_equal(getattr(result, ours), objects[theirs])
 
 
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """The exported and the live model, by the frames that they see on either side."""
+    pairs = {}
+    for window in (0, 2):
+        path = tmp_path_factory.mktemp("exported") / "model.zip"
+        export(path, toy_model(window))
+        pairs[window] = load.Model(path, "cpu"), Predictor(toy_model(window), chunk=CHUNK)
+    return pairs
+
+
 @pytest.mark.parametrize("length", [1, 2, 5, 6])
 @pytest.mark.parametrize("window", [0, 2])
-def test_a_clip_of_any_length_has_the_numbers_of_the_live_model(tmp_path, window, length):
-    model = toy_model(window)
-    export(tmp_path / "model.zip", model)
-    got = list(load.Model(tmp_path / "model.zip", "cpu").track(FRAMES[:length]))
-    want = list(Predictor(model, chunk=CHUNK).track(FRAMES[:length]))
+def test_a_clip_of_any_length_has_the_numbers_of_the_live_model(both, window, length):
+    exported, live = both[window]
+    got, want = (list(each.track(FRAMES[:length])) for each in (exported, live))
     assert [frame for frame, _ in got] == [result.frame for result in want] == [*range(length)]
     assert sum(len(result) for result in want)
     for (_, objects), result in zip(got, want, strict=True):
         assert_equal(result, objects)
 
 
-def test_no_frames_have_no_results(tmp_path):
-    export(tmp_path / "model.zip", toy_model(2))
-    assert list(load.Model(tmp_path / "model.zip", "cpu").track([])) == []
+def test_no_frames_have_no_results(both):
+    assert list(both[2][0].track([])) == []
 
 
 def test_the_loader_in_the_file_runs_without_this_package_and_flax(tmp_path):
@@ -142,6 +150,7 @@ def test_programs_are_text_on_request(tmp_path):
         assert "func.func public @main" in text and "stablehlo." in text
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
 def test_a_saved_model_has_the_same_numbers(tmp_path):
     from ovis_jax.data.quiet_tensorflow import tf

@@ -1,7 +1,6 @@
 """Exporting a packed model by command, and running it."""
 
 import json
-import subprocess
 import sys
 
 import jax
@@ -87,14 +86,9 @@ def test_bad_input_is_one_line(packed, tmp_path, capsys, arguments, said):
     assert said in error and error.count("\n") == 1 and not (tmp_path / "model.zip").exists()
 
 
-def test_a_saved_model_without_tensorflow_is_one_line(packed, tmp_path):
-    program = (
-        "import sys; sys.modules['tensorflow'] = None\n"
-        "from ovis_jax.tools.export_model import main\nsys.exit(main(sys.argv[1:]))"
-    )
-    arguments = ["--checkpoint", packed, "--size", 96, 64, "--output", tmp_path / "model.zip"]
-    arguments += ["--saved-model", tmp_path / "saved"]
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr == "--saved-model: tensorflow is not installed\n"
+def test_a_saved_model_without_tensorflow_is_one_line(packed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    files = [f"--checkpoint={packed}", f"--output={tmp_path}/m.zip", f"--saved-model={tmp_path}/s"]
+    assert main([*files, "--size", "96", "64"]) == 2
+    assert capsys.readouterr().err == "--saved-model: tensorflow is not installed\n"
+    assert not list(tmp_path.iterdir())
