@@ -29,8 +29,7 @@ from ovis_jax.tools.options import demo as parser
 from ovis_jax.tools.predict_video import check_output, predict_video
 from ovis_jax.tools.tool import run_tool
 from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
-from ovis_jax.visualization.results_page import write_results_page
-from ovis_jax.visualization.viewer.page import Systems
+from ovis_jax.visualization.viewer.page import Systems, video_data, write_page
 
 _MIN_SCORE = 0.3  # of tracks that are drawn
 
@@ -91,10 +90,10 @@ def track_video(
     start(config.matmul_precision)
     model = TrainedModel(build_system(config), packed.variables, config, packed.categories)
     records = predict_video(Predictor(model, ahead=1), images, output, _MIN_SCORE)
-    names = {category.id: category.name for category in packed.categories}
-    write_results_page(
-        output / "index.html", path.name, records, names, images.seconds, min_score=_MIN_SCORE
-    )
+    annotations = load_annotations(output / "annotations.json")
+    systems = Systems(annotations, {"results": records}, _MIN_SCORE)
+    videos = [video_data(systems, video, images.read()) for video in annotations.videos]
+    write_page(output / "index.html", path.name, systems, videos)
 
 
 if __name__ == "__main__":

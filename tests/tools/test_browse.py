@@ -13,7 +13,6 @@ from ovis_jax.formats.annotations import Video, load_annotations
 from ovis_jax.tools.browse import main
 from ovis_jax.visualization.colors import LEVEL_COLORS
 from ovis_jax.visualization.movie import write_movie
-from ovis_jax.visualization.timeline import Moment, spans
 from ovis_jax.visualization.viewer.page import Systems, video_data
 
 LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
@@ -198,10 +197,3 @@ def test_videos_without_annotations_show_results_alone(tiny, tmp_path):
     assert run(tiny, tmp_path / "out", *options) == 0
     (panel,) = data_of(tmp_path / "out/index.html")["videos"][0]["panels"]
     assert panel["name"] == "results"
-
-
-def test_spans_are_runs_of_equal_moments():
-    green, red = Moment("a", (0, 255, 0)), Moment("b", (255, 0, 0))
-    got = spans([None, green, green, red, None, None, red])
-    assert got == [(1, 2, green), (3, 3, red), (6, 6, red)]
-    assert spans([]) == []

@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import html
 import importlib.resources
+import itertools
 import json
 import pathlib
 import re
@@ -29,6 +30,8 @@ from ovis_jax.visualization.viewer.errors import find_errors
 
 _LONGEST = 640  # pixels of the longer side of a frame on the page
 _QUALITY = 80  # of its JPEG
+MOST_FRAMES = 1000
+"""Of a video on the page; of a longer one every second, every third and so on."""
 _PARTS = ("viewer.html", "viewer.css", "rle.js", "drawing.js", "viewer.js")
 
 
@@ -105,6 +108,7 @@ def video_data(systems: Systems, video: Video, images: Iterable[np.ndarray]) -> 
       images: its frames, [h, w, 3] uint8 RGB.
     """
     width, height = shown_size(video)
+    step = -(-video.length // MOST_FRAMES)
     has_truth = systems.annotations.has_ground_truth
     instances = systems.annotations.instances_of(video.id) if has_truth else []
     names = systems.names()
@@ -129,11 +133,25 @@ def video_data(systems: Systems, video: Video, images: Iterable[np.ndarray]) -> 
         "title": f"video {video.id} ({folder})",
         "width": width,
         "height": height,
-        "length": video.length,
-        "rate": FRAMES_PER_SECOND,
-        "frames": [_jpeg(image, width, height) for image in images],
-        "panels": panels,
+        "length": len(range(0, video.length, step)),
+        "step": step,
+        "rate": FRAMES_PER_SECOND / step,
+        "frames": [_jpeg(x, width, height) for x in itertools.islice(images, 0, None, step)],
+        "panels": [_thinned(panel, step) for panel in panels],
     }
+
+
+def _thinned(panel: dict[str, Any], step: int) -> dict[str, Any]:
+    """Every `step`th frame of a panel; errors are in the frame before them that is left."""
+    tracks = [
+        own | {"masks": own["masks"][::step], "levels": own["levels"] and own["levels"][::step]}
+        for own in panel["tracks"]
+    ]
+    errors = [
+        own | {"first": own["first"] // step, "last": own["last"] // step}
+        for own in panel["errors"]
+    ]
+    return panel | {"tracks": tracks, "errors": errors}
 
 
 def shown_size(video: Video) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 const KINDS = { missed: "missed", switch: "identity switch", class: "wrong class" };
 const COLORS = { missed: "#e63232", switch: "#7b2fd0", class: "#e67e00" };  // as in viewer.css
+const numbered = frame => frame * state.video.step;  // on the page is every step-th frame of a video
 const find = id => document.getElementById(id);
 
 /** What is looked at: which video and frame, and what is filtered away. */
@@ -69,9 +70,8 @@ function listen() {
 function visit() {
   const place = location.hash.match(/^#video-(-?\d+)(?:-frame-(\d+))?$/);
   const video = place && state.data.videos.find(own => String(own.id) === place[1]);
-  if (video && (video !== state.video || Number(place[2] || 0) !== state.frame)) {
-    choose(video, Number(place[2] || 0));
-  }
+  const frame = video ? Math.floor(Number(place[2] || 0) / video.step) : 0;
+  if (video && (video !== state.video || frame !== state.frame)) choose(video, frame);
 }
 
 function choose(video, frame) {
@@ -98,6 +98,11 @@ function shownErrors() {
     .sort((a, b) => a.first - b.first);
 }
 
+/** "frame 3", "frames 3 to 5". */
+function when(first, last) {
+  return last > first ? `frames ${numbered(first)} to ${numbered(last)}` : `frame ${numbered(first)}`;
+}
+
 /** Builds panels, timelines and the list of errors anew, then shows the frame. */
 function layOut() {
   const video = state.video, errors = shownErrors();
@@ -110,8 +115,7 @@ function layOut() {
   ]));
   find("errors-title").textContent = `Errors (${errors.length})`;
   find("errors").replaceChildren(...errors.map(error => {
-    const when = error.last > error.first ? `frames ${error.first} to ${error.last}` : `frame ${error.first}`;
-    const button = make("button", {}, `${when}, ${error.system}: ${error.text}`);
+    const button = make("button", {}, `${when(error.first, error.last)}, ${error.system}: ${error.text}`);
     button.addEventListener("click", () => go(error));
     return make("li", { "data-kind": error.kind, "data-first": error.first }, button);
   }));
@@ -127,13 +131,13 @@ function timelineRows(panel, errors) {
     const keys = track.masks.map((mask, frame) => mask && (track.levels ? track.levels[frame] || "" : ""));
     const bars = spans(keys).map(([first, last, key]) => ({
       first, last, fill: key ? colors[key].color : track.levels ? "#969696" : track.color,
-      text: `${track.label}: frames ${first} to ${last}${key ? ", " + colors[key].name : ""}`,
+      text: `${track.label}: ${when(first, last)}${key ? ", " + colors[key].name : ""}`,
     }));
     return { label: track.label, color: track.color, bars };
   });
   for (const kind of panel.errors.length ? Object.keys(KINDS).filter(own => !hidden.kinds.has(own)) : []) {
     const bars = errors.filter(error => error.system === panel.name && error.kind === kind)
-      .map(({ first, last, text }) => ({ first, last, kind, text: `frames ${first} to ${last}: ${text}` }));
+      .map(({ first, last, text }) => ({ first, last, kind, text: `${when(first, last)}: ${text}` }));
     rows.push({ label: KINDS[kind], color: "transparent", bars });
   }
   return rows;
@@ -144,7 +148,7 @@ function show(number) {
   const video = state.video;
   state.frame = Math.max(0, Math.min(number, video.length - 1));
   find("frame").value = state.frame;
-  find("number").textContent = `frame ${state.frame} of ${video.length}`;
+  find("number").textContent = `frame ${numbered(state.frame)}`;
   for (const line of document.querySelectorAll(".now")) {
     line.setAttribute("x1", state.frame + 0.5);
     line.setAttribute("x2", state.frame + 0.5);
@@ -152,7 +156,7 @@ function show(number) {
   for (const item of find("errors").children) item.classList.remove("current");
   const place = state.errors.indexOf(state.current);
   if (place >= 0) find("errors").children[place].classList.add("current");
-  history.replaceState(null, "", `#video-${video.id}-frame-${state.frame}`);
+  history.replaceState(null, "", `#video-${video.id}-frame-${numbered(state.frame)}`);
   drawFrame(video, state.frame);
 }
 

@@ -12,6 +12,7 @@ from tiny_ovis import write_tiny_ovis
 from visualization.viewer.systems import ERRORS, write_systems
 
 from ovis_jax.tools.browse import main
+from ovis_jax.visualization.viewer import page as viewer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright and a browser")
 BROWSER = os.environ.get("OVIS_JAX_CHROMIUM") or shutil.which("chromium")
@@ -142,7 +143,7 @@ def test_buttons_and_keys_go_from_frame_to_frame_and_from_error_to_error(page):
     drawn(page, 3)
     page.keyboard.press("n")
     drawn(page, 4)
-    assert page.inner_text("#number") == "frame 4 of 6"
+    assert page.inner_text("#number") == "frame 4"
 
 
 def test_a_click_on_a_timeline_goes_to_its_frame(page):
@@ -196,3 +197,22 @@ def test_it_plays_and_stops(page):
     page.wait_for_function("document.getElementById('frame').value > 1")
     page.click("#play")
     assert page.inner_text("#play") == "play"
+
+
+def test_of_a_long_video_every_second_frame_is_shown_under_its_own_number(
+    browser, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(viewer, "MOST_FRAMES", 3)
+    data = write_tiny_ovis(tmp_path)
+    results = write_systems(tmp_path, tmp_path / "annotations.json")
+    options = ["--annotations", tmp_path / "annotations.json", "--images", data.eval_images]
+    options += ["--results", results[1], "--output", tmp_path / "out", "--videos", 1]
+    assert main([*map(str, options)]) == 0
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path}/out/index.html#video-1-frame-2")
+    drawn(page, 1)
+    assert page.inner_text("#number") == "frame 2" and captions(page)[1] == "results, 1 object"
+    page.click("#next")
+    page.wait_for_function("location.hash === '#video-1-frame-4'")
+    assert page.locator("#errors li[data-kind=missed]").inner_text().startswith("frame 2, ")
+    page.close()
