@@ -63,6 +63,9 @@ COMMANDS = {
     "pack": Command(
         "ovis_jax.tools.pack_checkpoint", "a trained model in one small file", options.pack
     ),
+    "export": Command(
+        "ovis_jax.tools.export_model", "a model that runs without this package", options.export
+    ),
 }
 
 

@@ -60,6 +60,8 @@ def test_it_holds_every_module_and_every_configuration_and_nothing_else(site):
         own = {path.relative_to(ROOT / source) for path in (ROOT / source).rglob("*.py")}
         assert own and not [path for path in own if not (site / built / path).is_file()]
     assert (site / "ovis_jax/py.typed").is_file()
+    viewer = {path.name for path in (site / "ovis_jax/visualization/viewer").iterdir()}
+    assert {"viewer.html", "viewer.css", "viewer.js", "drawing.js", "rle.js"} <= viewer
     assert not (site / "ovis_jax/configs").is_symlink()
 
 

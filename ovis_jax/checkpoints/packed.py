@@ -93,7 +93,7 @@ def read_packed(path: pathlib.Path | str) -> PackedModel:
         raise InputError(f"{path}: format: expected {_FORMAT!r}")
     return PackedModel(
         variables=traverse_util.unflatten_dict(weights),
-        config=_with_tuples(about["config"]),
+        config=with_tuples(about["config"]),
         categories=tuple(Category(x["id"], x["name"]) for x in about["categories"]),
         source=about["source"],
     )
@@ -113,8 +113,8 @@ def _restored(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
-def _with_tuples(value: Any) -> Any:
+def with_tuples(value: Any) -> Any:
     """The value as configurations have it: JSON knows lists only."""
     if isinstance(value, dict):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+        return {key: with_tuples(item) for key, item in value.items()}
+    return tuple(map(with_tuples, value)) if isinstance(value, list) else value

@@ -55,7 +55,7 @@ class VideoTracks:
         self.overflow += int(frames.overflow.sum())
         for slot, valid in enumerate(frames.valid):
             if valid.any():
-                self._add_frame(chunk.first_frame + slot, _valid_objects(frames, slot))
+                self._add_frame(chunk.first_frame + slot, valid_objects(frames, slot))
 
     def finish(self, finish: Callable[[Any, list[Track]], list[Track]], memory: Any) -> None:
         """Lets a system finish the tracks, from the memory that the video left behind."""
@@ -69,7 +69,7 @@ class VideoTracks:
         )
 
 
-def _valid_objects(frames: FrameOutput, slot: int) -> FrameOutput:
+def valid_objects(frames: FrameOutput, slot: int) -> FrameOutput:
     """The objects [D, ...] of the frame in a slot, without padding."""
     kept = np.flatnonzero(frames.valid[slot])
     # Only the overflow has no axis of objects.

@@ -15,6 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from ovis_jax.inference import window as windows
+from ovis_jax.inference.snapshot import Snapshot, restored
 from ovis_jax.structures import FrameOutput, Instances, Window
 
 Scale = float | tuple[float, float]
@@ -42,11 +43,16 @@ class ChunkOutput:
       stop_frame: one more than the number of the last query frame that exists; 0 if none does yet.
       frames: FrameOutput with a leading axis of slots, on the device, perhaps not yet computed.
         Slots before the first and after the last frame of the video hold no valid object.
+      state: after the chunk, on the device, until the next chunk is asked for, which reuses its
+        memory.
+      num_frames: of the video, that were read so far.
     """
 
     first_frame: int
     stop_frame: int
     frames: FrameOutput
+    state: VideoState | None = None
+    num_frames: int = 0
 
 
 class VideoOutputs:
@@ -60,11 +66,11 @@ class VideoOutputs:
     def __init__(self, chunks: Generator[ChunkOutput, None, Any]):
         """Outputs that a generator yields, which returns the memory."""
         self.memory = None
-        self._chunks = chunks
+        self.chunks = chunks
 
     def __iter__(self) -> Iterator[ChunkOutput]:
         """Yields the chunks."""
-        self.memory = yield from self._chunks
+        self.memory = yield from self.chunks
 
 
 class VideoStream:
@@ -75,6 +81,7 @@ class VideoStream:
     The numbers do not depend on `chunk`.
 
     Attributes:
+      chunk: frames that are encoded together.
       finish: the system's `finish(memory, tracks)`.
     """
 
@@ -93,11 +100,11 @@ class VideoStream:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
         self.finish = system.finish
         self._variables = variables
-        self._chunk = chunk
+        self.chunk = chunk
         self._after = system.window_after
         self._encode = jax.jit(functools.partial(system.apply, method="encode"))
-        self._start = jax.jit(functools.partial(_start, system, tracks))
-        self._advance = jax.jit(functools.partial(_advance, system), donate_argnums=1)
+        self._start = jax.jit(functools.partial(start_video, system, tracks))
+        self._advance = jax.jit(functools.partial(advance, system), donate_argnums=1)
 
     def on(self, device: jax.Device) -> VideoStream:
         """The same stream on another device; what is compiled is shared."""
@@ -111,6 +118,7 @@ class VideoStream:
         image_size: tuple[float, float],
         scale: Scale,
         truth: Instances | None = None,
+        resumed: Snapshot | None = None,
     ) -> VideoOutputs:
         """The outputs of one video in the order of its frames.
 
@@ -122,8 +130,9 @@ class VideoStream:
             `FrameGeometry.image_size`.
           scale: resized pixels per original pixel in x and in y, or one number for both.
           truth: Instances [T, N, ...] of all frames without masks, in numpy; for an oracle.
+          resumed: what was read before `frames`, by a stream of the same chunk and system.
         """
-        return VideoOutputs(self._outputs(frames, image_size, scale, truth))
+        return VideoOutputs(self._outputs(frames, image_size, scale, truth, resumed))
 
     def _outputs(
         self,
@@ -131,33 +140,48 @@ class VideoStream:
         image_size: tuple[float, float],
         scale: Scale,
         truth: Instances | None,
+        resumed: Snapshot | None,
     ) -> Generator[ChunkOutput, None, Any]:
         size = np.asarray(image_size, np.float32)
         scale = np.broadcast_to(np.float32(scale), 2)
-        sizes = np.tile(size, (self._chunk, 1))
+        sizes = np.tile(size, (self.chunk, 1))
         state, features = None, None
         num_frames, first_query = 0, -self._after
-        for images, exists in _chunks(frames, self._chunk):
+        if resumed is not None:
+            state, features = self._restored(resumed, sizes)
+            num_frames, first_query = resumed.num_frames, resumed.num_frames - self._after
+        for images, exists in _chunks(frames, self.chunk):
             features = self._encode(self._variables, images, sizes)
-            own = _part_of(truth, num_frames, self._chunk)
+            own = _part_of(truth, num_frames, self.chunk)
             encoded = windows.EncodedFrames(features=features, exists=exists, truth=own)
             state = self._start(self._variables, encoded) if state is None else state
             state, output = self._advance(self._variables, state, encoded, size, scale)
             num_frames += int(exists.sum())
-            yield self._chunk_output(first_query, num_frames, output)
-            first_query += self._chunk
+            yield self._chunk_output(first_query, num_frames, output, state)
+            first_query += self.chunk
         while 0 < num_frames > first_query:  # the last queries wait for frames that never come
-            own = _part_of(truth, num_frames, self._chunk)
-            never = np.zeros(self._chunk, bool)
+            own = _part_of(truth, num_frames, self.chunk)
+            never = np.zeros(self.chunk, bool)
             encoded = windows.EncodedFrames(features=features, exists=never, truth=own)
             state, output = self._advance(self._variables, state, encoded, size, scale)
-            yield self._chunk_output(first_query, num_frames, output)
-            first_query += self._chunk
+            yield self._chunk_output(first_query, num_frames, output, state)
+            first_query += self.chunk
         return None if state is None else state.memory
 
-    def _chunk_output(self, first: int, num_frames: int, output: FrameOutput) -> ChunkOutput:
-        stop = max(0, min(first + self._chunk, num_frames))
-        return ChunkOutput(first_frame=first, stop_frame=stop, frames=output)
+    def _chunk_output(
+        self, first: int, num_frames: int, output: FrameOutput, state: VideoState
+    ) -> ChunkOutput:
+        stop = max(0, min(first + self.chunk, num_frames))
+        return ChunkOutput(first, stop, output, state, num_frames)
+
+    def _restored(self, snapshot: Snapshot, sizes: np.ndarray) -> tuple[VideoState, Any]:
+        """The state of a snapshot, and features of its shapes, whose numbers are not read."""
+        images = jax.ShapeDtypeStruct((self.chunk, *snapshot.canvas, 3), np.uint8)
+        features = jax.eval_shape(self._encode, self._variables, images, sizes)
+        encoded = windows.EncodedFrames(features=features, exists=np.zeros(self.chunk, bool))
+        shapes = jax.eval_shape(self._start, self._variables, encoded)
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features)
+        return restored(snapshot, shapes), nothing
 
 
 def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -183,10 +207,17 @@ def _part_of(truth: Instances | None, first: int, size: int) -> Instances | None
     return jax.tree.map(part, truth)
 
 
-def _start(
+def start_video(
     system: nn.Module, tracks: int, variables: dict, encoded: windows.EncodedFrames
 ) -> VideoState:
-    """State before the first frame of a video whose chunks are such as `encoded`."""
+    """State before the first frame of a video whose chunks are such as `encoded`.
+
+    Args:
+      system: as `VideoStream` takes it; likewise `tracks` and `variables`.
+      tracks: see `system`.
+      variables: see `system`.
+      encoded: a chunk, or the shapes of one; its numbers are not read.
+    """
     shapes = windows.frame_shapes(encoded.features)
     return VideoState(
         buffer=windows.empty_frames(encoded, system.window_before + system.window_after),
@@ -194,7 +225,7 @@ def _start(
     )
 
 
-def _advance(
+def advance(
     system: nn.Module,
     variables: dict,
     state: VideoState,
@@ -205,6 +236,18 @@ def _advance(
     """Appends a chunk of encoded frames and steps through the windows that it completes.
 
     Slots without a query frame are skipped: they cost nothing and leave the memory alone.
+
+    Args:
+      system: as `VideoStream` takes it; likewise `variables`.
+      variables: see `system`.
+      state: of `start_video`, or of the chunk before.
+      encoded: frames [chunk, ...].
+      image_size: [2] float32, as in `Window`; likewise `scale`.
+      scale: see `image_size`.
+
+    Returns:
+      The next state, and FrameOutput [chunk, ...] of the query frames, which are those that came
+      `window_after` frames before the frames of the chunk.
     """
     before, after = system.window_before, system.window_after
     frames = windows.append(state.buffer, encoded)

@@ -36,6 +36,28 @@ def read_configuration(name: str, settings: Sequence[str] = ()) -> ConfigDict:
     return known.config
 
 
+def with_settings(config: ConfigDict, settings: Sequence[str]) -> ConfigDict:
+    """A configuration with fields set; it itself stays as it is.
+
+    Args:
+      config: whole configuration.
+      settings: as for `read_configuration`.
+
+    Raises:
+      InputError: a field cannot be set.
+    """
+    known = flags.FlagValues()
+    arguments = ["ovis-jax", *settings]
+    own = config.copy_and_resolve_references()
+    try:
+        config_flags.DEFINE_config_dict("config", own, flag_values=known, sys_argv=arguments)
+    except AttributeError as error:  # here it looks at once whether the fields are there
+        message = _in_one_line(_unquoted(str(error)))
+        raise InputError(f"--config: unknown field: {message}") from error
+    _parse(known, arguments)
+    return known.config
+
+
 def find_configuration(name: str) -> pathlib.Path:
     """The file of a configuration.
 

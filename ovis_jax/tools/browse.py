@@ -1,10 +1,13 @@
 """Command line that draws ground truth or results over the frames of videos, to be looked at.
 
     ovis-jax browse --annotations A.json --images DIR --output DIR
-        [--results R.json] [--videos 1 5] [--min-score 0.3] [--crowds-are-objects]
+        [--results R.json [OTHERS.json]] [--videos 1 5] [--min-score 0.3] [--crowds-are-objects]
+    ovis-jax browse --results R.json --images VIDEO --output DIR
 
-Writes a movie and a contact sheet of each video, and index.html, a page with timelines of all
-tracks. Exit codes: 0 done, 2 bad input (a line on stderr for each problem).
+Writes a movie and a contact sheet of each video, and index.html, a page that needs no other file:
+ground truth beside the results of each system, timelines, errors. Results of one video can be
+looked at without an annotation file. Exit codes: 0 done, 2 bad input (a line on stderr for each
+problem).
 """
 
 import argparse
@@ -18,9 +21,11 @@ from ovis_jax.formats.annotations import Annotations, Video, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag, annotation_options, warn
-from ovis_jax.tools.tool import ToolParser, run_tool
-from ovis_jax.visualization.browsing import write_browser
+from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
+from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
 from ovis_jax.visualization.overlays import chosen_videos
+from ovis_jax.visualization.single_video import single_video
+from ovis_jax.visualization.viewer.page import Systems
 
 _CHOSEN = 4  # videos, unless they are named
 
@@ -36,29 +41,35 @@ def run(options: argparse.Namespace) -> pathlib.Path:
     Raises:
       InputError: a file cannot be used, or there is nothing to draw.
     """
-    annotations = load_annotations(options.annotations)
-    annotations = with_chosen_crowds(annotations, annotation_options(options), warn)
-    warn_of_boxes(annotations, warn)
-    annotations.check_frames(options.images)
-    videos = named_videos(annotations, options.videos)
-    records = None
-    if options.results:
-        chosen = {video.id for video in videos}
-        results = load_results(options.results, annotations, progress=True)
-        records = [as_record(result) for result in results if result.video_id in chosen]
+    results = options.results or []
+    if options.annotations is None:
+        if not results:
+            raise InputError("expected --annotations, --results or both")
+        annotations, read = single_video(results[0], options.images)
     else:
+        annotations = load_annotations(options.annotations)
+        annotations = with_chosen_crowds(annotations, annotation_options(options), warn)
+        warn_of_boxes(annotations, warn)
+        annotations.check_frames(options.images)
+        read = frames_in(options.images)
+    videos = named_videos(annotations, options.videos)
+    if not results:
         annotations.check_ground_truth("to show; expected --results")
+    names = file_labels([*map(str, results)]) if len(results) > 1 else ["results"]
+    records = {
+        name: read_records(path, annotations, videos)
+        for name, path in zip(names, results, strict=False)
+    }
+    browsed = Browsed(Systems(annotations, records, options.min_score), videos, read)
     with tqdm.tqdm(total=len(videos), unit="video", disable=None, leave=False) as bar:
-        written = write_browser(
-            annotations,
-            options.images,
-            records,
-            videos,
-            options.output,
-            min_score=options.min_score,
-            progress=bar.update,
-        )
-    return written[-1]
+        return write_browser(browsed, options.output, bar.update)[-1]
+
+
+def read_records(path: pathlib.Path, annotations: Annotations, videos: list[Video]) -> list[dict]:
+    """The entries of a results file that are of these videos."""
+    chosen = {video.id for video in videos}
+    results = load_results(path, annotations, progress=True)
+    return [as_record(result) for result in results if result.video_id in chosen]
 
 
 def named_videos(annotations: Annotations, ids: list[int] | None) -> list[Video]:
@@ -90,9 +101,18 @@ def as_record(result: TrackResult) -> dict:
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(prog="ovis-jax browse", description="Draws videos with their objects.")
     path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument("--annotations", required=True, **path, help="ground truth, OVIS format")
-    parser.add_argument("--images", required=True, **path, help="folder of the frames")
-    parser.add_argument("--results", **path, help="results.json, drawn beside the ground truth")
+    parser.add_argument(
+        "--annotations", **path, help="ground truth, OVIS format, or videos and categories alone"
+    )
+    parser.add_argument(
+        "--images",
+        required=True,
+        **path,
+        help="folder of the frames; without --annotations the video, or the folder of its frames",
+    )
+    parser.add_argument(
+        "--results", nargs="+", **path, help="results.json of one or more systems, side by side"
+    )
     parser.add_argument("--output", required=True, **path, help="folder to write to")
     parser.add_argument(
         "--videos", type=int, nargs="+", metavar="ID", help=f"default: {_CHOSEN} of all"

@@ -22,14 +22,14 @@ from ovis_jax.demo import MODEL
 from ovis_jax.evaluation import evaluate
 from ovis_jax.formats.annotations import load_annotations
 from ovis_jax.models.build import build_system
-from ovis_jax.predict import predict
+from ovis_jax.predict import Predictor, TrainedModel, predict
 from ovis_jax.program.config_changes import completed
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import demo as parser
 from ovis_jax.tools.predict_video import check_output, predict_video
 from ovis_jax.tools.tool import run_tool
-from ovis_jax.visualization.browsing import write_browser
-from ovis_jax.visualization.results_page import write_results_page
+from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
+from ovis_jax.visualization.viewer.page import Systems, video_data, write_page
 
 _MIN_SCORE = 0.3  # of tracks that are drawn
 
@@ -77,14 +77,9 @@ def track_generated(
     print(
         f"AP of this clip: {100 * values['AP']:.1f}, at an IoU of 0.5: {100 * values['AP50']:.1f}"
     )
-    write_browser(
-        annotations,
-        config.data.eval_images,
-        records,
-        annotations.videos,
-        output,
-        min_score=_MIN_SCORE,
-    )
+    systems = Systems(annotations, {"results": records}, _MIN_SCORE)
+    browsed = Browsed(systems, annotations.videos, frames_in(config.data.eval_images))
+    write_browser(browsed, output)
 
 
 def track_video(
@@ -93,13 +88,12 @@ def track_video(
     """Tracks a video of the user's, in which the model looks for the shapes that it knows."""
     images = open_images(path)
     start(config.matmul_precision)
-    names = {category.id: category.name for category in packed.categories}
-    records = predict_video(
-        build_system(config), packed.variables, config, images, names, output, _MIN_SCORE
-    )
-    write_results_page(
-        output / "index.html", path.name, records, names, images.seconds, min_score=_MIN_SCORE
-    )
+    model = TrainedModel(build_system(config), packed.variables, config, packed.categories)
+    records = predict_video(Predictor(model, ahead=1), images, output, _MIN_SCORE)
+    annotations = load_annotations(output / "annotations.json")
+    systems = Systems(annotations, {"results": records}, _MIN_SCORE)
+    videos = [video_data(systems, video, images.read()) for video in annotations.videos]
+    write_page(output / "index.html", path.name, systems, videos)
 
 
 if __name__ == "__main__":

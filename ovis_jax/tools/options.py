@@ -5,7 +5,7 @@ import pathlib
 
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
-from ovis_jax.tools.tool import ToolParser
+from ovis_jax.tools.tool import ToolParser, at_least
 
 MODES = ("train", "evaluate", "predict", "train_and_evaluate")
 MODELS = (
@@ -35,10 +35,18 @@ MODELS = (
 )
 """Keys of `ovis_jax.weights.name_maps.NAME_MAPS`."""
 
+PLATFORMS = ("cpu", "cuda", "tpu")
+"""Keys of `ovis_jax.export.programs.PLATFORMS`."""
+
+WRITES = ("results", "overlay", "frames", "ids")
+DEFAULT_WRITES = ("results", "overlay")
+"""What `ovis-jax predict` writes; "frames" and "ids" are written frame by frame."""
+
 RECORDS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "youtube_vis_2021")
 """Names of the builders of `ovis_jax.data.tfds`."""
 
 _CONFIG = "name or file of a configuration, such as quickstart or my/model.py"
+_CAUSAL = "sees no frame after the one it tracks, whatever the model was trained with"
 _FIELDS = "Fields of the configuration are set by --config.FIELD=VALUE."
 
 
@@ -80,26 +88,33 @@ def predict_video() -> ToolParser:
     """Of `ovis_jax.tools.predict_video`."""
     parser = ToolParser(
         prog="ovis-jax predict",
-        description="Tracks the objects of a video file, a folder of frames or an image; writes "
-        "results.json, overlay.mp4 and the contact sheet overlay.png.",
+        description="Tracks the objects of video files, folders of frames or images; goes on where "
+        "it was interrupted when the same line is repeated.",
         epilog=_FIELDS,
     )
-    parser.add_argument("--config", required=True, metavar="NAME", help=_CONFIG)
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        metavar="DIR",
-        help="folder of checkpoints or of one, or work directory",
-    )
+    _add_model_options(parser)
     parser.add_argument(
         "--input",
         required=True,
+        nargs="+",
         metavar="PATH",
-        help="video file, image, or folder of JPEG or PNG frames",
+        help="video files, images, or folders of JPEG or PNG frames",
     )
     parser.add_argument(
-        "--output", required=True, metavar="DIR", help="folder for results.json and the overlay"
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder to write to; of several inputs, each gets a folder in it",
     )
+    parser.add_argument(
+        "--write",
+        nargs="+",
+        choices=WRITES,
+        default=DEFAULT_WRITES,
+        help="results.json, overlay.mp4 and its contact sheet, frames.jsonl (a line for each "
+        f"frame), PNGs of ids (default {' '.join(DEFAULT_WRITES)})",
+    )
+    parser.add_argument("--causal", action="store_true", help=_CAUSAL)
     parser.add_argument(
         "--annotations",
         metavar="FILE",
@@ -222,3 +237,58 @@ def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text}, expected true or false")
     return text.lower() == "true"
+
+
+def export() -> ToolParser:
+    """Of `ovis_jax.tools.export_model`."""
+    parser = ToolParser(
+        prog="ovis-jax export",
+        description="Writes a trained model as one file that runs without this package: programs "
+        "of jax.export with weights, how frames are prepared, and names of the classes.",
+        epilog=_FIELDS,
+    )
+    _add_model_options(parser)
+    parser.add_argument(
+        "--size",
+        type=at_least(1),
+        nargs=2,
+        metavar=("WIDTH", "HEIGHT"),
+        required=True,
+        help="of the frames, in pixels; a file is for one size",
+    )
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="file to write, .zip")
+    parser.add_argument(
+        "--platforms",
+        nargs="+",
+        choices=PLATFORMS,
+        default=PLATFORMS,
+        help=f"what it is to run on (default {' '.join(PLATFORMS)})",
+    )
+    parser.add_argument(
+        "--chunk", type=at_least(1), help="frames encoded together; default: config.predict.chunk"
+    )
+    parser.add_argument("--causal", action="store_true", help=_CAUSAL)
+    parser.add_argument(
+        "--stablehlo", type=pathlib.Path, metavar="DIR", help="also writes the programs as text"
+    )
+    parser.add_argument(
+        "--saved-model",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="also writes a SavedModel; needs TensorFlow",
+    )
+    return parser
+
+
+def _add_model_options(parser: ToolParser) -> None:
+    """Which trained model."""
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="PATH",
+        help="work directory, folder of checkpoints or of one, packed model, or the name of one on "
+        "a hub, hf://OWNER/REPO/PATH[@REVISION][#sha256=DIGEST]",
+    )
+    parser.add_argument(
+        "--config", metavar="NAME", help=f"{_CONFIG}; default: that of the checkpoint"
+    )

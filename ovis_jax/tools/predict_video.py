@@ -1,30 +1,38 @@
-"""Tracks the objects of a video file, a folder of frames or an image.
+"""Tracks the objects of video files, folders of frames or images.
 
-Writes to the output folder `results.json`, `annotations.json`, which names the frames and the
-categories that the results are of, `overlay.mp4` and the contact sheet `overlay.png`.
+Writes to a folder for each what `--write` says: `results.json`, an overlay (`overlay.mp4` and the
+contact sheet `overlay.png`), and, frame by frame, `frames.jsonl` and PNGs of ids; and
+`annotations.json`, which names the frames and the categories that the results are of.
 """
 
 import argparse
+import contextlib
+import dataclasses
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from flax import linen as nn
-from ml_collections import ConfigDict
+from tqdm import tqdm
 
-from ovis_jax.classes import ModelClasses, classes_of_checkpoint
 from ovis_jax.data.image_sources import ImageSource, open_images
+from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_header
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
-from ovis_jax.identities import sized_by_checkpoint
-from ovis_jax.predict import load_model, predict_images, report
+from ovis_jax.predict.done_videos import DoneVideos, output_folders
+from ovis_jax.predict.frame_lines import FrameLines, write_id_png
+from ovis_jax.predict.frame_result import FrameResult
+from ovis_jax.predict.journal import SECONDS, Journal
+from ovis_jax.predict.predictor import Predictor, TrackedFrames
+from ovis_jax.predict.trained import TrainedModel, chosen_config, load_trained
+from ovis_jax.predict.videos import report
 from ovis_jax.program import command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
-from ovis_jax.program.configurations import read_configuration
 from ovis_jax.program.start import start
+from ovis_jax.tools.options import DEFAULT_WRITES
 from ovis_jax.tools.options import predict_video as parser
+from ovis_jax.tracking.tracklets import Tracklets
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
 _VIDEO_ID = 1
@@ -41,63 +49,98 @@ def check_output(folder: pathlib.Path) -> None:
         raise InputError(f"{folder}: {there} is a file, expected a folder")
 
 
-def category_names(
-    annotations: str | None, classes: ModelClasses, num_classes: int
-) -> dict[int, str]:
-    """Names by category id, in the order of the model's labels; numbers if nobody knows them.
+def named_categories(annotations: str | None, model: TrainedModel) -> tuple[Category, ...]:
+    """Categories in the order of the model's labels, with the ids of an annotation file.
 
     Args:
-      annotations: file that names the categories, whose ids are used; or None.
-      classes: what the checkpoint says of the labels.
-      num_classes: of the model.
+      annotations: the file; None: the ids are those of the model.
+      model: that was read.
 
     Raises:
       InputError: the file has other categories than the model.
     """
-    if annotations is not None:
-        file = load_header(annotations)
-        names = {category.id: category.name for category in file.categories}
-        return {k: names[k] for k in classes.ids_in(file, annotations, num_classes)}
-    if classes.categories is None:
-        return {number: f"category {number}" for number in range(1, num_classes + 1)}
-    return {category.id: category.name for category in classes.categories}
+    if annotations is None:
+        return model.categories
+    file = load_header(annotations)
+    names = {category.id: category.name for category in file.categories}
+    ids = model.classes.ids_in(file, annotations, model.config.model.num_classes)
+    return tuple(Category(number, names[number]) for number in ids)
 
 
 def predict_video(
-    system: nn.Module,
-    variables: dict,
-    config: ConfigDict,
+    predictor: Predictor,
     images: ImageSource,
-    names: dict[int, str],
     output: pathlib.Path,
     min_score: float,
+    writes: Collection[str] = DEFAULT_WRITES,
+    goes_on: bool = False,
 ) -> list[dict]:
     """Tracks and draws one video.
 
     Args:
-      system: the system of `config.model`.
-      variables: its variables.
-      config: whole configuration.
-      images: the frames; read once to track and once to draw.
-      names: category names by id, in the order of the model's labels.
+      predictor: of the model.
+      images: the frames; read once to track and, for an overlay, once to draw.
       output: folder, made if it does not exist.
       min_score: tracks below it are not drawn.
+      writes: some of `WRITES`.
+      goes_on: an interrupted call with the same arguments left off in this folder.
 
     Returns:
-      The records of results.json.
+      The records of results.json; none without "results" and "overlay", which need all tracks of
+      the video in memory.
     """
-    size = (images.width, images.height)
-    tracks = predict_images(system, variables, images.read(), size, config)
-    records = tracks.tracklets.records(_VIDEO_ID, tracks.length, list(names), system.track_rule)
-    output.mkdir(parents=True, exist_ok=True)
-    write_results(output / "results.json", records)
-    write_json(output / "annotations.json", described(images, tracks.length, names))
-    drawn = predicted_tracks(records, names, min_score)
-    pictures = overlay_frames(images.read(), None, drawn)
-    movie, sheet = output / "overlay.mp4", output / "overlay.png"
-    write_pictures(movie, sheet, pictures, tracks.length, images.seconds)
-    report(tracks.length, len(records), tracks.overflow)
+    names = {category.id: category.name for category in predictor.model.categories}
+    whole = bool({"results", "overlay"} & {*writes})
+    journal = Journal(output, goes_on=goes_on, objects=whole)
+    tracks = journal.tracks() if whole else Tracklets()
+    resumed, lost = journal.snapshot, journal.lost
+    tracked = predictor.track(images.read(), snapshot_seconds=SECONDS, resumed=resumed)
+    with contextlib.closing(journal):
+        for result in _written(tracked, output, writes, journal):
+            lost += result.overflow
+            if whole:
+                _add(tracks, result)
+    tracks.finish(tracked.finish)
+    rule, length = predictor.model.system.track_rule, tracked.length
+    records = tracks.records(_VIDEO_ID, length, list(names), rule)
+    if "results" in writes:
+        write_results(output / "results.json", records)
+    write_json(output / "annotations.json", described(images, length, names))
+    if "overlay" in writes:
+        pictures = overlay_frames(images.read(), None, predicted_tracks(records, names, min_score))
+        movie, sheet = output / "overlay.mp4", output / "overlay.png"
+        write_pictures(movie, sheet, pictures, length, images.seconds)
+    journal.remove()
+    report(length, len(records), lost)
     return records
+
+
+def _add(tracks: Tracklets, result: FrameResult) -> None:
+    masks, vectors = result.rles, result.class_scores
+    if len(result):
+        tracks.add(result.frame, result.ids, result.scores, result.labels, masks, vectors)
+
+
+def _written(
+    tracked: TrackedFrames, output: pathlib.Path, writes: Collection[str], journal: Journal
+) -> Iterator[FrameResult]:
+    """The results, each once its line and its PNG are written."""
+    folder, lines = output / "ids", output / "frames.jsonl"
+    if "ids" in writes:
+        folder.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if "frames" in writes:
+            journal.cut(lines)
+            writer = stack.enter_context(FrameLines(lines))
+        shown = tqdm(tracked, unit="frame", desc="predict", initial=tracked.length, disable=None)
+        for result in shown:
+            if writer is not None:
+                writer.write(result)
+            if "ids" in writes:
+                write_id_png(folder, result)
+            journal.write(result, tracked.snapshot)
+            yield result
 
 
 def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
@@ -124,30 +167,47 @@ def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Predicts what the options say, returns the exit code."""
     options, settings = parser().parse_with_settings(arguments)
-    return command_line.run(lambda: run(options, read_configuration(options.config, settings)))
+    return command_line.run(lambda: run(options, settings))
 
 
-def run(options: argparse.Namespace, config: ConfigDict) -> None:
+def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
     """Does what the options say.
+
+    Videos that an earlier call with the same options has done are left as they are.
+
+    Args:
+      options: of the command.
+      settings: fields of the configuration, "--config.FIELD=VALUE".
 
     Raises:
       InputError: a file or folder cannot be used.
     """
-    if config.predict.oracle:
+    config = chosen_config(options.checkpoint, options.config, settings)
+    if "oracle" in config.predict and config.predict.oracle:  # older ones know none
         raise InputError(
             f"config.predict.oracle: {config.predict.oracle!r} needs annotated videos, as "
             "ovis-jax train --mode=evaluate predicts; expected ''"
         )
     start(config.matmul_precision)
     warn_of_unused_accelerators()
-    output = pathlib.Path(options.output)
-    check_output(output)
-    images = open_images(pathlib.Path(options.input))
-    classes = classes_of_checkpoint(options.checkpoint)
-    config = sized_by_checkpoint(classes.sized(config), options.checkpoint)
-    names = category_names(options.annotations, classes, config.model.num_classes)
-    model = load_model(config, options.checkpoint)
-    predict_video(*model, config, images, names, output, options.min_score)
+    folders = output_folders(options.input, pathlib.Path(options.output))
+    for folder in folders:
+        check_output(folder)
+    done = DoneVideos(options, config)
+    left = [
+        (path, folder)
+        for path, folder in zip(map(pathlib.Path, options.input), folders, strict=True)
+        if not done.holds(path, folder)
+    ]
+    sources = [(path, open_images(path), folder) for path, folder in left]
+    model = load_trained(options.checkpoint, config)
+    categories = named_categories(options.annotations, model)
+    model = dataclasses.replace(model, categories=categories)
+    predictor = Predictor(model, causal=options.causal, ahead=1)
+    for path, images, folder in sources:
+        goes_on = done.begin(path, folder)
+        predict_video(predictor, images, folder, options.min_score, options.write, goes_on)
+        done.end(path, folder)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult
 
 FOLDER = "videos"
+_MIN_SCORE = 0.3  # of results that are drawn
 MAX_VIDEOS = 12
 """Drawn of each report, in the order in which its tables name them."""
 
@@ -79,14 +80,16 @@ def draw_videos(
     """
     try:
         from ovis_jax.tools.browse import as_record
-        from ovis_jax.visualization.browsing import write_browser
+        from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
+        from ovis_jax.visualization.viewer.page import Systems
     except ModuleNotFoundError as error:
         raise InputError(f"--images: cannot draw, {error.name} is not installed") from None
     videos = {video.id: video for video in annotations.videos}
     records = [as_record(track) for track in tracks if track.video_id in set(ids)]
     with tqdm(desc="draw", total=len(ids), unit="video", disable=None, leave=False) as bar:
+        systems = Systems(annotations, {"results": records}, _MIN_SCORE)
         chosen = [videos[own] for own in ids]
-        write_browser(annotations, images, records, chosen, folder, progress=bar.update)
+        write_browser(Browsed(systems, chosen, frames_in(images)), folder, bar.update)
 
 
 def place_link(drawn: dict[str, DrawnVideos]) -> Callable[[str, Place], str | None]:

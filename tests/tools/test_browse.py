@@ -1,5 +1,6 @@
-import html.parser
+import base64
 import json
+import re
 
 import cv2
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 from tiny_ovis import write_tiny_ovis
 
 from ovis_jax.data.movie_files import read_movie
+from ovis_jax.formats import rle
+from ovis_jax.formats.annotations import Video, load_annotations
 from ovis_jax.tools.browse import main
 from ovis_jax.visualization.colors import LEVEL_COLORS
-from ovis_jax.visualization.timeline import Moment, spans
+from ovis_jax.visualization.movie import write_movie
+from ovis_jax.visualization.viewer.page import Systems, video_data
 
 LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
 
@@ -32,49 +36,37 @@ def run(tiny, output, *options):
     return main([*map(str, files), *map(str, options)])
 
 
-class Page(html.parser.HTMLParser):
-    """Checks that tags are closed, and collects the attributes of each kind."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.attributes = [], {}
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes.setdefault(tag, []).append(dict(attrs))
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes.setdefault(tag, []).append(dict(attrs))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def test_chosen_videos_get_a_movie_a_sheet_and_a_timeline(tiny, tmp_path, capsys):
+def test_chosen_videos_get_a_movie_a_sheet_and_a_place_on_the_page(tiny, tmp_path, capsys):
     output = tmp_path / "out"
     assert run(tiny, output, "--videos", 3, 1) == 0
     assert capsys.readouterr().out.strip() == str(output / "index.html")
     names = [f"video_{number}.{kind}" for number in (1, 3) for kind in ("mp4", "png")]
     assert sorted(path.name for path in output.iterdir()) == ["index.html", *names]
     assert len(list(read_movie(output / "video_3.mp4"))) == 6
-    page = Page((output / "index.html").read_text())
-    assert [video["src"] for video in page.attributes["video"]] == ["video_3.mp4", "video_1.mp4"]
-    assert "http" not in (output / "index.html").read_text()
+    text = (output / "index.html").read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(|fetch\(""", text)
+    data = data_of(output / "index.html")
+    assert [(video["id"], video["length"]) for video in data["videos"]] == [(3, 6), (1, 6)]
+    assert all(len(video["frames"]) == 6 for video in data["videos"])
 
 
-def test_bars_have_the_colours_of_the_levels_and_gaps_where_the_object_is_absent(tiny, tmp_path):
+def data_of(page):
+    """What the page shows."""
+    text = page.read_text()
+    return json.loads(re.search(r'type="application/json">(.*?)</script>', text, re.S)[1])
+
+
+def test_the_page_knows_the_levels_of_an_object_in_each_frame(tiny, tmp_path):
     run(tiny, tmp_path / "out", "--videos", 1)
-    page = Page((tmp_path / "out/index.html").read_text())
-    bars = {}
-    for bar in page.attributes["rect"]:
-        bars.setdefault(bar["y"], {})[int(bar["x"])] = (bar["width"], bar["fill"])
-    red, green = (bars[y] for y in sorted(bars, key=int))
-    colors = ["#%02x%02x%02x" % LEVEL_COLORS[level] for level in LEVELS]  # noqa: UP031
-    assert red == {frame: ("1", colors[frame % 3]) for frame in range(5)}
-    assert green == {frame: ("1", colors[frame % 3]) for frame in (0, 2, 3, 4)}
+    data = data_of(tmp_path / "out/index.html")
+    assert {own["id"]: own["color"] for own in data["levels"]} == {
+        level: "#{:02x}{:02x}{:02x}".format(*LEVEL_COLORS[level]) for level in LEVELS
+    }
+    ((panel,),) = (video["panels"] for video in data["videos"])
+    red, green = panel["tracks"]
+    seen = [frame for frame, mask in enumerate(green["masks"]) if mask]
+    assert seen == [0, 2, 3, 4] and [bool(mask) for mask in red["masks"]] == [True] * 5 + [False]
+    assert red["levels"] == [LEVELS[frame % 3] for frame in range(5)] + [None]
 
 
 def test_levels_are_drawn_beside_identities_on_grey(tiny, tmp_path):
@@ -96,8 +88,78 @@ def test_results_are_drawn_beside_the_ground_truth(tiny, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(records))
     options = ["--results", tmp_path / "results.json", "--videos", 1]
     assert run(tiny, tmp_path / "out", *options) == 0
-    text = (tmp_path / "out/index.html").read_text()
-    assert "<h3>results</h3>" in text and "green 0.75" in text and "green 0.10" not in text
+    truth, results = data_of(tmp_path / "out/index.html")["videos"][0]["panels"]
+    assert (truth["name"], results["name"]) == ("ground truth", "results")
+    assert [track["label"] for track in results["tracks"]] == ["green 0.75"]
+    assert results["tracks"][0]["masks"] == truth["tracks"][0]["masks"]
+    assert {error["kind"] for error in results["errors"]} == {"class", "missed"}
+
+
+def test_several_systems_stand_side_by_side(tiny, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text("[]")
+    results = [tmp_path / name / "results.json" for name in ("one", "two")]
+    assert run(tiny, tmp_path / "out", "--results", *results, "--videos", 1) == 0
+    data = data_of(tmp_path / "out/index.html")
+    assert data["systems"] == ["one", "two"]
+    names = [panel["name"] for panel in data["videos"][0]["panels"]]
+    assert names == ["ground truth", "one", "two"]
+
+
+def test_large_frames_and_their_masks_shrink_together(tmp_path):
+    video = Video(1, 1280, 640, 1, ("clip/1.jpg",))
+    mask = np.zeros((640, 1280), np.uint8)
+    mask[:320, :640] = 1
+    record = dict(video_id=1, category_id=1, score=0.5, segmentations=[rle.encode(mask)])
+    path = tmp_path / "a.json"
+    categories = [dict(id=1, name="thing")]
+    videos = [dict(id=1, width=1280, height=640, length=1, file_names=["clip/1.jpg"])]
+    path.write_text(json.dumps(dict(videos=videos, categories=categories, annotations=None)))
+    systems = Systems(load_annotations(path), {"results": [record]}, 0.3)
+    data = video_data(systems, video, [np.zeros((640, 1280, 3), np.uint8)])
+    assert (data["width"], data["height"]) == (640, 320)
+    (track,) = data["panels"][0]["tracks"]
+    small = rle.decode(dict(size=[320, 640], counts=track["masks"][0]))
+    np.testing.assert_array_equal(small, mask[::2, ::2])
+    jpeg = base64.b64decode(data["frames"][0].partition(",")[2])
+    assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (320, 640, 3)
+
+
+@pytest.mark.parametrize("source", ["folder", "movie"])
+def test_results_of_one_video_need_no_annotation_file(tiny, tmp_path, source):
+    document = json.loads(tiny[0].read_text())
+    masks = document["annotations"][0]["segmentations"]
+    record = dict(video_id=1, category_id=7, score=0.9, segmentations=masks)
+    (tmp_path / "alone").mkdir()
+    results = tmp_path / "alone" / "results.json"
+    results.write_text(json.dumps([record]))
+    images = tmp_path / "frames" / "clip1"
+    if source == "movie":
+        frames = [cv2.imread(str(path))[..., ::-1] for path in sorted(images.iterdir())]
+        images = tmp_path / "clip.mp4"
+        write_movie(images, frames, 5.0)
+    options = ["--results", results, "--images", images, "--output", tmp_path / "out"]
+    assert main([*map(str, options)]) == 0
+    (panel,) = data_of(tmp_path / "out/index.html")["videos"][0]["panels"]
+    assert [track["label"] for track in panel["tracks"]] == ["category 7 0.90"]
+    beside = results.with_name("annotations.json")
+    beside.write_text(json.dumps(dict(categories=[dict(id=7, name="cat")])))
+    assert main([*map(str, options)]) == 0
+    (panel,) = data_of(tmp_path / "out/index.html")["videos"][0]["panels"]
+    assert [track["label"] for track in panel["tracks"]] == ["cat 0.90"]
+
+
+def test_without_an_annotation_file_results_of_several_videos_are_one_line(tmp_path, capsys):
+    records = [dict(video_id=k, category_id=1, score=0.5, segmentations=[]) for k in (1, 2)]
+    (tmp_path / "r.json").write_text(json.dumps(records))
+    cv2.imwrite(str(tmp_path / "one.png"), np.zeros((8, 8, 3), np.uint8))
+    files = dict(results="r.json", images="one.png", output="out")
+    arguments = [each for k, v in files.items() for each in (f"--{k}", str(tmp_path / v))]
+    assert main(arguments) == 2
+    assert "r.json: video_id: 2 videos, expected those of one" in capsys.readouterr().err
+    assert main(arguments[2:]) == 2
+    assert "expected --annotations, --results or both" in capsys.readouterr().err
 
 
 def test_names_are_escaped(tiny, tmp_path):
@@ -106,7 +168,10 @@ def test_names_are_escaped(tiny, tmp_path):
     tiny[0].write_text(json.dumps(document))
     run(tiny, tmp_path / "out", "--videos", 1)
     text = (tmp_path / "out/index.html").read_text()
-    assert "<script>alert" not in text and "&lt;script&gt;alert" in text
+    assert "<script>alert" not in text
+    assert "<script>alert('&')</script>" in {
+        x["name"] for x in data_of(tmp_path / "out/index.html")["categories"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -130,11 +195,5 @@ def test_videos_without_annotations_show_results_alone(tiny, tmp_path):
     (tmp_path / "results.json").write_text("[]")
     options = ["--results", tmp_path / "results.json", "--videos", 2]
     assert run(tiny, tmp_path / "out", *options) == 0
-    assert "ground truth" not in (tmp_path / "out/index.html").read_text()
-
-
-def test_spans_are_runs_of_equal_moments():
-    green, red = Moment("a", (0, 255, 0)), Moment("b", (255, 0, 0))
-    got = spans([None, green, green, red, None, None, red])
-    assert got == [(1, 2, green), (3, 3, red), (6, 6, red)]
-    assert spans([]) == []
+    (panel,) = data_of(tmp_path / "out/index.html")["videos"][0]["panels"]
+    assert panel["name"] == "results"

@@ -18,6 +18,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
 from ovis_jax.main import metrics_during_training
 from ovis_jax.tracking.paste import encode_crop
+from ovis_jax.tracking.tracklets import Tracklets
 
 
 def setup(folder, **system):
@@ -65,10 +66,13 @@ def test_images_in_memory_give_the_tracks_of_the_same_frames_on_disk(tmp_path):
     video = annotations.videos[1]
     paths = [f"{config.data.eval_images}/{name}" for name in video.file_names]
     images = (cv2.imread(path)[..., ::-1] for path in paths)
-    size = (video.width, video.height)
-    tracks = predict.predict_images(system, variables, images, size, config)
+    model = predict.TrainedModel(system, variables, config, annotations.categories)
+    tracked, tracks = predict.Predictor(model).track(images), Tracklets()
+    for result in tracked:
+        tracks.add(result.frame, result.ids, result.scores, result.labels, result.rles)
+    tracks.finish(tracked.finish)
     own = [r for r in records if r["video_id"] == video.id]
-    assert tracks.tracklets.records(video.id, video.length, [3, 7]) == own
+    assert tracks.records(video.id, video.length, [3, 7]) == own
 
 
 def test_records_follow_the_track_rule_and_the_finish_of_the_system(tmp_path):

@@ -14,19 +14,16 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from ovis_jax.checkpoints.folders import restore_from
 from ovis_jax.classes import UNKNOWN_CLASSES, ModelClasses
 from ovis_jax.data.from_config import annotation_options, resizing
-from ovis_jax.data.transforms import FrameGeometry, frame_geometry, transform_image
+from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.truth import Truth, VideoTruth
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import Video
 from ovis_jax.formats.annotations import Annotations
-from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import write_results
 from ovis_jax.inference.collect import HostThread, VideoTracks
 from ovis_jax.inference.stream import VideoStream
-from ovis_jax.models.build import build_model
 from ovis_jax.models.oracles import IMAGE, oracle_of
 from ovis_jax.program import cluster
 from ovis_jax.tracking.paste import MaskRule
@@ -164,50 +161,6 @@ def _next(waiting: collections.deque):
         return waiting.popleft()
     except IndexError:
         return None
-
-
-def predict_images(
-    system: nn.Module,
-    variables: dict,
-    images: Iterable[np.ndarray],
-    size: tuple[int, int],
-    config: ConfigDict,
-) -> VideoTracks:
-    """Tracks the objects of one video that comes as images; its length need not be known.
-
-    Args:
-      system: the system of `config.model`.
-      variables: its variables.
-      images: frames in order, [h, w, 3] uint8 RGB each.
-      size: (width, height) of every image.
-      config: as for `predict`; no path is used.
-
-    Raises:
-      InputError: the system has an oracle, which needs annotations.
-    """
-    if oracle_of(system):
-        raise InputError(f"the oracle {oracle_of(system)!r} needs annotated videos")
-    geometry = frame_geometry(*size, resizing(config.data))
-    frames = (transform_image(image, geometry, flip=False) for image in images)
-    tracks = VideoTracks(*size, geometry.scale, system.mask_rule)
-    stream = make_stream(system, variables, config)
-    with tqdm(unit="frame", desc="predict") as progress, HostThread() as host:
-        run_video(stream, counted(frames, progress), geometry, tracks, host)
-    return tracks
-
-
-def load_model(config: ConfigDict, folder: pathlib.Path | str) -> tuple[nn.Module, dict]:
-    """The system of a configuration and its variables.
-
-    Args:
-      config: whole configuration.
-      folder: of checkpoints or of one, or a work directory; see `restore_from`.
-
-    Raises:
-      InputError: there is no checkpoint, or it is of another model.
-    """
-    system, shapes = build_model(config)
-    return system, restore_from(folder, shapes)
 
 
 def make_stream(system: nn.Module, variables: dict, config: ConfigDict) -> VideoStream:
