@@ -5,7 +5,6 @@ import jax.numpy as jnp
 
 from ovis_jax.ops.sampling import bilinear_gather, bilinear_scatter, bilinear_slopes
 
-
 # Traced once for all taps, and for all layers of one size.
 _samples = jax.jit(jax.vmap(bilinear_gather))
 

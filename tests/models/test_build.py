@@ -35,7 +35,7 @@ def sum_of_losses(system, variables, key):
 
 @functools.cache
 def losses_and_gradients(name, **model):
-    """Losses by name and gradients; without changes, of the program that the tests of training use."""
+    """Losses, gradients; without changes, of the program that the tests of training use."""
     system = system_of(name, **model)
     variables = init_variables(system, jax.random.key(0))
     (_, (losses, _)), gradients = total_loss(system, variables, frame_pairs())
