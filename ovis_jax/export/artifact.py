@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Sequence
 
 import numpy as np
+from flax import linen as nn
 
 from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.export.programs import FrameSize, Programs
@@ -36,7 +37,7 @@ def frame_size(geometry: FrameGeometry, chunk: int) -> FrameSize:
 
 
 def description(
-    system,
+    system: nn.Module,
     geometry: FrameGeometry,
     size: tuple[int, int],
     chunk: int,
