@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# jax 0.10.2 on CPUs: a 3x3x3 convolution of a clip with few channels takes more than twice as long as the
+# jax 0.10.2 on CPUs: a 3x3x3 convolution of a clip with few channels takes about twice as long as the
 # same sum written as three 3x3 convolutions of frames, one for each frame of the kernel.
 #
 # Libraries of video models write the former. The numbers are equal; at hundreds of channels the factor shrinks.
 #
-# Seen: on clips of 8 frames of 32x48 cells with 32 channels a factor of 3 to 4 forward.
+# Seen: on clips of 8 frames of 32x48 cells with 32 channels a factor of 2 to 4 forward.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
