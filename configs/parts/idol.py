@@ -12,9 +12,7 @@ from ovis_jax.configs.parts.tracker import bisoftmax
 def idol_r50() -> ConfigDict:
     """IDOL, ResNet-50, frames whose shorter side has 720 pixels, 25 categories: a whole one."""
     config = run(model(), capacity())
-    config.data.update(
-        image_scale=(1333, 720), reference_window=10, inclusive_boxes=False
-    )
+    config.data.update(image_scale=(1333, 720), reference_window=10, inclusive_boxes=False)
     config.data.resize.update(fit="short_side", resampling="pillow", axis_scales=True)
     config.train.update(
         optimizer="adamw",
@@ -51,9 +49,7 @@ def model() -> ConfigDict:
             num_classes=25,
             dtype="float32",
             rematerialise=False,  # compute activations twice, for less memory
-            backbone=dict(
-                name="resnet", depth=50, norm="frozen_batch", width=64, frozen_stages=1
-            ),
+            backbone=dict(name="resnet", depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(extra_levels=1),  # after C5
             transformer=dict(
                 num_queries=300,

@@ -119,9 +119,7 @@ class BisoftmaxTracker:
         both = [_softmax(dots, valid, axis) for axis in (0, 1)]
         return jnp.where(valid, (both[0] + both[1]) / 2, 0)
 
-    def link(
-        self, memory: EmbeddingMemory, similarities: jax.Array, valid: jax.Array
-    ) -> jax.Array:
+    def link(self, memory: EmbeddingMemory, similarities: jax.Array, valid: jax.Array) -> jax.Array:
         """Slots [D] int32 of the tracks that detections continue; M: of none.
 
         Args:
@@ -210,7 +208,8 @@ class BisoftmaxTracker:
         order = jnp.argsort(~kept, stable=True)
         slots = ("ids", "embeddings", "scores", "stored", "frames_seen", "last_seen")
         return memory.replace(
-            count=kept.sum(dtype=jnp.int32), **{name: getattr(memory, name)[order] for name in slots}
+            count=kept.sum(dtype=jnp.int32),
+            **{name: getattr(memory, name)[order] for name in slots},
         )
 
 

@@ -32,7 +32,9 @@ class ShortTracks:
 
         Of those that begin in one frame, the better score is first, as detections are.
         """
-        left = [kept for track in tracks if (kept := self._last_life(track, num_frames)) is not None]
+        left = [
+            kept for track in tracks if (kept := self._last_life(track, num_frames)) is not None
+        ]
         return sorted(left, key=lambda track: (track.frames[0], -track.scores[0]))
 
     def _last_life(self, track: Track, num_frames: int) -> Track | None:

@@ -35,6 +35,4 @@ class FusedMaskBranch(nn.Module):
 
     def _conv(self, features: int, name: str, dtype: str | None = None) -> nn.Conv:
         uniform = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
-        return nn.Conv(
-            features, (3, 3), kernel_init=uniform, dtype=dtype or self.dtype, name=name
-        )
+        return nn.Conv(features, (3, 3), kernel_init=uniform, dtype=dtype or self.dtype, name=name)

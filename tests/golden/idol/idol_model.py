@@ -70,9 +70,7 @@ def config():
     config.model.selection.update(
         score_threshold=own["score_threshold"], box_nms=own["box_nms"], mask_nms=own["mask_nms"]
     )
-    config.model.predictions.update(
-        class_threshold=own["class_mean_threshold"], zero_masks=True
-    )
+    config.model.predictions.update(class_threshold=own["class_mean_threshold"], zero_masks=True)
     config.model.tracker.update(
         min_similarity=own["match"],
         new_score=own["new_track"],
