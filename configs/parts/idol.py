@@ -60,6 +60,19 @@ def model() -> ConfigDict:
                 feedforward=1024,
             ),
             head=dict(num_features=8, hidden=(8, 8)),  # of the networks that draw masks
+            # Weights of the losses; and how many best overlaps say how many queries an object has,
+            # and how many of the reference frame are too near it to be compared.
+            criterion=dict(
+                classes=2.0,
+                box=5.0,
+                giou=2.0,
+                mask=2.0,
+                dice=5.0,
+                contrast=2.0,
+                cosine=3.0,
+                positives=10,
+                near=100,
+            ),
             selection=dict(
                 score_threshold=0.1,  # of the best class of a query
                 box_nms=0.9,  # within a class

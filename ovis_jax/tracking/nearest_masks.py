@@ -1,4 +1,4 @@
-"""Masks of a grid over the whole canvas, enlarged between cell centres, then by whole pixels; numpy.
+"""Masks of a grid over the canvas, enlarged between cell centres, then by whole pixels; numpy.
 
 Logits on the grid are enlarged to the canvas (bilinear), cut to the resized frame, and its pixels
 are repeated or left out (nearest) for the original one; above zero is inside. Source: IDOL.

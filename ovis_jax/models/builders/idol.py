@@ -7,6 +7,7 @@ from ovis_jax.models.deformable_transformer import DeformableTransformer
 from ovis_jax.models.heads.fused_mask import FusedMaskBranch
 from ovis_jax.models.heads.instance import InstanceHead
 from ovis_jax.models.instance_decoding import Selection
+from ovis_jax.models.instance_losses import InstanceLosses
 from ovis_jax.models.necks.projections import Projections
 from ovis_jax.models.systems.idol import IDOL, IDOLCapacity
 from ovis_jax.ops.boxes import EXCLUSIVE
@@ -51,6 +52,7 @@ def build(config: ConfigDict) -> IDOL:
             num_features=model.head.num_features, **shared
         ),
         capacity=sizes(IDOLCapacity, config.capacity),
+        criterion=InstanceLosses(**model.criterion),
         selection=Selection(**model.selection),
         **model.predictions,
     )

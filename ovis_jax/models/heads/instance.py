@@ -1,4 +1,4 @@
-"""Instance head: what queries say of their objects: class, mask network, embedding. Source: IDOL."""
+"""Instance head: class, mask network and embedding of a query's object. Source: IDOL."""
 
 import math
 from collections.abc import Sequence

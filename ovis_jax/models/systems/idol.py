@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.models import instance_losses as learning
 from ovis_jax.models.deformable_transformer import DecodedQueries, DeformableTransformer
 from ovis_jax.models.first_items import map_first
 from ovis_jax.models.heads.dynamic_mask import mask_logits
@@ -18,7 +19,10 @@ from ovis_jax.models.instance_decoding import Selection, drop_duplicates, select
 from ovis_jax.models.oracles import IMAGE
 from ovis_jax.models.systems.online import OnlineSystem
 from ovis_jax.ops.boxes import EXCLUSIVE, corner_factors
-from ovis_jax.structures import Detections, Window
+from ovis_jax.ops.means import Mean
+from ovis_jax.ops.row_keys import RowKeys
+from ovis_jax.ops.sim_ota import QueryBoxes
+from ovis_jax.structures import Clips, Detections, Window
 from ovis_jax.tracking.nearest_masks import paste_nearest
 from ovis_jax.tracking.paste import MaskRule
 from ovis_jax.tracking.rules import Track, TrackRule, mean_classes_above
@@ -68,6 +72,7 @@ class IDOL(OnlineSystem):
       head: what queries say of their objects.
       masks: levels of the encoder to features that masks are drawn on.
       capacity: sizes of the padded records.
+      criterion: what counts how much in training.
       selection: what becomes a detection.
       class_threshold: mean score of a class over the frames of a track, above which the track has a
         record of that class.
@@ -79,6 +84,7 @@ class IDOL(OnlineSystem):
     head: InstanceHead
     masks: FusedMaskBranch
     capacity: IDOLCapacity
+    criterion: learning.InstanceLosses = learning.InstanceLosses()
     selection: Selection = Selection()
     class_threshold: float = 0.05
     zero_masks: bool = False
@@ -124,10 +130,100 @@ class IDOL(OnlineSystem):
             mask_features=self.masks(levels),
         )
 
+    def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of a batch; the sum of their values is minimised.
+
+        Args:
+          batch: B clips; the second frame is the reference, later ones are not read.
+          keys: of the B rows, for the queries whose cosines are compared.
+
+        Returns:
+          Losses and metrics by name.
+        """
+        shape = (batch.instances.valid.shape[-1], self.transformer.num_queries)
+        draws = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys.each)
+        return self.drawn_losses(batch, draws)
+
+    def drawn_losses(
+        self, batch: Clips, draws: jax.Array
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses with draws [B, N, Q] of the queries whose cosines are compared.
+
+        See `contrast.some_negatives`.
+        """
+        return self.teach(self.predict_pairs(batch), batch, draws)
+
+    def teach(
+        self, predicted: learning.PairQueries, batch: Clips, draws: jax.Array
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses and metrics of what queries say of both frames of each clip."""
+        size, rule = batch.image_size, self.criterion
+        key, instances = predicted.key, batch.instances_of(0)
+        objects = learning.frame_objects(instances, size)
+        targets = self.targets(key, objects)
+        means = learning.query_means(key, targets, objects, rule)
+        means |= learning.mask_means(key, targets, instances, size, self.head.network, rule)
+        losses = {
+            _layer_name(name, i, own): x for name, own in means.items() for i, x in enumerate(own)
+        }
+        pairs = self.pair_embeddings(predicted, targets, batch)
+        losses |= learning.contrast_means(pairs, draws, rule)
+        last = targets.positive[-1]
+        metrics = {
+            "positive_queries": Mean.of(last.sum(-1)),
+            "objects_in_both_frames": Mean.of(pairs.valid.sum(-1)),
+        }
+        return losses, metrics
+
+    def predict_pairs(self, batch: Clips) -> learning.PairQueries:
+        """What queries say of both frames of each clip, which do not know of each other."""
+        frames = jnp.concatenate([batch.frames[:, 0], batch.frames[:, 1]])
+        num_pairs, size = len(batch.frames), jnp.tile(batch.image_size, (2, 1))
+        decoded, levels = self.decode(frames, size)
+        logits = self.head.logits(decoded.features)
+        own: DecodedQueries = jax.tree.map(lambda x: x[:, :num_pairs], decoded)
+        return learning.PairQueries(
+            key=learning.KeyQueries(
+                decoded=own,
+                logits=logits[:, :num_pairs],
+                networks=self.head.networks(own.features),
+                mask_features=self.masks([x[:num_pairs] for x in levels]),
+            ),
+            reference_logits=logits[-1, num_pairs:],
+            reference_boxes=decoded.boxes[-1, num_pairs:],
+            embeddings=self.head.embed(decoded.features[-1]),
+        )
+
+    def targets(
+        self, key: learning.KeyQueries, objects: learning.FrameObjects
+    ) -> learning.KeyTargets:
+        """Which queries stand for the objects [B, N] of the first frames, after each layer."""
+        boxes = key.decoded.boxes
+        return learning.key_targets(key.logits, boxes, objects, self.criterion.positives)
+
+    def pair_embeddings(
+        self, predicted: learning.PairQueries, targets: learning.KeyTargets, batch: Clips
+    ) -> learning.PairEmbeddings:
+        """What is compared between both frames of each clip."""
+        query, reference = (batch.instances_of(number) for number in range(2))
+        objects = learning.in_reference(query, reference, batch.image_size)
+        positive, near = learning.reference_choices(
+            predicted.reference_logits, predicted.reference_boxes, objects, self.criterion
+        )
+        own, others = jnp.split(predicted.embeddings, 2)
+        cheapest = targets.assigned.query[-1][..., None]
+        return learning.PairEmbeddings(
+            own=jnp.take_along_axis(own, cheapest, axis=1),
+            others=others,
+            positive=positive,
+            negative=~near,
+            valid=objects.valid,
+        )
+
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
         frame: InstanceQueries = jax.tree.map(lambda x: x[self.window_before], window.features)
-        corners = box_corners(frame.boxes)
+        corners = QueryBoxes.of(frame.boxes).corners
         kept = select_queries(frame.logits, corners, self.selection, self.capacity.detections)
         masks = self.segment(frame, kept.query, window.image_size, kept.valid.sum())
         kept, place = drop_duplicates(kept, masks, self.selection)
@@ -172,7 +268,7 @@ class IDOL(OnlineSystem):
         They are those of the queries whose boxes overlap most.
         """
         frame: InstanceQueries = jax.tree.map(lambda x: x[self.window_before], window.features)
-        own = box_corners(frame.boxes) * frame_sides(window.image_size)
+        own = QueryBoxes.of(frame.boxes).corners * frame_sides(window.image_size)
         return frame.embeddings[EXCLUSIVE.iou(boxes, own).argmax(-1)]
 
     @nn.nowrap
@@ -188,10 +284,9 @@ class IDOL(OnlineSystem):
         self.encode(frames, jnp.tile(jnp.asarray(frames.shape[1:3]), (len(frames), 1)))
 
 
-def box_corners(boxes: jax.Array) -> jax.Array:
-    """(x1, y1, x2, y2) [..., 4] of boxes (x, y, width, height) with their centres, [..., 4]."""
-    center, half = boxes[..., :2], boxes[..., 2:] / 2
-    return jnp.concatenate([center - half, center + half], axis=-1)
+def _layer_name(name: str, layer: int, layers: list[Mean]) -> str:
+    """The loss of the last layer has no number."""
+    return name if layer == len(layers) - 1 else f"{name}_layer{layer}"
 
 
 def frame_sides(image_size: jax.Array) -> jax.Array:

@@ -52,7 +52,7 @@ def state_dict() -> dict[str, np.ndarray]:
 
 
 def _queries(entries: list[dict], seed: int) -> np.ndarray:
-    """Learned queries, of which the last are near copies of others, for the suppression of boxes."""
+    """Learned queries; the last are near copies of others, so that boxes are suppressed."""
     (shape,) = (entry["shape"] for entry in entries if entry["name"] == QUERIES)
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(QUERIES.encode()) + seed))
     rows = generator.standard_normal(shape, dtype=np.float32)
