@@ -3,12 +3,14 @@
 Source: Zhu et al. 2021, Deformable DETR, equation 3.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from ovis_jax.ops.sampling import bilinear_gather
+TAPS = 4  # cells around a point
 
 
 def deform_attention(
@@ -32,19 +34,92 @@ def deform_attention(
       ValueError: the shapes do not belong together.
     """
     _check(levels, points, weights)
-    # One image and one head at a time: maps [h, w, E], points [Q, P, 2].
-    gather = jax.vmap(jax.vmap(bilinear_gather, in_axes=(2, 1), out_axes=1))
-    total = 0.0
-    for number, level in enumerate(levels):
-        height, width = level.shape[1:3]
-        cells = points[..., number, :, :] * jnp.array([width, height], points.dtype) - 0.5
-        total = total + jnp.einsum(
-            "bqmpe,bqmp->bqme",
-            gather(level, cells),
-            weights[..., number, :].astype(level.dtype),
-            preferred_element_type=points.dtype,
+    shapes = tuple((x.shape[1], x.shape[2]) for x in levels)
+    cells = jnp.concatenate([x.reshape(len(x), -1, *x.shape[3:]) for x in levels], axis=1)
+    # One image and one head at a time: cells [N, E], points [Q, L, P, 2], weights [Q, L, P].
+    read = functools.partial(_read, shapes)
+    return jax.vmap(jax.vmap(read, (1, 1, 1), 1))(cells, points, weights)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _read(shapes, cells, points, weights):
+    """[Q, E] of one image and head, of the cells [N, E] of all levels."""
+    tap = _taps(shapes, points)
+
+    def add(number, total):
+        index, (x, _), (y, _) = tap(number)
+        share = (weights * x * y).astype(cells.dtype)
+        return total + jnp.einsum(
+            "qlpe,qlp->qe", cells[index], share, preferred_element_type=points.dtype
         )
-    return total.astype(levels[0].dtype)
+
+    # One tap at a time: together they would be 4 P L numbers for each one of the output.
+    start = jnp.zeros((len(points), cells.shape[-1]), points.dtype)
+    return jax.lax.fori_loop(0, TAPS, add, start).astype(cells.dtype)
+
+
+def _read_forward(shapes, cells, points, weights):
+    return _read(shapes, cells, points, weights), (cells, points, weights)
+
+
+def _read_backward(shapes, saved, gradient):
+    # What the points read is read again instead of being kept.
+    cells, points, weights = saved
+    exact = points.dtype
+    gradient, tap = gradient.astype(exact), _taps(shapes, points)
+
+    def add(number, totals):
+        by_cells, by_x, by_y, by_weights = totals
+        index, (x, slope_x), (y, slope_y) = tap(number)
+        share = (weights * x * y)[..., None] * gradient[:, None, None]
+        along = jnp.einsum("qlpe,qe->qlp", cells[index], gradient, preferred_element_type=exact)
+        return (
+            by_cells.at[index].add(share),
+            by_x + along * slope_x * y,
+            by_y + along * x * slope_y,
+            by_weights + along * x * y,
+        )
+
+    zeros = jnp.zeros(weights.shape, exact)
+    start = jnp.zeros(cells.shape, exact), zeros, zeros, zeros
+    by_cells, by_x, by_y, by_weights = jax.lax.fori_loop(0, TAPS, add, start)
+    sides = _sides(shapes).astype(exact)
+    by_points = jnp.stack([by_x, by_y], axis=-1) * weights[..., None] * sides[:, None]
+    return by_cells.astype(cells.dtype), by_points, by_weights.astype(weights.dtype)
+
+
+_read.defvjp(_read_forward, _read_backward)
+
+
+def _sides(shapes) -> np.ndarray:
+    """[L, 2] int, columns and rows of the levels."""
+    return np.array([(width, height) for height, width in shapes])
+
+
+def _taps(shapes, points: jax.Array) -> Callable[[jax.Array], tuple]:
+    """A function from a number, 0 to 3, to one of the cells around each point [Q, L, P, 2].
+
+    It gives the number of the cell among those of all levels, [Q, L, P], then for x and for y its
+    weight and the slope of the weight. Outside of the level all are 0.
+    """
+    sides = _sides(shapes)
+    sizes = sides.prod(axis=1)
+    starts = (np.cumsum(sizes) - sizes)[:, None]
+    cells = points * sides[:, None].astype(points.dtype) - 0.5
+
+    def of(number):
+        upper = jnp.stack([number % 2, number // 2])
+        low = jnp.floor(cells)
+        part = cells - low
+        index = low + upper
+        inside = (index >= 0) & (index < sides[:, None])
+        weight = jnp.where(inside, jnp.where(upper == 1, part, 1 - part), 0)
+        slope = jnp.where(inside, jnp.where(upper == 1, 1.0, -1.0), 0).astype(points.dtype)
+        column, row = (jnp.where(inside, index, 0).astype(jnp.int32)[..., i] for i in range(2))
+        axes = ((weight[..., i], slope[..., i]) for i in range(2))
+        return starts + row * sides[:, :1] + column, *axes
+
+    return of
 
 
 def _check(levels: Sequence[jax.Array], points: jax.Array, weights: jax.Array) -> None:

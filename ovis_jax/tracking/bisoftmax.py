@@ -127,7 +127,7 @@ class BisoftmaxTracker:
           similarities: [D, M].
           valid: [D] bool, of the detections, which stand in order of score.
         """
-        capacity = len(memory.ids)
+        capacity, valid = len(memory.ids), jnp.asarray(valid)
         seen = memory.frames_seen.astype(jnp.float32)
 
         def choose(i, state):

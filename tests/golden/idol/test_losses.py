@@ -22,6 +22,7 @@ from ovis_jax.weights.rules import to_state_dict
 
 PAIRS, FRAMES = (0, 1), ("key", "ref")
 LOSS_TOLERANCE, GRADIENT_TOLERANCE, OFFSET_TOLERANCE = 1e-4, 2e-2, 5e-2
+SAMPLE_TOLERANCE, MEDIAN_TOLERANCE = 5e-2, 2e-3
 NAMES = {
     "class": "loss_ce",
     "box": "loss_bbox",
@@ -165,7 +166,7 @@ def test_masks_of_the_queries_of_objects(seen, pair):
     for layer in layers(seen):
         own = key.networks[layer, pair], key.decoded.places[layer, pair] * size
         masks = np.asarray(draw(*own))[targets.positive[layer, pair]]
-        assert_recorded(masks, f"layer{layer}_p{pair}/masks", "loss")
+        assert_recorded(masks[None, :, None], f"layer{layer}_p{pair}/masks", "loss")
 
 
 @every_pair
@@ -216,17 +217,22 @@ def test_losses():
 
 
 def test_gradients():
+    """In double precision all samples agree to 1e-3.
+
+    In single precision a point of attention may lie within rounding of the middle of a cell, where
+    the slope changes; the samples of a tensor then differ more than its norm.
+    """
     recorded = golden_json("idol", "loss.json")
-    mine = to_state_dict(gradients()[1], rules())
+    mine, errors = to_state_dict(gradients()[1], rules()), []
     for name, entry in recorded["gradients"].items():
         own, want = mine[name].astype(np.float64).reshape(-1), np.asarray(entry["samples"])
         samples = own[:: entry["sample_stride"]][: len(want)]
         tolerance = OFFSET_TOLERANCE if "sampling_offsets" in name else GRADIENT_TOLERANCE
         assert abs(np.linalg.norm(own) - entry["norm"]) <= tolerance * entry["norm"], name
-        # Samples are few: their error is that of the whole gradient, spread evenly.
-        typical = entry["norm"] / np.sqrt(own.size)
-        error = np.sqrt(np.mean((samples - want) ** 2))
-        assert error <= tolerance * max(typical, np.sqrt(np.mean(want**2))), name
+        typical = max(entry["norm"] / np.sqrt(own.size), np.sqrt(np.mean(want**2)))
+        errors.append(np.sqrt(np.mean((samples - want) ** 2)) / typical)
+        assert errors[-1] <= SAMPLE_TOLERANCE, f"{name}: {errors[-1]:.1e}"
+    assert np.median(errors) <= MEDIAN_TOLERANCE
 
 
 def test_what_is_frozen_receives_no_gradient():
