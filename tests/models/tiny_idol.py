@@ -15,7 +15,7 @@ def tiny_config(**model):
     config.unlock()
     config.model.backbone.width = 8
     config.model.transformer.update(
-        num_queries=6, channels=16, num_layers=2, num_heads=2, num_points=2, feedforward=16
+        num_queries=8, channels=16, num_layers=2, num_heads=2, num_points=2, feedforward=16
     )
     config.model.head.hidden = (4,)
     config.model.update(model)
@@ -25,11 +25,15 @@ def tiny_config(**model):
 
 @functools.cache
 def tiny_system(**model):
-    """A system, and variables with which queries have scores and look around at different places."""
+    """A system, and variables with which queries differ in places, scores and embeddings."""
     system = build_system(tiny_config(**model))
     variables = init_variables(system, jax.random.key(0))
     params = variables["params"]
+    params["transformer"]["first_places"]["kernel"] *= 4
+    params["head"]["embedding"]["layers_2"]["kernel"] *= 40
     for number in range(system.transformer.num_layers):
+        last = params["transformer"][f"boxes_{number}"]["layers_2"]
+        last["kernel"] = 0.3 * jax.random.normal(jax.random.key(number), last["kernel"].shape)
         last = params["head"][f"class_logits_{number}"]
         last["bias"] = jnp.zeros_like(last["bias"])
     return system, variables

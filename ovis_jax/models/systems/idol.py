@@ -18,7 +18,7 @@ from ovis_jax.models.heads.instance import InstanceHead
 from ovis_jax.models.instance_decoding import Selection, drop_duplicates, select_queries
 from ovis_jax.models.oracles import IMAGE
 from ovis_jax.models.systems.online import OnlineSystem
-from ovis_jax.ops.boxes import EXCLUSIVE, corner_factors
+from ovis_jax.ops.boxes import corner_factors
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.ops.sim_ota import QueryBoxes
@@ -265,11 +265,12 @@ class IDOL(OnlineSystem):
     def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
         """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels.
 
-        They are those of the queries whose boxes overlap most.
+        They are those of the queries whose boxes are nearest, corner by corner: of boxes that no
+        query's overlaps, too.
         """
         frame: InstanceQueries = jax.tree.map(lambda x: x[self.window_before], window.features)
         own = QueryBoxes.of(frame.boxes).corners * frame_sides(window.image_size)
-        return frame.embeddings[EXCLUSIVE.iou(boxes, own).argmax(-1)]
+        return frame.embeddings[jnp.abs(boxes[:, None] - own).sum(-1).argmin(-1)]
 
     @nn.nowrap
     def finish(self, memory: Memory, tracks: list[Track]) -> list[Track]:
