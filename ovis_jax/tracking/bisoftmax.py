@@ -23,7 +23,7 @@ class EmbeddingMemory:
 
     Attributes:
       ids: [M] int32.
-      embeddings: [M, R, E] float32, the last ones of each track, the newest last.
+      recent: [M, R, E] float32, the last embeddings of each track, the newest last.
       scores: [M, R] float32, of the detections that they are from.
       stored: [M] int32, how many of them there are.
       frames_seen: [M] int32, frames with a detection of the track.
@@ -34,7 +34,7 @@ class EmbeddingMemory:
     """
 
     ids: jax.Array
-    embeddings: jax.Array
+    recent: jax.Array
     scores: jax.Array
     stored: jax.Array
     frames_seen: jax.Array
@@ -42,6 +42,11 @@ class EmbeddingMemory:
     count: jax.Array
     next_id: jax.Array
     frame: jax.Array
+
+    @property
+    def embeddings(self) -> jax.Array:
+        """[M, E], the newest of each track."""
+        return self.recent[:, -1]
 
     @property
     def occupied(self) -> jax.Array:
@@ -86,7 +91,7 @@ class BisoftmaxTracker:
         zero = jnp.int32(0)
         return EmbeddingMemory(
             ids=numbers,
-            embeddings=jnp.zeros((capacity, self.length, embedding_size)),
+            recent=jnp.zeros((capacity, self.length, embedding_size)),
             scores=jnp.zeros((capacity, self.length)),
             stored=numbers,
             frames_seen=numbers,
@@ -104,7 +109,7 @@ class BisoftmaxTracker:
         place = jnp.arange(1, self.length + 1) - self.length + memory.stored[:, None]
         share = place / jnp.maximum(memory.stored, 1)[:, None]
         weights = jnp.where(place > 0, memory.scores + share, 0)
-        total = jnp.einsum("mre,mr->me", memory.embeddings, weights, precision="highest")
+        total = jnp.einsum("mre,mr->me", memory.recent, weights, precision="highest")
         sums = weights.sum(axis=1)
         return total / jnp.where(sums == 0, 1, sums)[:, None]
 
@@ -194,7 +199,7 @@ class BisoftmaxTracker:
         seen = jnp.where(known[:, 0], memory.frames_seen[old], 0) + 1
         return memory.replace(
             ids=put(memory.ids, ids),
-            embeddings=put(memory.embeddings, moved(memory.embeddings, detections.embeddings)),
+            recent=put(memory.recent, moved(memory.recent, detections.embeddings)),
             scores=put(memory.scores, moved(memory.scores, detections.scores)),
             stored=put(memory.stored, jnp.minimum(more, self.length)),
             frames_seen=put(memory.frames_seen, seen),
@@ -206,7 +211,7 @@ class BisoftmaxTracker:
         old = memory.frame - memory.last_seen >= self.max_age
         kept = memory.occupied & ~(old & detected)
         order = jnp.argsort(~kept, stable=True)
-        slots = ("ids", "embeddings", "scores", "stored", "frames_seen", "last_seen")
+        slots = ("ids", "recent", "scores", "stored", "frames_seen", "last_seen")
         return memory.replace(
             count=kept.sum(dtype=jnp.int32),
             **{name: getattr(memory, name)[order] for name in slots},
