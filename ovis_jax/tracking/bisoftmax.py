@@ -65,7 +65,8 @@ class BisoftmaxTracker:
 
     The softmaxes make some cases special, as published. A frame with one detection gives every
     track at least one half, so that the track with most frames takes it, whatever it looks like; a
-    memory with one track gives it to the detection with the best score.
+    memory with one track gives it to the detection with the best score, unless its similarity
+    rounds to one half exactly.
 
     Attributes:
       min_similarity: of a detection and a track that are linked, which it has to exceed.

@@ -6,7 +6,6 @@ The files for OVIS have 25 classes, those of COCO, which training begins with, 8
 `model.num_classes` must say so.
 """
 
-import types
 from collections.abc import Mapping
 
 from ovis_jax.models.backbones.resnet import ResNet
@@ -15,11 +14,13 @@ from ovis_jax.weights.layouts import convolution, linear
 from ovis_jax.weights.maps import swin
 from ovis_jax.weights.maps.parts import (
     COUNTERS,
+    RESNETS,
     ModelSettings,
     affine,
     backbone_of,
     detectron2_resnet,
     layer_norm,
+    named_model,
     resnet_depth,
 )
 from ovis_jax.weights.rules import NameMap, Rule
@@ -46,39 +47,23 @@ MASK_CONVS = {
 }
 
 
-def sizes(backbone: Mapping, num_layers: int = 6, extra_levels: int = 1) -> ModelSettings:
-    """Settings that the names of a model depend on."""
-    return types.SimpleNamespace(
-        backbone=types.SimpleNamespace(**backbone),
-        transformer=types.SimpleNamespace(num_layers=num_layers),
-        neck=types.SimpleNamespace(extra_levels=extra_levels),
-    )
-
-
-VARIANTS: Mapping[str, ModelSettings] = {
-    "ResNet-50": sizes({"depth": 50}),
-    "ResNet-101": sizes({"depth": 101}),
-    "Swin-L": sizes({"name": "swin_l_mmdet"}),
-}
+VARIANTS: Mapping[str, ModelSettings] = {**RESNETS, "Swin-L": named_model("swin_l_mmdet")}
+PUBLISHED_LAYERS, PUBLISHED_EXTRA_LEVELS = 6, 1
 
 
 def name_map(model: ModelSettings) -> NameMap:
     """The whole file."""
     constants = swin.constants(model) if isinstance(backbone_of(model), Swin) else {}
-    fresh = ("backbone/norm1",) if constants else ()
-    unused = (COUNTERS, TWICE, *constants, *((swin.MASKS, *UNREAD_NORMS) if constants else ()))
-    return NameMap(rules(model), unused=unused, fresh=fresh, constants=constants)
-
-
-# Of the first output of a Swin, which nothing reads.
-UNREAD_NORMS = (f"{BACKBONE}norm0.weight", f"{BACKBONE}norm0.bias")
+    unused = (COUNTERS, TWICE, *((*constants, swin.MASKS) if constants else ()))
+    return NameMap(rules(model), unused=unused, constants=constants)
 
 
 def rules(model: ModelSettings) -> dict[str, Rule]:
     """Every tensor of the state dict that is read, by its PyTorch name."""
-    layers = range(model.transformer.num_layers)
+    layers = range(_setting(model, "transformer", "num_layers", PUBLISHED_LAYERS))
+    extra = _setting(model, "neck", "extra_levels", PUBLISHED_EXTRA_LEVELS)
     table = _backbone(model)
-    for number in range(3 + model.neck.extra_levels):
+    for number in range(3 + extra):
         theirs, ours = f"{DETR}.input_proj.{number}", number + 3
         table |= affine(f"{theirs}.0", f"neck/project{ours}", convolution)
         table |= layer_norm(f"{theirs}.1", f"neck/norm{ours}")
@@ -99,12 +84,17 @@ def rules(model: ModelSettings) -> dict[str, Rule]:
     return table
 
 
+def _setting(model: ModelSettings, part: str, field: str, published: int) -> int:
+    """A setting that a model may leave as it was published."""
+    return getattr(getattr(model, part, None), field, published)
+
+
 def _backbone(model: ModelSettings) -> dict[str, Rule]:
     backbone = backbone_of(model)
     if isinstance(backbone, ResNet):
         return detectron2_resnet(resnet_depth(model), convolution, BACKBONE)
     norms = {}
-    for number in range(1, 4):
+    for number in range(4):
         norms |= layer_norm(f"{BACKBONE}norm{number}", f"backbone/norm{number + 1}")
     return swin.AUTHORS.rules(backbone.blocks, BACKBONE) | norms
 
