@@ -53,11 +53,4 @@ def hidden(run: Run) -> Run:
 
 
 IOUTRACKER = again(MASKTRACK, "IoUTracker+", {}, system="ioutracker_plus")
-IDOL_BY_CUES = again(
-    IDOL,
-    "IDOL, MaskTrack's matcher",
-    {
-        "model.linker": "cues",
-        "model.tracker": dict(score_weight=1.0, iou_weight=2.0, label_weight=10.0),
-    },
-)
+IDOL_BY_CUES = again(IDOL, "IDOL, MaskTrack's matcher", {}, system="idol_cues")

@@ -56,3 +56,10 @@ def track_by_embeddings(config: ConfigDict) -> ConfigDict:
     config.model.linker = "bisoftmax"
     config.model.tracker = bisoftmax()
     return config
+
+
+def track_by_cues(config: ConfigDict) -> ConfigDict:
+    """A configuration whose detections MaskTrack R-CNN's cues link; parameters stay likewise."""
+    config.model.linker = "cues"
+    config.model.tracker = cues()
+    return config

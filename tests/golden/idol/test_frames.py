@@ -34,7 +34,8 @@ VIDEOS = (0, 1)
 LENGTHS = [len(canvases(video)) for video in VIDEOS]
 FIRST = (0, LENGTHS[0])  # number of each video's first frame among all
 FRAMES = [(v, t) for v in VIDEOS for t in range(LENGTHS[v])]
-TRACKS = 64
+TRACKS = 128
+LONGEST = max(LENGTHS)  # what videos are filled up to, so that there is one program
 
 pytestmark = pytest.mark.exhaustive
 every_video = pytest.mark.parametrize("video", VIDEOS)
@@ -84,7 +85,8 @@ def everything(system, frames, sizes):
 def kept_inside(module, method):
     """Which intermediate results are looked at: those of attention and of encoder layers."""
     name = module.name or ""
-    return method == "__call__" and (name.endswith("attention") or name.startswith("encoder_"))
+    seen = name in ("attention", "out_proj") or name.startswith("encoder_")
+    return (seen and method == "__call__") or method == "_points"
 
 
 @functools.cache
@@ -166,6 +168,11 @@ def test_every_layer_of_a_first_frame(ours, inside, video):
         for side, ours_ in (("enc", f"encoder_{layer}"), ("dec", f"decoder_{layer}")):
             (out,) = inside[ours_]["attention"]["__call__"]
             assert_recorded(out[video], f"{name}/{side}{layer}_attn_out")
+            ((points, weights),) = inside[ours_]["attention"]["_points"]
+            assert_recorded(points[video], f"{name}/{side}{layer}_loc")
+            assert_recorded(weights[video], f"{name}/{side}{layer}_att")
+        (out,) = inside[f"decoder_{layer}"]["self_attention"]["out_proj"]["__call__"]
+        assert_recorded(out[video], f"{name}/dec{layer}_self_out")
 
 
 def draw_all(system, queries):
@@ -210,8 +217,8 @@ def linked():
     run = jax.jit(functools.partial(jax.lax.scan, step))
     queries, found = of_all_frames()[0]["queries"], []
     for video in VIDEOS:
-        part = slice(FIRST[video], FIRST[video] + LENGTHS[0])  # one length: one program
-        own = jax.tree.map(lambda x, part=part: _filled(x[part], LENGTHS[0]), queries)
+        part = slice(FIRST[video], FIRST[video] + LENGTHS[video])
+        own = jax.tree.map(lambda x, part=part: _filled(x[part], LONGEST), queries)
         start = system.tracker.init_memory(TRACKS, system.head.channels)
         found.append(jax.device_get(run(start, own)[1]))
     return found
