@@ -108,8 +108,7 @@ def of_all_frames():
         first = jnp.array(FIRST)
         return ours, jax.tree.map(lambda x: x[first], kept["intermediates"]["transformer"])
 
-    ours, kept = run(variables, frames, np.tile(frame_size(), (len(frames), 1)))
-    return ours, kept
+    return run(variables, frames, np.tile(frame_size(), (len(frames), 1)))
 
 
 @pytest.fixture(scope="module")
