@@ -14,6 +14,7 @@ from golden.idol.idol_model import (
     SIMILARITY_TOLERANCE,
     assert_recorded,
     canvases,
+    config,
     frame_scale,
     frame_size,
     published_idol,
@@ -34,7 +35,7 @@ VIDEOS = (0, 1)
 LENGTHS = [len(canvases(video)) for video in VIDEOS]
 FIRST = (0, LENGTHS[0])  # number of each video's first frame among all
 FRAMES = [(v, t) for v in VIDEOS for t in range(LENGTHS[v])]
-TRACKS = 128
+TRACKS = config().capacity.tracks  # as shipped, whatever the records hold
 LONGEST = max(LENGTHS)  # what videos are filled up to, so that there is one program
 
 pytestmark = pytest.mark.exhaustive

@@ -217,10 +217,10 @@ def test_losses():
 
 
 def test_gradients():
-    """In double precision all samples agree to 1e-3.
+    """Samples of a tensor may differ more than its norm, by rounding alone.
 
-    In single precision a point of attention may lie within rounding of the middle of a cell, where
-    the slope changes; the samples of a tensor then differ more than its norm.
+    A point of attention may lie within rounding of the middle of a cell, where the slope changes.
+    Weights that are changed by 1e-7 of themselves differ from the record by 7e-3 to 3e-2, too.
     """
     recorded = golden_json("idol", "loss.json")
     mine, errors = to_state_dict(gradients()[1], rules()), []

@@ -21,7 +21,7 @@ from ovis_jax.models.build import build_system
 from ovis_jax.models.systems.idol import IDOL, InstanceQueries
 from ovis_jax.structures import Window
 
-TRACKS = 64
+TRACKS = config().capacity.tracks  # as shipped, whatever the records hold
 
 
 class WithMasks(IDOL):
