@@ -4,7 +4,7 @@
         [--platforms cpu cuda tpu] [--causal] [--stablehlo DIR] [--saved-model DIR]
 
 The file holds programs of `jax.export` with weights, how frames are prepared, the names of the
-classes, and `load.py`, 50 lines that run it. Exit codes: 0 done, 2 bad input.
+classes, and `load.py`, some 50 lines that run it. Exit codes: 0 done, 2 bad input.
 """
 
 import argparse
