@@ -35,7 +35,6 @@ VIDEOS = (0, 1)
 LENGTHS = [len(canvases(video)) for video in VIDEOS]
 FIRST = (0, LENGTHS[0])  # number of each video's first frame among all
 FRAMES = [(v, t) for v in VIDEOS for t in range(LENGTHS[v])]
-TRACKS = config().capacity.tracks  # as shipped, whatever the records hold
 LONGEST = max(LENGTHS)  # what videos are filled up to, so that there is one program
 
 pytestmark = pytest.mark.exhaustive
@@ -219,7 +218,7 @@ def linked():
     for video in VIDEOS:
         part = slice(FIRST[video], FIRST[video] + LENGTHS[video])
         own = jax.tree.map(lambda x, part=part: _filled(x[part], LONGEST), queries)
-        start = system.tracker.init_memory(TRACKS, system.head.channels)
+        start = system.tracker.init_memory(config().capacity.tracks, system.head.channels)
         found.append(jax.device_get(run(start, own)[1]))
     return found
 
