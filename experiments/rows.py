@@ -18,6 +18,7 @@ QUERYVIS = Run("QueryVIS", "queryvis")
 TRADES = Run("TraDeS", "trades")
 STEM_SEG = Run("STEm-Seg", "stem_seg")
 STMASK = Run("STMask", "stmask")
+IDOL = Run("IDOL", "idol")
 
 
 def again(run: Run, label: str, overrides: Mapping[str, Any], system: str = "") -> Run:
@@ -52,3 +53,4 @@ def hidden(run: Run) -> Run:
 
 
 IOUTRACKER = again(MASKTRACK, "IoUTracker+", {}, system="ioutracker_plus")
+IDOL_BY_CUES = again(IDOL, "IDOL, MaskTrack's matcher", {}, system="idol_cues")

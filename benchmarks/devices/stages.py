@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask", "TraDeS")
+SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask", "TraDeS", "IDOL")
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.

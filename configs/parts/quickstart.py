@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from ovis_jax.configs.parts import crossvis as crossvis_parts
+from ovis_jax.configs.parts import idol as idol_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import queryvis as queryvis_parts
 from ovis_jax.configs.parts import sipmask as sipmask_parts
@@ -134,6 +135,21 @@ def stem_seg() -> ConfigDict:
     model.embedding.channels = (32, 32, 32, 32)
     model.semantic.channels = (32, 32, 32, 32)
     model.clips.update(num_frames=4, overlap=2)
+    return config
+
+
+def idol() -> ConfigDict:
+    """IDOL; a whole configuration. Training from scratch wants larger steps than fine-tuning."""
+    config = small_run(idol_parts.model(), idol_parts.capacity())
+    config.capacity.update(instances=10, detections=30, tracks=100)
+    config.data.update(inclusive_boxes=False, reference_window=10)
+    model = config.model
+    model.num_classes = 5
+    model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1)
+    model.transformer.update(
+        num_queries=30, channels=64, num_layers=2, num_heads=4, feedforward=128
+    )
+    config.train.update(learning_rate=0.002, clip_norm=1.0, second_moment=0.999)
     return config
 
 

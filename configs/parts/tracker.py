@@ -29,8 +29,37 @@ def similarity() -> ConfigDict:
     return ConfigDict(dict(min_similarity=0.4))  # that links
 
 
+def bisoftmax() -> ConfigDict:
+    """IDOL's comparison of embeddings both ways, with its settings for OVIS."""
+    return ConfigDict(
+        dict(
+            min_similarity=0.5,  # that links
+            new_score=0.3,  # of detections that start a track
+            first_score=0.2,  # likewise, while the memory is empty
+            length=3,  # embeddings that a track remembers
+            max_age=10,  # frames since a track was last seen, from which on it is forgotten
+            # Tracks that are taken back: seen in fewer frames, and not in the last ones.
+            short_tracks=dict(min_frames=3, absent=2, first_frame=9),
+        )
+    )
+
+
 def track_by_overlap(config: ConfigDict) -> ConfigDict:
     """A configuration whose detections IoUTracker+ links; parameters stay those of its model."""
     config.model.linker = "iou"
     config.model.tracker = iou()
+    return config
+
+
+def track_by_embeddings(config: ConfigDict) -> ConfigDict:
+    """A configuration whose detections IDOL's matcher links; parameters stay those of its model."""
+    config.model.linker = "bisoftmax"
+    config.model.tracker = bisoftmax()
+    return config
+
+
+def track_by_cues(config: ConfigDict) -> ConfigDict:
+    """A configuration whose detections MaskTrack R-CNN's cues link; parameters stay likewise."""
+    config.model.linker = "cues"
+    config.model.tracker = cues()
     return config

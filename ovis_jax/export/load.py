@@ -21,6 +21,9 @@ class Model:
     def prepare(self, image):
         """Puts a frame [h, w, 3] uint8 RGB, of `about["frame_size"]`, on the canvas."""
         (height, width), canvas = self.about["resized"], self.about["canvas"]
+        size = self.about["frame_size"]
+        if image.shape != (size["height"], size["width"], 3):
+            raise ValueError(f"a frame is {image.shape}, expected (height, width, 3) of {size}")
         if self.about["resampling"] == "taps":
             rows, columns, down, across = (self._files[f"taps/{i}"] for i in range(4))
             image = np.rint(((image[rows] * down).sum(0)[:, columns] * across).sum(1)).astype("u1")

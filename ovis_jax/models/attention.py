@@ -19,8 +19,13 @@ class SelfAttention(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, queries: jax.Array) -> jax.Array:
-        """Maps [..., Q, C] to [..., Q, C]."""
+    def __call__(self, queries: jax.Array, positions: jax.Array | None = None) -> jax.Array:
+        """Maps [..., Q, C] to [..., Q, C].
+
+        Args:
+          queries: to be compared and mixed.
+          positions: [..., Q, C], added to what is compared, not to what is mixed; None: nothing.
+        """
         channels = queries.shape[-1]
         joint = nn.Dense(
             3 * channels,
@@ -29,9 +34,10 @@ class SelfAttention(nn.Module):
             name="in_proj",
         )
         split = (self.num_heads, channels // self.num_heads)
-        query, key, value = (
-            x.reshape(*x.shape[:-1], *split) for x in jnp.split(joint(queries), 3, axis=-1)
-        )
+        parts = jnp.split(joint(queries), 3, axis=-1)
+        if positions is not None:
+            parts = [*jnp.split(joint(queries + positions), 3, axis=-1)[:2], parts[2]]
+        query, key, value = (x.reshape(*x.shape[:-1], *split) for x in parts)
         scores = jnp.einsum("...qhd,...khd->...hqk", query, key) / math.sqrt(split[1])
         weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(self.dtype)
         mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value).reshape(queries.shape)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.builders import (
     crossvis,
+    idol,
     mask_track_rcnn,
     queryvis,
     sipmask,
@@ -30,6 +31,7 @@ BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "stem_seg": stem_seg.build,
     "stmask": stmask.build,
     "trades": trades.build,
+    "idol": idol.build,
 }
 
 

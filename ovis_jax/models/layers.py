@@ -252,3 +252,32 @@ class Tower(nn.Module):
             )(x)
             x = nn.relu(group_norm(self.dtype, name=f"norm{i}")(x))
         return x
+
+
+class Perceptron(nn.Module):
+    """Linear layers with ReLU between them.
+
+    Attributes:
+      features: of each layer.
+      last_kernel: initialises the kernel of the last layer.
+      last_bias: and its bias.
+      dtype: of the computation; the last layer is float32.
+    """
+
+    features: tuple[int, ...]
+    last_kernel: nn.initializers.Initializer = torch_uniform
+    last_bias: nn.initializers.Initializer = nn.initializers.zeros
+    dtype: str = "float32"
+
+    def setup(self):
+        """Makes the layers."""
+        *inner, last = self.features
+        layers = [nn.Dense(n, kernel_init=torch_uniform, dtype=self.dtype) for n in inner]
+        init = dict(kernel_init=self.last_kernel, bias_init=self.last_bias)
+        self.layers = [*layers, nn.Dense(last, **init, dtype="float32")]
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [..., C] to [..., features[-1]] float32."""
+        for layer in self.layers[:-1]:
+            x = nn.relu(layer(x))
+        return self.layers[-1](x)

@@ -58,7 +58,14 @@ class BoxConvention:
         union = self.areas(a) + self.areas(b) - overlap
         return overlap / jnp.where(union == 0, 1, union)
 
-    def paired_giou(self, a: jax.Array, b: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
+    def paired_giou(
+        self,
+        a: jax.Array,
+        b: jax.Array,
+        *,
+        smoothing: float = 0.0,
+        added_to_enclosing: float = 0.0,
+    ) -> jax.Array:
         """Generalised IoU [...] in [-1, 1] of boxes [..., 4] with their partners [..., 4].
 
         IoU minus the share of the enclosing box that neither fills. Of two empty boxes at one place
@@ -68,13 +75,15 @@ class BoxConvention:
           a: boxes.
           b: boxes.
           smoothing: added to intersection and union before they are divided, as AdelaiDet does.
+          added_to_enclosing: to the enclosing area that is divided by, as IDOL does.
         """
         overlap = self.paired_overlap(a, b)
         union = self.areas(a) + self.areas(b) - overlap
         low, high = jnp.minimum(a[..., :2], b[..., :2]), jnp.maximum(a[..., 2:], b[..., 2:])
         enclosing = _product(high - low + self.inclusive)
         iou = (overlap + smoothing) / jnp.where(union + smoothing == 0, 1, union + smoothing)
-        return iou - (enclosing - union) / jnp.where(enclosing == 0, 1, enclosing)
+        divisor = enclosing + added_to_enclosing
+        return iou - (enclosing - union) / jnp.where(divisor == 0, 1, divisor)
 
     def paired_diou(self, a: jax.Array, b: jax.Array) -> jax.Array:
         """Distance IoU [...] in [-1, 1] of boxes [..., 4] with their partners [..., 4].

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 BACKGROUND, OUTLIER = -2, -1
+MOST_CLUSTERS = 127  # maps of clusters are kept as int8
 FARTHEST, NEAREST, NONE = "farthest", "nearest", "none"
 SECOND_PASSES = (FARTHEST, NEAREST, NONE)
 
@@ -18,7 +19,7 @@ class ClusterRules:
     """When a pixel becomes a seed or belongs to one.
 
     Attributes:
-      max_clusters: K.
+      max_clusters: K, at most `MOST_CLUSTERS`.
       min_seediness: of a seed.
       threshold: probability above which a free pixel belongs to a seed.
       second_threshold: likewise in the second pass.
@@ -37,7 +38,9 @@ class ClusterRules:
     stale_at_limit: bool = True
 
     def __post_init__(self):
-        """Checks the choice."""
+        """Checks the choice and the limit."""
+        if not 1 <= self.max_clusters <= MOST_CLUSTERS:
+            raise ValueError(f"max_clusters is {self.max_clusters}; expected 1 to {MOST_CLUSTERS}")
         if self.second_pass not in SECOND_PASSES:
             raise ValueError(
                 f"second_pass is {self.second_pass!r}; expected one of {SECOND_PASSES}"

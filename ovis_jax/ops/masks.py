@@ -12,12 +12,16 @@ def unpack_masks(packed: jax.Array) -> jax.Array:
     return bits.reshape(*packed.shape[:-1], -1).astype(bool)
 
 
-def mask_iou(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Intersection over union [N, M] of masks [N, h, w] and [M, h, w] bool; 0 of two empty ones."""
+def mask_iou(a: jax.Array, b: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
+    """Intersection over union [N, M] of masks [N, h, w] and [M, h, w] bool; 0 of two empty ones.
+
+    With `smoothing`, which is added to intersection and union, two empty ones have 1.
+    """
     a, b = (x.reshape(len(x), -1).astype(jnp.float32) for x in (a, b))
     # Sums of zeros and ones: exact in float32, whatever the order.
     shared = jnp.matmul(a, b.T, preferred_element_type=jnp.float32)
     union = a.sum(-1)[:, None] + b.sum(-1) - shared
+    shared, union = shared + smoothing, union + smoothing
     return shared / jnp.where(union == 0, 1, union)
 
 

@@ -45,6 +45,21 @@ def nms(
     rivals = better & valid & (convention.iou(boxes, boxes) > thresholds)
     if groups is not None:
         rivals &= groups == groups[:, None]
+    return survivors(rivals, valid)
+
+
+def survivors(rivals: jax.Array, valid: jax.Array) -> jax.Array:
+    """Exact greedy suppression among any items; see `nms`.
+
+    Args:
+      rivals: [N, N] bool, [item, rival]: the rival is better than the item, and suppresses it
+        unless it is suppressed itself.
+      valid: [N] bool; other slots neither survive nor suppress.
+
+    Returns:
+      [N] bool, the survivors.
+    """
+    rivals = rivals & valid
 
     def settle(state):
         keep, _ = state

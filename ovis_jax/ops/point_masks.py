@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ovis_jax.ops.losses import linear_dice
 from ovis_jax.ops.sampling import bilinear_gather
 
 
@@ -86,9 +87,7 @@ def point_losses(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.
       Mean binary cross-entropy [...], and 1 - (2 sum(p t) + 1) / (sum p + sum t + 1), [...].
     """
     entropy = optax.sigmoid_binary_cross_entropy(logits, targets).mean(-1)
-    probs = jax.nn.sigmoid(logits)
-    shared = 2 * jnp.sum(probs * targets, axis=-1)
-    return entropy, 1 - (shared + 1) / (probs.sum(-1) + targets.sum(-1) + 1)
+    return entropy, linear_dice(jax.nn.sigmoid(logits), targets)
 
 
 def pair_losses(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -12,6 +12,27 @@ def upsample_nearest_2x(x: jax.Array) -> jax.Array:
     return jnp.repeat(jnp.repeat(x, 2, axis=-3), 2, axis=-2)
 
 
+def resize_nearest(x: jax.Array, height: int, width: int) -> jax.Array:
+    """Repeats or leaves out cells: PyTorch's `interpolate(mode="nearest")` to a size.
+
+    Args:
+      x: [..., H, W, C].
+      height: of the result.
+      width: of the result.
+
+    Returns:
+      [..., height, width, C].
+    """
+    rows, columns = nearest_index(x.shape[-3], height), nearest_index(x.shape[-2], width)
+    return jnp.take(jnp.take(x, rows, axis=-3), columns, axis=-2)
+
+
+def nearest_index(old: int, new: int) -> np.ndarray:
+    """[new] int, the cell of `old` that each cell of `new` repeats; as PyTorch, in float32."""
+    index = np.floor(np.arange(new, dtype=np.float32) * np.float32(old / new)).astype(np.int32)
+    return np.minimum(index, old - 1)
+
+
 def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     """Bilinear between cell centres, border repeated, without antialiasing.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import collections
+import itertools
 import json
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,12 @@ from ovis_jax.formats.atomic import write_json
 
 _FILE, _BEGUN = "done.json", "begun.json"  # in the folder of a video
 _OPTIONS = ("causal", "annotations", "min_score")
+_WRITTEN = {
+    "results": ("results.json",),
+    "overlay": ("overlay.mp4", "overlay.png"),
+    "frames": ("frames.jsonl",),
+    "ids": ("ids",),
+}  # by `--write`
 
 
 class DoneVideos:
@@ -38,13 +44,21 @@ class DoneVideos:
             ),
             "config": json.loads(config.to_json()),
         }
+        if options.annotations is not None:
+            self._wanted["categories"] = content_stamp(pathlib.Path(options.annotations))
+        names = ("annotations.json", *(own for x in options.write for own in _WRITTEN[x]))
+        self._written = names
 
     def holds(self, path: pathlib.Path, folder: pathlib.Path) -> bool:
-        """Whether the video at `path` was done with the same options; says so if it was."""
+        """Whether the video at `path` was done with the same options; says so if it was.
+
+        Not if something that was written has been removed since.
+        """
         try:
             done = json.loads((folder / _FILE).read_text()) == self._description(path)
         except (OSError, ValueError):
             return False
+        done = done and all((folder / name).exists() for name in self._written)
         if done:
             logging.info("%s: done before, see %s", path, folder)
         return done
@@ -70,12 +84,18 @@ class DoneVideos:
         (folder / _BEGUN).unlink(missing_ok=True)
 
     def _description(self, path: pathlib.Path) -> dict[str, Any]:
-        return self._wanted | {"input": content_stamp(path)}
+        # Frames lie in the folder itself: outputs may be written to one inside of it.
+        return self._wanted | {"input": content_stamp(path, inner=False)}
 
 
-def content_stamp(path: pathlib.Path) -> dict[str, Any]:
-    """Name, size and age of a file, or of all files in a folder: other content, another stamp."""
-    facts = [file.stat() for file in _files(path)]
+def content_stamp(path: pathlib.Path, *, inner: bool = True) -> dict[str, Any]:
+    """Name, size and age of a file, or of the files in a folder: other content, another stamp.
+
+    Args:
+      path: of the file or the folder.
+      inner: files of the folders in the folder count, too.
+    """
+    facts = [file.stat() for file in _files(path, inner)]
     return {
         "path": str(path.absolute()),
         "files": len(facts),
@@ -87,15 +107,16 @@ def content_stamp(path: pathlib.Path) -> dict[str, Any]:
 def output_folders(inputs: Sequence[str], output: pathlib.Path) -> list[pathlib.Path]:
     """Where each input is written to: a single one to `output`, others to folders in it.
 
-    These have the names of the inputs without ending, those that would be one a number more.
+    These have the names of the inputs without ending; of a name that is taken, the first with a
+    number that is free.
     """
     if len(inputs) == 1:
         return [output]
-    folders, taken = [], collections.Counter()
+    folders: list[pathlib.Path] = []
     for path in map(pathlib.Path, inputs):
         name = path.absolute().name if path.is_dir() else path.stem
-        taken[name] += 1
-        folders.append(output / (name if taken[name] == 1 else f"{name}_{taken[name]}"))
+        names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+        folders.append(next(output / own for own in names if output / own not in folders))
     return folders
 
 
@@ -105,8 +126,9 @@ def _weights(path: pathlib.Path) -> pathlib.Path:
     return inside if inside.is_dir() else path
 
 
-def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def _files(path: pathlib.Path, inner: bool) -> Iterator[pathlib.Path]:
     if path.is_dir():
-        yield from (file for file in path.rglob("*") if file.is_file())
+        there = path.rglob("*") if inner else path.iterdir()
+        yield from (file for file in there if file.is_file())
     elif path.is_file():
         yield path

@@ -76,6 +76,12 @@ class Journal:
         """Leaves of a file with a line for each frame those of the frames that are done."""
         _cut(path, self.done)
 
+    def cut_pictures(self, folder: pathlib.Path) -> None:
+        """Leaves of a folder of PNGs named by frames those of the frames that are done."""
+        for path in folder.glob("[0-9]*.png"):
+            if path.stem.isdecimal() and int(path.stem) >= self.done:
+                path.unlink()
+
     def close(self) -> None:
         """Closes its file; all stays for another call."""
         self._objects.close()

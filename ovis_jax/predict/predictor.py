@@ -64,15 +64,16 @@ class Predictor:
             neither waits for the other; results come so many chunks later.
 
         Raises:
-          InputError: the system has an oracle, which needs annotations.
+          InputError: the system has an oracle, which needs annotations, or cannot be causal; or the
+            chunk has no frame.
         """
         if oracle_of(model.system):
             raise InputError(f"the oracle {oracle_of(model.system)!r} needs annotated videos")
-        if causal and model.system.window_after:
-            system = model.system.clone(window_after=0)
-            model = dataclasses.replace(model, system=system)
-        self.model = model
+        self.model = as_causal(model) if causal else model
+        model = self.model
         self.chunk = model.config.predict.chunk if chunk is None else chunk
+        if self.chunk < 1:
+            raise InputError(f"config.predict.chunk: {self.chunk}, expected at least 1")
         self.delay = model.system.window_after + self.chunk * (1 + ahead) - 1
         self._ahead = ahead
         self._stream = VideoStream(
@@ -137,6 +138,22 @@ class Predictor:
         tracked = TrackedFrames(self.model, self._stream, self._ahead)
         tracked.begin(frame_stream(frames), snapshot_seconds, resumed)
         return tracked
+
+
+def as_causal(model: TrainedModel) -> TrainedModel:
+    """The model, whose system looks at no frame after the query.
+
+    Raises:
+      InputError: the system is not made of single frames.
+    """
+    system = model.system
+    if not system.window_after:
+        return model
+    if "window_after" not in {field.name for field in dataclasses.fields(system)}:
+        raise InputError(
+            f"{type(system).__name__} reads clips that go on after a frame: it cannot be causal"
+        )
+    return dataclasses.replace(model, system=system.clone(window_after=0))
 
 
 class TrackedFrames:

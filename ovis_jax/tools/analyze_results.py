@@ -24,6 +24,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.result_heads import ResultsOptions
 from ovis_jax.formats.results import ReadResults, read_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag
+from ovis_jax.tools.output_paths import check_output
 from ovis_jax.tools.scoring_flags import (
     add_samples,
     add_scored_files,
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> pathlib.Path:
       InputError: a file cannot be used, or the options do not fit together.
     """
     labels = _labels(options)
-    _check_output(options)
+    check_output(options.output)
     annotations = load_annotations(options.annotations)
     annotations.check_ground_truth("to analyse results with")
     if options.crowds_are_objects:
@@ -128,11 +129,6 @@ def _labels(options: argparse.Namespace) -> list[str]:
             + ", ".join(labels)
         )
     return list(labels)
-
-
-def _check_output(options: argparse.Namespace) -> None:
-    if options.output.exists() and not options.output.is_dir():
-        raise InputError(f"{options.output}: expected a folder, is a file")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from ovis_jax.formats.annotations import Annotations, Video, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
 from ovis_jax.tools.annotation_flags import add_crowd_flag, annotation_options, warn
+from ovis_jax.tools.output_paths import check_output
 from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
 from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
 from ovis_jax.visualization.overlays import chosen_videos
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> pathlib.Path:
     Raises:
       InputError: a file cannot be used, or there is nothing to draw.
     """
+    check_output(options.output)
     results = options.results or []
     if options.annotations is None:
         if not results:
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> pathlib.Path:
         warn_of_boxes(annotations, warn)
         annotations.check_frames(options.images)
         read = frames_in(options.images)
-    videos = named_videos(annotations, options.videos)
+    videos = named_videos(annotations, options.videos, options.annotations or results[0])
     if not results:
         annotations.check_ground_truth("to show; expected --results")
     names = file_labels([*map(str, results)]) if len(results) > 1 else ["results"]
@@ -72,8 +74,10 @@ def read_records(path: pathlib.Path, annotations: Annotations, videos: list[Vide
     return [as_record(result) for result in results if result.video_id in chosen]
 
 
-def named_videos(annotations: Annotations, ids: list[int] | None) -> list[Video]:
-    """The videos with these ids; without ids a few, spread evenly over the file.
+def named_videos(
+    annotations: Annotations, ids: list[int] | None, where: pathlib.Path
+) -> list[Video]:
+    """The videos with these ids, of the file `where`; without ids a few, spread evenly over it.
 
     Raises:
       InputError: there is no video of an id.
@@ -83,7 +87,7 @@ def named_videos(annotations: Annotations, ids: list[int] | None) -> list[Video]
     videos = {video.id: video for video in annotations.videos}
     for number in ids:
         if number not in videos:
-            raise InputError(f"--videos: {number} is not in {annotations.path}")
+            raise InputError(f"--videos: {number} is not in {where}")
     return [videos[number] for number in ids]
 
 

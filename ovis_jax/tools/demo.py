@@ -26,7 +26,8 @@ from ovis_jax.predict import Predictor, TrainedModel, predict
 from ovis_jax.program.config_changes import completed
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import demo as parser
-from ovis_jax.tools.predict_video import check_output, predict_video
+from ovis_jax.tools.output_paths import check_output
+from ovis_jax.tools.predict_video import predict_video
 from ovis_jax.tools.tool import run_tool
 from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
 from ovis_jax.visualization.viewer.page import Systems, video_data, write_page

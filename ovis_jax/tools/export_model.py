@@ -4,7 +4,7 @@
         [--platforms cpu cuda tpu] [--causal] [--stablehlo DIR] [--saved-model DIR]
 
 The file holds programs of `jax.export` with weights, how frames are prepared, the names of the
-classes, and `load.py`, 50 lines that run it. Exit codes: 0 done, 2 bad input.
+classes, and `load.py`, some 50 lines that run it. Exit codes: 0 done, 2 bad input.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from ovis_jax.predict.trained import chosen_config, load_trained
 from ovis_jax.program import command_line
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import export as parser
+from ovis_jax.tools.output_paths import check_output, check_output_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +40,12 @@ def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
       settings: fields of the configuration, "--config.FIELD=VALUE".
 
     Raises:
-      InputError: the model cannot be read, or TensorFlow is asked for and not installed.
+      InputError: the model cannot be read, something cannot be written, or TensorFlow is asked for
+        and not installed.
     """
+    check_output_file(options.output)
+    for folder in filter(None, (options.stablehlo, options.saved_model)):
+        check_output(folder)
     if options.saved_model:
         check_tensorflow()
     config = chosen_config(options.checkpoint, options.config, settings)

@@ -19,6 +19,7 @@ MODELS = (
     "trades",
     "trades_detector",
     "trades_tracker",
+    "idol",
     "videomt",
     "videomt_transformers",
     "mmdet1_mask_rcnn",

@@ -32,21 +32,12 @@ from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.start import start
 from ovis_jax.tools.options import DEFAULT_WRITES
 from ovis_jax.tools.options import predict_video as parser
+from ovis_jax.tools.output_paths import check_output
 from ovis_jax.tracking.tracklets import Tracklets
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 _VIDEO_ID = 1
-
-
-def check_output(folder: pathlib.Path) -> None:
-    """Looks that a folder is there or can be made.
-
-    Raises:
-      InputError: it, or what it would be in, is a file.
-    """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise InputError(f"{folder}: {there} is a file, expected a folder")
 
 
 def named_categories(annotations: str | None, model: TrainedModel) -> tuple[Category, ...]:
@@ -128,6 +119,7 @@ def _written(
     folder, lines = output / "ids", output / "frames.jsonl"
     if "ids" in writes:
         folder.mkdir(exist_ok=True)
+        journal.cut_pictures(folder)
     with contextlib.ExitStack() as stack:
         writer = None
         if "frames" in writes:
@@ -165,9 +157,13 @@ def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Predicts what the options say, returns the exit code."""
+    """Predicts what the options say, returns the exit code: `INTERRUPTED` after Ctrl-C."""
     options, settings = parser().parse_with_settings(arguments)
-    return command_line.run(lambda: run(options, settings))
+    try:
+        return command_line.run(lambda: run(options, settings))
+    except KeyboardInterrupt:
+        print("interrupted; repeat the same line to go on", file=sys.stderr)
+        return INTERRUPTED
 
 
 def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.structures import Detections, FrameOutput
 from ovis_jax.tracking.rules import mean_and_majority
-from ovis_jax.tracking.tracker import frame_output
+from ovis_jax.tracking.tracker import every_track, frame_output
 
 _WORST_CLAIM = -100.0  # an object is never claimed by a total at or below it
 
@@ -53,6 +53,7 @@ class CueTracker:
     convention: BoxConvention = INCLUSIVE
 
     track_rule = staticmethod(mean_and_majority)
+    finish = staticmethod(every_track)
 
     def init_memory(self, capacity: int, embedding_size: int) -> TrackMemory:
         """An empty memory for `capacity` objects."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention
 from ovis_jax.structures import Detections, FrameOutput
 from ovis_jax.tracking.rules import Track, mean_and_majority
-from ovis_jax.tracking.tracker import frame_output
+from ovis_jax.tracking.tracker import every_track, frame_output
 
 READINGS = ("iou_plus", "iou")
 IOU_WEIGHT = 2.0
@@ -74,6 +74,8 @@ class IoUTracker:
     min_best_score: float = 0.0
     min_length: int = 1
     convention: BoxConvention = INCLUSIVE
+
+    finish = staticmethod(every_track)
 
     def __post_init__(self):
         """Refuses unknown readings and overlaps that cannot be."""

@@ -40,3 +40,16 @@ TrackRule = Callable[[Track], Sequence[tuple[float, int]]]
 def mean_and_majority(track: Track) -> list[tuple[float, int]]:
     """One record: the mean score and the most frequent label, of equals the smallest."""
     return [(float(np.mean(track.scores)), int(np.bincount(track.labels).argmax()))]
+
+
+def mean_classes_above(threshold: float) -> TrackRule:
+    """A rule with a record for each class whose mean score over the frames is above a threshold.
+
+    Tracks have class scores. One may have several records, or none. Source: IDOL's published code.
+    """
+
+    def rule(track: Track) -> list[tuple[float, int]]:
+        means = np.mean(track.class_scores, axis=0, dtype=np.float64)
+        return [(float(means[label]), int(label)) for label in np.flatnonzero(means > threshold)]
+
+    return rule

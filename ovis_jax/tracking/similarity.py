@@ -12,7 +12,7 @@ from ovis_jax.ops.boxes import EXCLUSIVE, BoxConvention
 from ovis_jax.structures import Detections, FrameOutput
 from ovis_jax.tracking.cues import TrackMemory, empty_memory, match_logits, remember
 from ovis_jax.tracking.rules import mean_and_majority
-from ovis_jax.tracking.tracker import frame_output
+from ovis_jax.tracking.tracker import every_track, frame_output
 
 _ADDED_TO_UNION = 1e-5  # square pixels
 
@@ -35,6 +35,7 @@ class SimilarityTracker:
     convention: BoxConvention = EXCLUSIVE
 
     track_rule = staticmethod(mean_and_majority)
+    finish = staticmethod(every_track)
 
     def __post_init__(self):
         """Refuses thresholds that no pair, or a pair of different labels, could reach."""

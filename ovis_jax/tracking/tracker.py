@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import jax
 
 from ovis_jax.structures import Detections, FrameOutput
-from ovis_jax.tracking.rules import TrackRule
+from ovis_jax.tracking.rules import Track, TrackRule
 
 Memory = Any  # a pytree of arrays, of the linker's own kind
 
@@ -29,6 +29,15 @@ class Tracker(Protocol):
 
     def step(self, memory: Memory, detections: Detections) -> tuple[Memory, FrameOutput]:
         """The memory after a frame, and the frame's detections with identities."""
+
+    def finish(self, memory: Memory, tracks: list[Track]) -> list[Track]:
+        """The tracks of a video, on the host, once it is over; most linkers keep all."""
+
+
+def every_track(memory: Memory, tracks: list[Track]) -> list[Track]:
+    """The tracks as they are: the `finish` of linkers that take nothing back."""
+    del memory
+    return tracks
 
 
 def frame_output(

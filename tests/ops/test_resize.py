@@ -11,6 +11,7 @@ from ovis_jax.ops.resize import (
     gather_levels,
     resample_grid,
     resize_bilinear,
+    resize_nearest,
     resize_trilinear,
     upsample_aligned,
     upsample_nearest_2x,
@@ -140,3 +141,11 @@ def test_clips_are_mixed_in_time_as_maps_are_in_space(frames):
 def in_lines(x):
     """[B, T, h, w, C] to one map [T, h, C] for each column: [B, w, T, h, C]."""
     return np.moveaxis(x, 3, 1)
+
+
+@pytest.mark.parametrize("size", [(6, 10), (3, 5), (7, 4), (1, 2)])
+def test_nearest_cells_are_those_whose_share_of_the_map_is_reached(size):
+    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    height, width = size
+    want = x[np.arange(height) * 3 // height][:, np.arange(width) * 5 // width]
+    np.testing.assert_array_equal(resize_nearest(jnp.asarray(x), height, width), want)

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from models import tiny_stem_seg
 from toy_model import toy_model
 
 from ovis_jax.checkpoints.packed import write_packed
 from ovis_jax.converters.indexed_png import read_numbers
 from ovis_jax.formats import rle
 from ovis_jax.formats.errors import InputError
-from ovis_jax.predict import Predictor, trained
+from ovis_jax.predict import Predictor, TrainedModel, trained
 from ovis_jax.predict.frame_lines import frame_record, write_id_png
 from ovis_jax.visualization.movie import write_movie
 
@@ -84,6 +85,15 @@ def test_a_causal_predictor_sees_no_frame_after_the_query():
     scores = [r.scores for r in causal.track(changed)][2:4]
     seeing = [r.scores for r in Predictor(model).track(changed)][2:4]
     assert any(not np.array_equal(a, b) for a, b in zip(scores, seeing, strict=True))
+
+
+def test_a_system_of_clips_is_not_causal_and_chunks_have_frames():
+    system, variables = tiny_stem_seg.tiny_system()
+    config = tiny_stem_seg.tiny_config()
+    with pytest.raises(InputError, match="StemSeg reads clips that go on after a frame"):
+        Predictor(TrainedModel(system, variables, config, ()), causal=True)
+    with pytest.raises(InputError, match="config.predict.chunk: 0, expected at least 1"):
+        Predictor(toy_model(), chunk=0)
 
 
 def test_frames_come_from_a_file_a_folder_an_image_or_an_array(tmp_path):

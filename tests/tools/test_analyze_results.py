@@ -86,7 +86,7 @@ def test_options_that_do_not_fit_are_one_line(files, capsys, options, message):
 def test_a_file_in_the_place_of_the_folder_is_said_before_reading(files, capsys):
     (files / "out").write_text("")
     assert run(files, "missing") == 2
-    assert "out: expected a folder, is a file" in capsys.readouterr().err
+    assert "out is a file, expected a folder" in capsys.readouterr().err
 
 
 def test_files_without_ground_truth_are_refused(files, capsys):

@@ -160,6 +160,15 @@ def test_without_an_annotation_file_results_of_several_videos_are_one_line(tmp_p
     assert "r.json: video_id: 2 videos, expected those of one" in capsys.readouterr().err
     assert main(arguments[2:]) == 2
     assert "expected --annotations, --results or both" in capsys.readouterr().err
+    (tmp_path / "r.json").write_text(json.dumps([records[0] | {"segmentations": [None]}]))
+    assert main([*arguments, "--videos", "7"]) == 2
+    assert f"--videos: 7 is not in {tmp_path}/r.json" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_is_one_line_before_any_work(tiny, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    assert run((tmp_path / "nowhere.json", tiny[1]), tmp_path / "out") == 2
+    assert "out is a file, expected a folder" in capsys.readouterr().err
 
 
 def test_names_are_escaped(tiny, tmp_path):

@@ -86,6 +86,28 @@ def test_bad_input_is_one_line(packed, tmp_path, capsys, arguments, said):
     assert said in error and error.count("\n") == 1 and not (tmp_path / "model.zip").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "path", "expected"),
+    [
+        ("--output", "file/model.zip", "file is a file, expected a folder"),
+        ("--output", "folder", "a folder, expected the name of a file"),
+        ("--stablehlo", "file", "file is a file, expected a folder"),
+        ("--saved-model", "file/below", "file is a file, expected a folder"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line_before_any_work(
+    tmp_path, capsys, monkeypatch, option, path, expected
+):
+    monkeypatch.setattr(export_model, "load_trained", lambda *_: 1 / 0)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    options = ["--checkpoint=x", "--size", "96", "64", f"--output={tmp_path}/model.zip"]
+    assert main([*options, f"{option}={tmp_path}/{path}"]) == 2
+    error = capsys.readouterr().err
+    assert expected in error and error.count("\n") == 1
+    assert sorted(own.name for own in tmp_path.iterdir()) == ["file", "folder"]
+
+
 def test_a_saved_model_without_tensorflow_is_one_line(packed, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     files = [f"--checkpoint={packed}", f"--output={tmp_path}/m.zip", f"--saved-model={tmp_path}/s"]

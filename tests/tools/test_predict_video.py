@@ -19,7 +19,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import load_results
 from ovis_jax.predict import Predictor
 from ovis_jax.tools import predict_video as predict_tool
-from ovis_jax.tools.predict_video import check_output, main, named_categories, predict_video
+from ovis_jax.tools.predict_video import main, named_categories, predict_video
 from ovis_jax.visualization.movie import write_movie
 
 FRAMES = [np.full((48, 80, 3), 20 * t + 60, np.uint8) for t in range(7)]
@@ -149,15 +149,6 @@ def test_an_image_of_odd_sides_has_results_and_an_overlay(tmp_path):
     assert all(len(record["segmentations"]) == 1 for record in results_of(tmp_path / "out"))
 
 
-def test_an_output_that_cannot_be_a_folder_is_said_before_any_work(tmp_path):
-    (tmp_path / "file").write_text("mine")
-    for output in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(InputError, match="file is a file, expected a folder"):
-            check_output(output)
-    check_output(tmp_path / "new" / "folder")
-    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "new").exists()
-
-
 def test_an_oracle_is_refused_as_a_video_has_no_annotations(tmp_path, capsys):
     options = [f"--checkpoint={tmp_path}", f"--input={tmp_path}", f"--output={tmp_path}/out"]
     assert main([*options, "--config=quickstart", "--config.predict.oracle=image"]) == 2
@@ -239,7 +230,7 @@ def test_other_frames_or_weights_are_predicted_anew(tmp_path, command):
     assert results_of(tmp_path / "out") != []
 
 
-def test_a_video_that_was_interrupted_goes_on_inside(tmp_path, command, monkeypatch):
+def test_a_video_that_was_interrupted_goes_on_inside(tmp_path, command, monkeypatch, capsys):
     (tmp_path / "long").mkdir()
     rng = np.random.default_rng(0)
     for number in range(20):
@@ -262,8 +253,8 @@ def test_a_video_that_was_interrupted_goes_on_inside(tmp_path, command, monkeypa
         return track(self, some(), **settings)
 
     monkeypatch.setattr(Predictor, "track", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        command(*options)
+    assert command(*options) == predict_tool.INTERRUPTED
+    assert capsys.readouterr().err.endswith("interrupted; repeat the same line to go on\n")
     lines = (tmp_path / "out/frames.jsonl").read_text().splitlines()
     assert 6 < len(lines) < 13 and not (tmp_path / "out/results.json").exists()
     assert command(*options) == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracking.track_rules import every_likely_class, first_label, largest_is_one, share_of_pixels
 
-from ovis_jax.tracking.rules import Track, mean_and_majority
+from ovis_jax.tracking.rules import Track, mean_and_majority, mean_classes_above
 from ovis_jax.tracking.tracklets import Tracklets
 
 
@@ -80,3 +80,11 @@ def test_tracks_without_class_scores_have_none():
     tracklets.add(3, [7], [0.5], [1], ["a"])
     (own,) = tracklets.tracks()
     assert own.class_scores is None and own.frames == (3,) and len(own) == 1
+
+
+def test_a_track_has_a_record_for_each_class_whose_mean_is_above_the_threshold():
+    own = track([0.9, 0.8], [0, 2], [[0.9, 0.08, 0.2], [0.1, 0.0, 0.8]])
+    records = mean_classes_above(0.05)(own)
+    assert [label for _, label in records] == [0, 2]
+    assert [score for score, _ in records] == pytest.approx([0.5, 0.5])
+    assert mean_classes_above(0.6)(own) == []

@@ -7,6 +7,7 @@ import numpy as np
 
 from configs.parts.calibration import calibration
 from configs.parts.crossvis import crossvis_r50
+from configs.parts.idol import idol_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.queryvis import queryvis_r50
 from configs.parts.sipmask import sipmask_r50
@@ -94,6 +95,14 @@ def small_stem_seg_config(depth: int = 18):
     return config.lock()
 
 
+def small_idol_config(depth: int = 18, name: str = "resnet"):
+    config = idol_r50()
+    config.model.num_classes = 3
+    config.model.backbone.update(name=name, depth=depth, width=4)
+    config.model.transformer.update(num_queries=4, channels=8, num_heads=2, feedforward=8)
+    return config.lock()
+
+
 def small_trades_config():
     config = trades_dla34()
     config.model.num_classes = 3
@@ -132,6 +141,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_crossvis_config(depth))[1]
     if model == "queryvis":
         return build_model(small_queryvis_config(depth))[1]
+    if model == "idol":
+        return build_model(small_idol_config(depth))[1]
     if model == "stmask":
         return build_model(small_stmask_config(depth))[1]
     if model == "stem_seg":

@@ -29,6 +29,16 @@ OTHERS: Mapping[str, tuple[Callable[..., nn.Module], Mapping[str, Any]]] = {
     "swin_t": (Swin, {"channels": 96}),
     "swin_t_mmdet": (Swin, {"channels": 96, "borders": MMDETECTION}),
     "swin_t_timm": (Swin, {"channels": 96, "borders": TIMM}),
+    "swin_l_mmdet": (
+        Swin,
+        {
+            "channels": 192,
+            "blocks": (2, 2, 18, 2),
+            "num_heads": (6, 12, 24, 48),
+            "window": 12,
+            "borders": MMDETECTION,
+        },
+    ),
     "convnext_t": (ConvNeXt, {"channels": 96}),
 }
 """What a name fixes of other modules, in the published size."""

@@ -16,27 +16,40 @@ from ovis_jax.models.backbones.named import named_backbone
 from ovis_jax.models.calibration import TemporalCalibration
 from ovis_jax.models.necks.fpn import FPN
 from ovis_jax.ops.boxes import BoxConvention
+from ovis_jax.tracking.bisoftmax import BisoftmaxTracker
 from ovis_jax.tracking.cues import CueTracker
 from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.short_tracks import ShortTracks
 from ovis_jax.tracking.similarity import SimilarityTracker
 from ovis_jax.tracking.tracker import Tracker
 
 _Sizes = TypeVar("_Sizes")
+
+
+def bisoftmax(
+    convention: BoxConvention, short_tracks: Mapping[str, int], **settings: Any
+) -> BisoftmaxTracker:
+    """The linker that compares no boxes, so that their convention means nothing."""
+    del convention
+    return BisoftmaxTracker(**settings, short_tracks=ShortTracks(**short_tracks))
+
+
 LINKERS: dict[str, Callable[..., Tracker]] = {
     "cues": CueTracker,
     "iou": IoUTracker,
     "similarity": SimilarityTracker,
+    "bisoftmax": bisoftmax,
 }
 
 
-def online_parts(config: ConfigDict) -> dict[str, Any]:
-    """Keyword arguments of `OnlineSystem`, all but the tracker."""
+def online_parts(config: ConfigDict, neck: nn.Module | None = None) -> dict[str, Any]:
+    """Keyword arguments of `OnlineSystem`, all but the tracker; the neck is an FPN unless given."""
     model = config.model
     return dict(
         backbone=named_backbone(
             model.backbone, dtype=model.dtype, rematerialise=model.rematerialise
         ),
-        neck=FPN(**model.neck),
+        neck=FPN(**model.neck) if neck is None else neck,
         pixel_mean=tuple(config.data.mean),
         pixel_std=tuple(config.data.std),
     )

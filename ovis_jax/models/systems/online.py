@@ -114,6 +114,5 @@ class OnlineSystem(nn.Module, kw_only=True):
 
     @nn.nowrap
     def finish(self, memory: Memory, tracks: list[Track]) -> list[Track]:
-        """The tracks of a video, on the host, once it is over: those of an online system stay."""
-        del memory
-        return tracks
+        """The tracks of a video, on the host, once it is over: those that the tracker keeps."""
+        return self.tracker.finish(memory, tracks)

@@ -142,14 +142,16 @@ def resnet_stages(prefix: str, depth: int) -> dict[str, Rule]:
     return table
 
 
-def detectron2_resnet(depth: int, stem: Layout) -> dict[str, Rule]:
+def detectron2_resnet(
+    depth: int, stem: Layout, prefix: str = "backbone.bottom_up."
+) -> dict[str, Rule]:
     """ResNet named as detectron2 names it: `stem.conv1`, `res{2..5}.{block}.conv{1..3}`, `norm`.
 
     `stem` is the layout of the first convolution.
     """
-    table = _conv_norm("backbone.bottom_up.stem.conv1", "backbone/stem", stem)
+    table = _conv_norm(f"{prefix}stem.conv1", "backbone/stem", stem)
     for stage, block, has_shortcut in residual_blocks(depth):
-        theirs = f"backbone.bottom_up.res{stage + 1}.{block}"
+        theirs = f"{prefix}res{stage + 1}.{block}"
         ours = f"backbone/stage{stage}/block{block}"
         for i in block_convolutions(depth):
             table |= _conv_norm(f"{theirs}.conv{i}", f"{ours}/conv{i}")

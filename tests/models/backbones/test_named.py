@@ -23,6 +23,7 @@ PUBLISHED = {
     "swin_t": (768, 27520),
     "swin_t_mmdet": (768, 27520),
     "swin_t_timm": (768, 27520),
+    "swin_l_mmdet": (1536, 195201),
     "convnext_t": (768, 27821),
 }
 

@@ -231,6 +231,7 @@ def test_masks_of_all_frames_are_needed():
         ("cluster_stride", 2, "cluster_stride is 2"),
         ("clips.overlap", 4, "overlap is 4"),
         ("clustering.second_pass", "last", "second_pass is 'last'"),
+        ("clustering.max_clusters", 128, "max_clusters is 128; expected 1 to 127"),
         ("embedding.channels", (8, 8, 8), "ValueError"),
         ("stitching.least_overlap", 1, "least_overlap"),
     ],

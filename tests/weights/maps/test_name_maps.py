@@ -32,6 +32,7 @@ from ovis_jax.weights.rules import convert_state, name_differences, own_names, t
 
 WHOLE = (
     "cmasktrack_rcnn",
+    "idol",
     "masktrack_rcnn",
     "stem_seg",
     "stmask",
