@@ -1,0 +1,107 @@
+"""How far pixels are from the nearest pixel of each object, by their embeddings: FEELVOS.
+
+Distances are squared and brought to [0, 1): 2 sigmoid(d) - 1. An object that is nowhere is at
+distance 1. Nothing is kept of all pairs of pixels: minima run through parts of them.
+"""
+
+import jax
+import jax.numpy as jnp
+
+_ABSENT = 1e20  # a squared distance that is no one's
+_CHUNK = 1024
+
+
+def global_distances(
+    embeddings: jax.Array,
+    reference: jax.Array,
+    labels: jax.Array,
+    num_objects: int,
+    chunk: int = _CHUNK,
+) -> jax.Array:
+    """Distances to the objects of a reference frame. Source: FEELVOS, section 3.3.
+
+    Args:
+      embeddings: [h, w, E] of the current frame.
+      reference: [P, E] of pixels of the reference frame, of all or of some.
+      labels: [P] int32, the object that each belongs to; negative: none.
+      num_objects: O.
+      chunk: reference pixels that are compared together.
+
+    Returns:
+      [h, w, O] float32 in [0, 1].
+    """
+    height, width, size = embeddings.shape
+    query = embeddings.reshape(-1, size).astype(jnp.float32)
+    padding = -len(reference) % min(chunk, len(reference))
+    reference = jnp.pad(reference.astype(jnp.float32), [(0, padding), (0, 0)])
+    labels = jnp.pad(labels, (0, padding), constant_values=-1)
+    parts = (len(reference) // chunk) or 1
+    query_norms = jnp.sum(query * query, axis=-1)[:, None]
+
+    @jax.checkpoint
+    def compare(nearest, part):
+        own, owner = part
+        dots = jnp.matmul(query, own.T, precision="highest")
+        squares = jnp.maximum(query_norms + jnp.sum(own * own, axis=-1) - 2 * dots, 0)
+        return jnp.minimum(nearest, _minima(squares[:, None], owner[None], num_objects)), None
+
+    start = jnp.full((len(query), num_objects), _ABSENT)
+    groups = reference.reshape(parts, -1, size), labels.reshape(parts, -1)
+    nearest, _ = jax.lax.scan(compare, start, groups)
+    return _normalised(nearest).reshape(height, width, num_objects)
+
+
+def local_distances(
+    embeddings: jax.Array,
+    previous: jax.Array,
+    labels: jax.Array,
+    num_objects: int,
+    radius: int = 15,
+) -> jax.Array:
+    """Distances to the objects of the previous frame, in a window. Source: section 3.4.
+
+    Args:
+      embeddings: [h, w, E] of the current frame.
+      previous: [h, w, E] of the previous one.
+      labels: [h, w] int32, the object that its pixels belong to; negative: none.
+      num_objects: O.
+      radius: of the window, in pixels; its side is twice as long, and one more.
+
+    Returns:
+      [h, w, O] float32 in [0, 1].
+    """
+    height, width, _ = embeddings.shape
+    query = embeddings.astype(jnp.float32)
+    around = [(radius, radius), (radius, radius)]
+    previous = jnp.pad(previous.astype(jnp.float32), [*around, (0, 0)])
+    labels = jnp.pad(labels, around, constant_values=-1)
+    steps = jnp.arange(2 * radius + 1)
+
+    def compare_rows(nearest, y):
+        rows = jax.lax.dynamic_slice_in_dim(previous, y, height)
+        owners = jax.lax.dynamic_slice_in_dim(labels, y, height)
+
+        @jax.checkpoint
+        def compare(nearest, x):
+            own = jax.lax.dynamic_slice_in_dim(rows, x, width, axis=1)
+            owner = jax.lax.dynamic_slice_in_dim(owners, x, width, axis=1)
+            squares = jnp.sum(jnp.square(query - own), axis=-1)
+            found = _minima(squares[..., None, None], owner[..., None], num_objects)
+            return jnp.minimum(nearest, found), None
+
+        return jax.lax.scan(compare, nearest, steps)[0], None
+
+    start = jnp.full((height, width, num_objects), _ABSENT)
+    # The backward pass keeps a map for each row and each column of the window, not for each pixel.
+    nearest, _ = jax.lax.scan(jax.checkpoint(compare_rows), start, steps)
+    return _normalised(nearest)
+
+
+def _minima(squares: jax.Array, labels: jax.Array, num_objects: int) -> jax.Array:
+    """Minima [..., O] of squares [..., 1, P] over the pixels [..., P] of each object."""
+    own = labels[..., None, :] == jnp.arange(num_objects)[:, None]
+    return jnp.min(jnp.where(own, squares, _ABSENT), axis=-1)
+
+
+def _normalised(squares: jax.Array) -> jax.Array:
+    return jnp.tanh(squares / 2)
