@@ -1,0 +1,133 @@
+"""Heads that carry objects from frame to frame by the distances of their pixels: FEELVOS."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ovis_jax.models.layers import DepthwiseConv
+from ovis_jax.ops.matching import global_distances, local_distances
+
+_EMBEDDING_KERNEL, _SEGMENTATION_KERNEL = 3, 7
+
+
+class SplitSeparableConv(nn.Module):
+    """A depthwise and a pointwise convolution, each with a bias and ReLU.
+
+    Attributes:
+      features: output channels.
+      kernel_size: of the depthwise one, odd.
+      dtype: of the computation.
+    """
+
+    features: int
+    kernel_size: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, h, w, C] to [B, h, w, features]."""
+        depthwise = DepthwiseConv(self.dtype, self.kernel_size, use_bias=True, name="depthwise")
+        x = nn.relu(depthwise(x))
+        return nn.relu(nn.Dense(self.features, dtype=self.dtype, name="pointwise")(x))
+
+
+class EmbeddingHead(nn.Module):
+    """Features of a frame to embeddings of its pixels. Source: FEELVOS, section 3.2.
+
+    Attributes:
+      size: E.
+      dtype: of the computation.
+    """
+
+    size: int = 100
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """Maps [B, h, w, C] to [B, h, w, E] float32: distances need all digits."""
+        conv = SplitSeparableConv(self.size, _EMBEDDING_KERNEL, self.dtype, name="conv")
+        return conv(features).astype(jnp.float32)
+
+
+class PropagationHead(nn.Module):
+    """What is known of each object to its logits, with one network for all objects.
+
+    Source: FEELVOS, section 3.5. Background is an object like others.
+
+    Attributes:
+      channels: of the convolutions.
+      num_convs: how many.
+      dtype: of the computation.
+    """
+
+    channels: int = 256
+    num_convs: int = 4
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, features: jax.Array, cues: jax.Array) -> jax.Array:
+        """Logits [h, w, O] float32 of the objects; their softmax says whose a pixel is.
+
+        Args:
+          features: [h, w, C] of the frame.
+          cues: [h, w, O, 3] of each object, see `object_cues`.
+        """
+        objects = jnp.moveaxis(cues, 2, 0).astype(features.dtype)
+        shared = jnp.broadcast_to(features, (len(objects), *features.shape))
+        x = jnp.concatenate([shared, objects], axis=-1)
+        for i in range(self.num_convs):
+            x = SplitSeparableConv(
+                self.channels, _SEGMENTATION_KERNEL, self.dtype, name=f"conv{i}"
+            )(x)
+        logits = nn.Dense(1, dtype=self.dtype, name="logits")(x)[..., 0]
+        return jnp.moveaxis(logits.astype(jnp.float32), 0, -1)
+
+
+def object_cues(
+    embeddings: jax.Array,
+    reference: tuple[jax.Array, jax.Array],
+    previous: tuple[jax.Array, jax.Array],
+    radius: int = 15,
+) -> jax.Array:
+    """What is known of each object at each pixel.
+
+    Args:
+      embeddings: [h, w, E] of the current frame.
+      reference: embeddings [h, w, E] of the reference frame, and labels [h, w] of its pixels.
+      previous: embeddings of the previous frame, and its probabilities [h, w, O], whose greatest is
+        the object that a pixel belongs to.
+      radius: of the window in the previous frame.
+
+    Returns:
+      [h, w, O, 3] float32: the global distance, the probability of the previous frame, the local
+      distance.
+    """
+    known, labels = reference
+    before, probs = previous
+    count = probs.shape[-1]
+    flat = known.reshape(-1, known.shape[-1])
+    everywhere = global_distances(embeddings, flat, labels.reshape(-1), count)
+    owners = jnp.argmax(jax.lax.stop_gradient(probs), axis=-1)
+    nearby = local_distances(embeddings, before, owners, count, radius)
+    return jnp.stack([everywhere, probs, nearby], axis=-1)
+
+
+def propagation_loss(logits: jax.Array, labels: jax.Array, share: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the pixels that are hardest to tell.
+
+    Args:
+      logits: [h, w, O].
+      labels: [h, w] int32, the object of each pixel, in [0, O).
+      share: [] in (0, 1], of the pixels that count: at least one does.
+
+    Returns:
+      [] float32. Source: FEELVOS, section 3.6.
+    """
+    entropy = -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None], axis=-1)
+    entropy = entropy.reshape(-1)
+    order = jnp.argsort(-jax.lax.stop_gradient(entropy))
+    count = jnp.maximum(jnp.int32(share * entropy.size), 1)
+    counted = jnp.arange(entropy.size) < count
+    return jnp.sum(entropy[order], where=counted) / count
