@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from ovis_jax.configs.parts import crossvis as crossvis_parts
+from ovis_jax.configs.parts import feelvos as feelvos_parts
 from ovis_jax.configs.parts import idol as idol_parts
 from ovis_jax.configs.parts import mask_track_rcnn as mask_track_rcnn_parts
 from ovis_jax.configs.parts import queryvis as queryvis_parts
@@ -42,8 +43,15 @@ def small_run(model: ConfigDict, capacity: ConfigDict) -> ConfigDict:
 def mask_track_rcnn() -> ConfigDict:
     """MaskTrack R-CNN; a whole configuration."""
     config = small_run(mask_track_rcnn_parts.model(), mask_track_rcnn_parts.capacity())
+    _small_detector(config)
+    config.capacity.tracks = 100
+    return config
+
+
+def _small_detector(config: ConfigDict) -> None:
+    """MaskTrack R-CNN's parts at this size, in a configuration that has them."""
     config.capacity.update(
-        instances=10, level_proposals=200, proposals=100, candidates=200, detections=20, tracks=100
+        instances=10, level_proposals=200, proposals=100, candidates=200, detections=20
     )
     model = config.model
     model.num_classes = 5
@@ -53,6 +61,18 @@ def mask_track_rcnn() -> ConfigDict:
     model.box.update(channels=256, num_samples=32, max_positive=16)
     model.mask.update(channels=32, num_convs=2, norm="group")
     model.track.channels = 128
+
+
+def feelvos() -> ConfigDict:
+    """FEELVOS; a whole configuration."""
+    config = small_run(feelvos_parts.model(), feelvos_parts.capacity())
+    feelvos_parts.in_threes(config)
+    _small_detector(config)
+    config.train.learning_rate = 0.004
+    model = config.model
+    model.embedding.size = 32
+    model.propagation.channels = 32
+    model.update(reference_pixels=256, radius=7)
     return config
 
 

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from ovis_jax.formats.errors import InputError
 from ovis_jax.models.builders import (
     crossvis,
+    feelvos,
     idol,
     mask_track_rcnn,
     queryvis,
@@ -28,6 +29,7 @@ BUILDERS: dict[str, Callable[[ConfigDict], nn.Module]] = {
     "crossvis": crossvis.build,
     "videomt": videomt.build,
     "queryvis": queryvis.build,
+    "feelvos": feelvos.build,
     "stem_seg": stem_seg.build,
     "stmask": stmask.build,
     "trades": trades.build,

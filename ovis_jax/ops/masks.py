@@ -84,6 +84,38 @@ def _mean_index(in_bins: jax.Array, count: jax.Array) -> jax.Array:
     return whole + rest / jnp.maximum(count, 1).astype(jnp.float32)
 
 
+def draw_masks(
+    values: jax.Array, edges: jax.Array, shape: tuple[int, int], stride: int
+) -> jax.Array:
+    """Grids over boxes, read at the cells of a grid over the whole canvas.
+
+    Bilinear between the cells of a box's own grid, whose border is repeated, without antialiasing.
+
+    Args:
+      values: [N, m, n] float32.
+      edges: [N, 4], (left, top, right, bottom) of the boxes, in pixels of the canvas.
+      shape: (h, w) cells of the result.
+      stride: pixels of the canvas from cell to cell.
+
+    Returns:
+      [N, h, w] float32; 0 in cells whose centre is not in the box.
+    """
+
+    def weights(low, high, cells, length):
+        center = stride * (jnp.arange(length) + 0.5)
+        side = jnp.maximum(high - low, 1e-6)[:, None]
+        place = (center - low[:, None]) / side * cells - 0.5
+        place = jnp.clip(place, 0, cells - 1)[..., None]
+        hat = jnp.maximum(0, 1 - jnp.abs(place - jnp.arange(cells)))
+        inside = (center >= low[:, None]) & (center < high[:, None])
+        return hat * inside[..., None]
+
+    left, top, right, bottom = jnp.moveaxis(edges, -1, 0)
+    rows = weights(top, bottom, values.shape[1], shape[0])
+    columns = weights(left, right, values.shape[2], shape[1])
+    return jnp.einsum("nym,nmk,nxk->nyx", rows, values, columns, precision="highest")
+
+
 def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
     """Picks each RoI's channel: [..., R, M, M, K] and [..., R] int to [..., R, M, M]."""
     return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]

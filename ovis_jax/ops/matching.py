@@ -97,6 +97,28 @@ def local_distances(
     return _normalised(nearest)
 
 
+def spread_pixels(
+    inside: jax.Array, count: int, shift: jax.Array | float = 0.5
+) -> tuple[jax.Array, jax.Array]:
+    """Pixels of objects, as evenly spread over them in reading order as can be.
+
+    Args:
+      inside: [O, P] bool, the pixels of each object.
+      count: S, at most of each object; of one that has no more, all are taken.
+      shift: [] in [0, 1). Drawn uniformly, all pixels of an object are equally likely.
+
+    Returns:
+      [O, S] int32 in [0, P), and which of them are pixels of the object, [O, S] bool.
+    """
+    ranks = jnp.cumsum(inside, axis=-1, dtype=jnp.int32)
+    total = ranks[:, -1:]
+    steps = jnp.arange(count)
+    spaced = jnp.floor((steps + shift) * (total / count)).astype(jnp.int32)
+    rank = jnp.where(total > count, jnp.minimum(spaced, total - 1), steps)
+    index = jax.vmap(jnp.searchsorted)(ranks, rank + 1)
+    return jnp.minimum(index, inside.shape[-1] - 1).astype(jnp.int32), rank < total
+
+
 def _minima(squares: jax.Array, labels: jax.Array, num_objects: int) -> jax.Array:
     """Minima [..., O] of squares [..., 1, P] over the pixels [..., P] of each object."""
     own = labels[..., None, :] == jnp.arange(num_objects)[:, None]

@@ -42,6 +42,18 @@ def mean_and_majority(track: Track) -> list[tuple[float, int]]:
     return [(float(np.mean(track.scores)), int(np.bincount(track.labels).argmax()))]
 
 
+def mean_of_detected(track: Track) -> list[tuple[float, int]]:
+    """`mean_and_majority` of the frames with a score above 0; none of a track without any.
+
+    For systems whose tracks go on in frames in which they were not detected, with a score of 0.
+    """
+    seen = np.flatnonzero(track.scores > 0)
+    if not len(seen):
+        return []
+    labels = track.labels[seen]
+    return [(float(np.mean(track.scores[seen])), int(np.bincount(labels).argmax()))]
+
+
 def mean_classes_above(threshold: float) -> TrackRule:
     """A rule with a record for each class whose mean score over the frames is above a threshold.
 

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from models import (
     tiny,
     tiny_crossvis,
+    tiny_feelvos,
     tiny_idol,
     tiny_queryvis,
     tiny_sipmask,
@@ -93,6 +94,17 @@ SYSTEMS = {
         losses=frozenset({"identity", *halves("class", "box", "centerness", "mask", "crossover")}),
         background_losses=frozenset(halves("class")),
         parts=frozenset({"backbone", "neck", "fcos", "mask", "reid", "identity"}),
+    ),
+    "feelvos": TinySystem(
+        config=tiny_feelvos.tiny_config,
+        build=tiny_feelvos.tiny_system,
+        losses=frozenset(
+            {"rpn_class", "rpn_box", "box_class", "box", "mask", "track", "propagation"}
+        ),
+        background_losses=frozenset({"rpn_class", "box_class"}),
+        parts=frozenset(
+            {"backbone", "neck", "rpn", "box", "mask", "track", "embedding", "propagation"}
+        ),
     ),
     "queryvis": TinySystem(
         config=tiny_queryvis.tiny_config,

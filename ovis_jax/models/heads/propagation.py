@@ -68,66 +68,69 @@ class PropagationHead(nn.Module):
 
     @nn.compact
     def __call__(self, features: jax.Array, cues: jax.Array) -> jax.Array:
-        """Logits [h, w, O] float32 of the objects; their softmax says whose a pixel is.
+        """Logits [B, h, w, O] float32 of the objects; their softmax says whose a pixel is.
 
         Args:
-          features: [h, w, C] of the frame.
-          cues: [h, w, O, 3] of each object, see `object_cues`.
+          features: [B, h, w, C] of frames.
+          cues: [B, h, w, O, 3] of each object, see `object_cues`.
         """
-        objects = jnp.moveaxis(cues, 2, 0).astype(features.dtype)
-        shared = jnp.broadcast_to(features, (len(objects), *features.shape))
+        objects = jnp.moveaxis(cues, 3, 1).astype(features.dtype)
+        batch, count = objects.shape[:2]
+        shared = jnp.broadcast_to(features[:, None], (batch, count, *features.shape[1:]))
         x = jnp.concatenate([shared, objects], axis=-1)
+        x = x.reshape(batch * count, *x.shape[2:])
         for i in range(self.num_convs):
             x = SplitSeparableConv(
                 self.channels, _SEGMENTATION_KERNEL, self.dtype, name=f"conv{i}"
             )(x)
-        logits = nn.Dense(1, dtype=self.dtype, name="logits")(x)[..., 0]
-        return jnp.moveaxis(logits.astype(jnp.float32), 0, -1)
+        logits = nn.Dense(1, dtype=self.dtype, name="logits")(x)[..., 0].astype(jnp.float32)
+        return jnp.moveaxis(logits.reshape(batch, count, *logits.shape[1:]), 1, -1)
 
 
 def object_cues(
     embeddings: jax.Array,
     reference: tuple[jax.Array, jax.Array],
-    previous: tuple[jax.Array, jax.Array],
+    previous: tuple[jax.Array, jax.Array, jax.Array],
     radius: int = 15,
 ) -> jax.Array:
     """What is known of each object at each pixel.
 
     Args:
       embeddings: [h, w, E] of the current frame.
-      reference: embeddings [h, w, E] of the reference frame, and labels [h, w] of its pixels.
-      previous: embeddings of the previous frame, and its probabilities [h, w, O], whose greatest is
-        the object that a pixel belongs to.
+      reference: embeddings [P, E] of pixels, and the object [P] int32 of each; negative: none.
+      previous: embeddings [h, w, E] of the previous frame, its probabilities [h, w, O], and the
+        object [h, w] int32 of each pixel; negative: none.
       radius: of the window in the previous frame.
 
     Returns:
       [h, w, O, 3] float32: the global distance, the probability of the previous frame, the local
       distance.
     """
-    known, labels = reference
-    before, probs = previous
+    before, probs, owners = previous
     count = probs.shape[-1]
-    flat = known.reshape(-1, known.shape[-1])
-    everywhere = global_distances(embeddings, flat, labels.reshape(-1), count)
-    owners = jnp.argmax(jax.lax.stop_gradient(probs), axis=-1)
+    everywhere = global_distances(embeddings, *reference, count)
     nearby = local_distances(embeddings, before, owners, count, radius)
     return jnp.stack([everywhere, probs, nearby], axis=-1)
 
 
-def propagation_loss(logits: jax.Array, labels: jax.Array, share: jax.Array) -> jax.Array:
+def propagation_loss(
+    logits: jax.Array, labels: jax.Array, inside: jax.Array, share: float
+) -> jax.Array:
     """Mean cross-entropy of the pixels that are hardest to tell.
 
     Args:
       logits: [h, w, O].
       labels: [h, w] int32, the object of each pixel, in [0, O).
-      share: [] in (0, 1], of the pixels that count: at least one does.
+      inside: [h, w] bool, pixels of the frame; no others count.
+      share: in (0, 1], of the pixels that count: at least one does.
 
     Returns:
       [] float32. Source: FEELVOS, section 3.6.
     """
     entropy = -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None], axis=-1)
     entropy = entropy.reshape(-1)
-    order = jnp.argsort(-jax.lax.stop_gradient(entropy))
-    count = jnp.maximum(jnp.int32(share * entropy.size), 1)
+    hardness = jnp.where(inside.reshape(-1), jax.lax.stop_gradient(entropy), -1)
+    order = jnp.argsort(-hardness)
+    count = jnp.maximum(jnp.int32(share * inside.sum()), 1)
     counted = jnp.arange(entropy.size) < count
     return jnp.sum(entropy[order], where=counted) / count

@@ -120,7 +120,12 @@ class MaskTrackRCNN(OnlineSystem):
         Returns:
           Losses and metrics by name.
         """
-        query, reference = self.encode_pairs(batch)
+        return self.pair_losses(batch, keys, *self.encode_pairs(batch))
+
+    def pair_losses(
+        self, batch: Clips, keys: RowKeys, query: Pyramid, reference: Pyramid
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """`losses`, given the pyramids of query and reference frames."""
         instances = batch.instances_of(0)
         anchor_keys, roi_keys = keys.split(2)
 
