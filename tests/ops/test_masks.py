@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ovis_jax.ops.masks import (
     crop_masks,
+    draw_masks,
     halve_masks,
     mask_centroids,
     mask_iou,
@@ -151,3 +152,32 @@ def test_with_smoothing_two_empty_masks_are_the_same():
     found = mask_iou(masks, masks, smoothing=1e-6)
     assert found[1, 2] == 1 and found[0, 1] < 1e-6 and found[0, 0] == 1
     assert mask_iou(masks, masks)[1, 2] == 0
+
+
+def naive_drawn(values, edges, y, x, stride):
+    """One cell of a drawn mask, in float64."""
+    left, top, right, bottom = np.float64(edges)
+    row, column = stride * (y + 0.5), stride * (x + 0.5)
+    if not (left <= column < right and top <= row < bottom):
+        return 0.0
+    rows, columns = values.shape
+    i = np.clip((row - top) / (bottom - top) * rows - 0.5, 0, rows - 1)
+    j = np.clip((column - left) / (right - left) * columns - 0.5, 0, columns - 1)
+    above, before = min(int(i), rows - 2), min(int(j), columns - 2)
+    around = np.float64(values[above : above + 2, before : before + 2])
+    down, across = i - above, j - before
+    return np.array([1 - down, down]) @ around @ np.array([1 - across, across])
+
+
+def test_drawn_masks_are_grids_over_their_boxes_read_at_the_cells():
+    values = np.random.default_rng(0).random((2, 7, 5)).astype(np.float32)
+    edges = np.float32([[4, 2.5, 25, 30], [-8, 20, 12, 60]])  # the second one sticks out
+    drawn = draw_masks(values, edges, (10, 12), stride=4)
+    drawn = np.asarray(drawn)
+    for n, y, x in np.ndindex(2, 10, 12):
+        want = naive_drawn(values[n], edges[n], y, x, 4)
+        np.testing.assert_allclose(drawn[n, y, x], want, atol=1e-5)
+
+
+def test_a_box_without_pixels_draws_nothing():
+    assert not np.any(draw_masks(jnp.ones((1, 7, 5)), jnp.zeros((1, 4)), (10, 12), stride=4))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ovis_jax.ops.matching import global_distances, local_distances
+from ovis_jax.ops.matching import global_distances, local_distances, spread_pixels
 
 HEIGHT, WIDTH, SIZE, OBJECTS = 5, 6, 3, 4
 
@@ -98,3 +98,24 @@ def test_what_belongs_to_no_object_changes_nothing_and_learns_nothing():
 
     gradient = jax.grad(total)(jnp.asarray(previous))
     assert np.isfinite(gradient).all() and not np.any(gradient[labels < 0])
+
+
+def test_of_few_pixels_all_are_taken_and_of_many_evenly_spread_ones():
+    inside = np.zeros((3, 40), bool)
+    inside[0, [3, 8, 21]] = True
+    inside[1, 5:35] = True  # the last object is nowhere
+    index, exist = map(np.asarray, spread_pixels(jnp.asarray(inside), 6))
+    np.testing.assert_array_equal(exist.sum(-1), [3, 6, 0])
+    np.testing.assert_array_equal(index[0, exist[0]], [3, 8, 21])
+    own = np.flatnonzero(inside[1])
+    np.testing.assert_array_equal(
+        index[1], own[np.floor((np.arange(6) + 0.5) * 30 / 6).astype(int)]
+    )
+
+
+def test_with_drawn_shifts_all_pixels_of_an_object_are_taken_equally_often():
+    inside = jnp.arange(20)[None] % 2 == 0  # ten of them
+    shifts = (jnp.arange(1000) + 0.5) / 1000
+    index, _ = jax.vmap(lambda shift: spread_pixels(inside, 4, shift))(shifts)
+    counts = np.bincount(np.ravel(index), minlength=20)
+    np.testing.assert_array_equal(counts, np.where(inside[0], 400, 0))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracking.track_rules import every_likely_class, first_label, largest_is_one, share_of_pixels
 
-from ovis_jax.tracking.rules import Track, mean_and_majority, mean_classes_above
+from ovis_jax.tracking.rules import Track, mean_and_majority, mean_classes_above, mean_of_detected
 from ovis_jax.tracking.tracklets import Tracklets
 
 
@@ -40,6 +40,13 @@ def filled():
 
 def summary(records):
     return [(r["category_id"], round(r["score"], 6), r["segmentations"]) for r in records]
+
+
+def test_frames_in_which_a_track_was_not_detected_may_count_for_nothing():
+    own = track([0.5, 0.0, 0.7, 0.0, 0.0], [2, 1, 2, 1, 1])
+    ((score, label),) = mean_of_detected(own)
+    assert score == pytest.approx(0.6) and label == 2
+    assert mean_of_detected(track([0.0], [1])) == []
 
 
 def test_a_rule_may_give_a_track_several_records_or_none():
