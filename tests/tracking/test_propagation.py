@@ -104,7 +104,32 @@ def test_a_video_is_linked_as_by_the_sequential_twin(seed, first_frame_only):
         for slot, own in twin.tracks.items():
             got = tracks.ids[slot], tracks.labels[slot], tracks.unseen[slot]
             assert tuple(map(int, got)) == own
-    assert twin.count > 2
+    assert twin.count
+
+
+def test_a_track_without_a_pixel_ends_in_time_and_its_slot_is_free_again():
+    corner = np.zeros((DETECTIONS, HEIGHT, WIDTH), bool)
+    corner[:, :2, :2] = True
+    found = np.ones(DETECTIONS, np.float32), np.arange(DETECTIONS, dtype=np.int32)
+    first, none = np.arange(DETECTIONS) == 0, np.zeros(DETECTIONS, bool)
+    empty, tracks, live, ids = np.zeros((HEIGHT, WIDTH), np.int32), no_tracks(SLOTS), [], []
+    for valid in (first, none, none, first):
+        tracks, _, _ = linked(tracks, empty, corner, (*found, valid), rules=RULES)
+        live.append(bool(tracks.live[0])), ids.append(int(tracks.ids[0]))
+    assert live == [True, True, False, True] and ids[-1] == 1
+
+
+def test_objects_for_which_there_is_no_slot_are_counted():
+    masks = np.zeros((DETECTIONS, HEIGHT, WIDTH), bool)
+    for number in range(DETECTIONS):
+        masks[number, number] = True
+    scores = np.linspace(0.4, 0.9, DETECTIONS).astype(np.float32)
+    scored = scores, np.zeros(DETECTIONS, np.int32), np.ones(DETECTIONS, bool)
+    empty = np.zeros((HEIGHT, WIDTH), np.int32)
+    tracks, owners, links = linked(no_tracks(SLOTS), empty, masks, scored, rules=RULES)
+    assert links.lost == DETECTIONS - SLOTS and tracks.live.all()
+    np.testing.assert_array_equal(links.detection, [4, 3, 2])  # the best ones
+    np.testing.assert_array_equal(owners[:, 0], [0, 0, 3, 2, 1, 0])
 
 
 def test_the_greatest_overlap_is_paired_first_and_each_only_once():
