@@ -68,10 +68,11 @@ def feelvos() -> ConfigDict:
     config = small_run(feelvos_parts.model(), feelvos_parts.capacity())
     feelvos_parts.in_threes(config)
     _small_detector(config)
+    config.capacity.objects = 6
     config.train.learning_rate = 0.004
     model = config.model
     model.embedding.size = 32
-    model.propagation.channels = 32
+    model.propagation.update(channels=32, num_convs=2)
     model.update(reference_pixels=256, radius=7)
     return config
 

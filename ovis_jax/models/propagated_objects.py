@@ -30,10 +30,9 @@ class References:
     exist: jax.Array
 
     @property
-    def flat(self) -> tuple[jax.Array, jax.Array]:
-        """Embeddings [O * S, E] and the object [O * S] int32 of each; -1: there is no such one."""
-        labels = jnp.where(self.exist, jnp.arange(len(self.exist))[:, None], -1)
-        return self.embeddings.reshape(-1, self.embeddings.shape[-1]), labels.reshape(-1)
+    def both(self) -> tuple[jax.Array, jax.Array]:
+        """The two, as `global_distances` takes them."""
+        return self.embeddings, self.exist
 
 
 @flax.struct.dataclass

@@ -12,43 +12,41 @@ _CHUNK = 1024
 
 
 def global_distances(
-    embeddings: jax.Array,
-    reference: jax.Array,
-    labels: jax.Array,
-    num_objects: int,
-    chunk: int = _CHUNK,
+    embeddings: jax.Array, reference: jax.Array, exist: jax.Array, chunk: int = _CHUNK
 ) -> jax.Array:
     """Distances to the objects of a reference frame. Source: FEELVOS, section 3.3.
 
     Args:
       embeddings: [h, w, E] of the current frame.
-      reference: [P, E] of pixels of the reference frame, of all or of some.
-      labels: [P] int32, the object that each belongs to; negative: none.
-      num_objects: O.
-      chunk: reference pixels that are compared together.
+      reference: [O, P, E] of pixels of each object, all of them or some.
+      exist: [O, P] bool, those that there are.
+      chunk: pixels of an object that are compared together.
 
     Returns:
       [h, w, O] float32 in [0, 1].
     """
     height, width, size = embeddings.shape
     query = embeddings.reshape(-1, size).astype(jnp.float32)
-    padding = -len(reference) % min(chunk, len(reference))
-    reference = jnp.pad(reference.astype(jnp.float32), [(0, padding), (0, 0)])
-    labels = jnp.pad(labels, (0, padding), constant_values=-1)
-    parts = (len(reference) // chunk) or 1
+    num_objects, count = exist.shape
+    chunk = min(chunk, count)
+    around = [(0, 0), (0, -count % chunk)]
+    reference = jnp.pad(reference.astype(jnp.float32), [*around, (0, 0)])
+    exist = jnp.pad(exist, around)
     query_norms = jnp.sum(query * query, axis=-1)[:, None]
 
     @jax.checkpoint
     def compare(nearest, part):
-        own, owner = part
+        own, there = part
         dots = jnp.matmul(query, own.T, precision="highest")
         squares = jnp.maximum(query_norms + jnp.sum(own * own, axis=-1) - 2 * dots, 0)
-        return jnp.minimum(nearest, _minima(squares[:, None], owner[None], num_objects)), None
+        return jnp.minimum(nearest, jnp.where(there, squares, _ABSENT).min(axis=1)), None
 
-    start = jnp.full((len(query), num_objects), _ABSENT)
-    groups = reference.reshape(parts, -1, size), labels.reshape(parts, -1)
-    nearest, _ = jax.lax.scan(compare, start, groups)
-    return _normalised(nearest).reshape(height, width, num_objects)
+    def of_object(parts):
+        return jax.lax.scan(compare, jnp.full(len(query), _ABSENT), parts)[0]
+
+    groups = reference.reshape(num_objects, -1, chunk, size), exist.reshape(num_objects, -1, chunk)
+    nearest = jax.lax.map(of_object, groups)
+    return _normalised(nearest.T).reshape(height, width, num_objects)
 
 
 def local_distances(
@@ -86,8 +84,8 @@ def local_distances(
             own = jax.lax.dynamic_slice_in_dim(rows, x, width, axis=1)
             owner = jax.lax.dynamic_slice_in_dim(owners, x, width, axis=1)
             squares = jnp.sum(jnp.square(query - own), axis=-1)
-            found = _minima(squares[..., None, None], owner[..., None], num_objects)
-            return jnp.minimum(nearest, found), None
+            own = owner[..., None] == jnp.arange(num_objects)
+            return jnp.minimum(nearest, jnp.where(own, squares[..., None], _ABSENT)), None
 
         return jax.lax.scan(compare, nearest, steps)[0], None
 
@@ -117,12 +115,6 @@ def spread_pixels(
     rank = jnp.where(total > count, jnp.minimum(spaced, total - 1), steps)
     index = jax.vmap(jnp.searchsorted)(ranks, rank + 1)
     return jnp.minimum(index, inside.shape[-1] - 1).astype(jnp.int32), rank < total
-
-
-def _minima(squares: jax.Array, labels: jax.Array, num_objects: int) -> jax.Array:
-    """Minima [..., O] of squares [..., 1, P] over the pixels [..., P] of each object."""
-    own = labels[..., None, :] == jnp.arange(num_objects)[:, None]
-    return jnp.min(jnp.where(own, squares, _ABSENT), axis=-1)
 
 
 def _normalised(squares: jax.Array) -> jax.Array:

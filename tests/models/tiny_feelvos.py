@@ -20,7 +20,7 @@ def tiny_config(**model):
     config.model.rpn.anchor_scale = 4.0
     config.model.box.update(channels=32, num_samples=16, max_positive=6, score_threshold=0.05)
     config.model.embedding.size = 8
-    config.model.propagation.update(channels=8, num_convs=2)
+    config.model.propagation.channels = 8
     config.model.rules.start_score = 0.05
     config.model.update(reference_pixels=16, radius=2)
     config.model.update(model)

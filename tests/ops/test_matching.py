@@ -32,12 +32,17 @@ def inputs(seed=0):
     return *frames, labels
 
 
+def by_object(reference, labels):
+    """All pixels for each object, and which are its own."""
+    flat = jnp.broadcast_to(reference.reshape(-1, SIZE), (OBJECTS, HEIGHT * WIDTH, SIZE))
+    return flat, labels.ravel() == np.arange(OBJECTS)[:, None]
+
+
 @pytest.mark.parametrize("chunk", [7, 30, 1024])
 def test_global_distances_follow_their_definition(chunk):
     current, reference, labels = inputs()
-    flat, owners = reference.reshape(-1, SIZE), labels.ravel()
-    got = global_distances(current, flat, owners, OBJECTS, chunk)
-    pairs = list(zip(flat, owners, strict=True))
+    got = global_distances(current, *by_object(reference, labels), chunk)
+    pairs = list(zip(reference.reshape(-1, SIZE), labels.ravel(), strict=True))
     np.testing.assert_allclose(got, naive_distances(current, lambda y, x: pairs), atol=1e-5)
 
 
@@ -56,7 +61,7 @@ def test_local_distances_follow_their_definition(radius):
 
 def test_a_window_over_everything_is_the_whole_frame():
     current, previous, labels = inputs(1)
-    everything = global_distances(current, previous.reshape(-1, SIZE), labels.ravel(), OBJECTS)
+    everything = global_distances(current, *by_object(previous, labels))
     got = local_distances(current, previous, labels, OBJECTS, radius=max(HEIGHT, WIDTH))
     np.testing.assert_allclose(got, everything, atol=1e-5)
 
@@ -69,7 +74,7 @@ def test_gradients_are_those_of_the_nearest_pixels(kind):
     def distances(current, previous):
         if kind == "local":
             return local_distances(current, previous, labels, OBJECTS, radius=1)
-        return global_distances(current, previous.reshape(-1, SIZE), labels.ravel(), OBJECTS, 8)
+        return global_distances(current, *by_object(previous, labels), 8)
 
     @jax.jit
     def total(current, previous):

@@ -74,17 +74,36 @@ class PropagationHead(nn.Module):
           features: [B, h, w, C] of frames.
           cues: [B, h, w, O, 3] of each object, see `object_cues`.
         """
-        objects = jnp.moveaxis(cues, 3, 1).astype(features.dtype)
-        batch, count = objects.shape[:2]
-        shared = jnp.broadcast_to(features[:, None], (batch, count, *features.shape[1:]))
-        x = jnp.concatenate([shared, objects], axis=-1)
-        x = x.reshape(batch * count, *x.shape[2:])
-        for i in range(self.num_convs):
-            x = SplitSeparableConv(
+        batch, *size, count, _ = cues.shape
+        objects = jnp.moveaxis(cues, 3, 1).reshape(batch * count, *size, -1)
+        own = self._first(objects.astype(features.dtype), "cues")
+        shared = self._first(features, "features")
+        x = own.reshape(batch, count, *size, -1) + shared[:, None]
+        x = nn.relu(x).reshape(batch * count, *size, -1)
+        for i in range(1, self.num_convs):
+            conv = SplitSeparableConv(
                 self.channels, _SEGMENTATION_KERNEL, self.dtype, name=f"conv{i}"
-            )(x)
+            )
+            x = conv(x)
         logits = nn.Dense(1, dtype=self.dtype, name="logits")(x)[..., 0].astype(jnp.float32)
-        return jnp.moveaxis(logits.reshape(batch, count, *logits.shape[1:]), 1, -1)
+        return jnp.moveaxis(logits.reshape(batch, count, *size), 1, -1)
+
+    def _first(self, x: jax.Array, name: str) -> jax.Array:
+        """A part of the first convolution before its last ReLU, [B, h, w, channels].
+
+        Objects share the features, whose part is computed once; a pointwise convolution of both
+        is a sum. The bias is that of the features.
+        """
+        depthwise = DepthwiseConv(
+            self.dtype, _SEGMENTATION_KERNEL, use_bias=True, name=f"{name}_depthwise"
+        )
+        pointwise = nn.Dense(
+            self.channels,
+            use_bias=name == "features",
+            dtype=self.dtype,
+            name=f"{name}_pointwise",
+        )
+        return pointwise(nn.relu(depthwise(x)))
 
 
 def object_cues(
@@ -97,7 +116,7 @@ def object_cues(
 
     Args:
       embeddings: [h, w, E] of the current frame.
-      reference: embeddings [P, E] of pixels, and the object [P] int32 of each; negative: none.
+      reference: embeddings [O, S, E] of pixels of each object, and which exist, [O, S] bool.
       previous: embeddings [h, w, E] of the previous frame, its probabilities [h, w, O], and the
         object [h, w] int32 of each pixel; negative: none.
       radius: of the window in the previous frame.
@@ -108,7 +127,7 @@ def object_cues(
     """
     before, probs, owners = previous
     count = probs.shape[-1]
-    everywhere = global_distances(embeddings, *reference, count)
+    everywhere = global_distances(embeddings, *reference)
     nearby = local_distances(embeddings, before, owners, count, radius)
     return jnp.stack([everywhere, probs, nearby], axis=-1)
 

@@ -126,14 +126,15 @@ class Feelvos(MaskTrackRCNN, kw_only=True):
         cells = labels[:, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         count = 1 + exists.shape[1]
 
-        def cues(embeddings, cells, size, key):
+        def cues(clip):
+            embeddings, cells, size, key = clip
             owners = jnp.where(cells_inside(size, shape, STRIDE), cells, -1)
             shift = jax.random.uniform(key)
             references = spread_references(
                 embeddings[0], owners[0], count, self.reference_pixels, shift
             )
             previous = embeddings[-2], jax.nn.one_hot(owners[-2], count), owners[-2]
-            return object_cues(embeddings[-1], references.flat, previous, self.radius)
+            return object_cues(embeddings[-1], references.both, previous, self.radius)
 
         def loss(logits, exists, labels, size):
             logits = resize_bilinear(logits, *labels.shape)
@@ -141,7 +142,8 @@ class Feelvos(MaskTrackRCNN, kw_only=True):
             inside = cells_inside(size, labels.shape, 1)
             return propagation_loss(logits, labels, inside, self.hardest_share)
 
-        known = jax.vmap(cues)(embeddings, cells, image_size, keys.each)
+        # One clip after the other: the squares of many pairs of pixels are large.
+        known = jax.lax.map(cues, (embeddings, cells, image_size, keys.each))
         logits = self.propagation(features[:, -1], known)
         return Mean.of(jax.vmap(loss)(logits, exists, labels[:, -1], image_size))
 
@@ -179,7 +181,7 @@ class Feelvos(MaskTrackRCNN, kw_only=True):
           memory: before the frame.
         """
         previous = memory.embeddings, memory.probs, memory.owners
-        known = object_cues(embeddings, memory.references.flat, previous, self.radius)
+        known = object_cues(embeddings, memory.references.both, previous, self.radius)
         logits = self.propagation(features, known[None])[0]
         exists = jnp.pad(memory.tracks.live, (1, 0), constant_values=True)
         return jnp.where(exists, logits, _NO_LOGIT)

@@ -59,9 +59,26 @@ def cues():
     embeddings, reference, before = frame(1), frame(2), frame(3)
     labels = np.random.default_rng(4).integers(0, OBJECTS, (HEIGHT, WIDTH))
     probs = np.random.default_rng(5).dirichlet(np.ones(OBJECTS), (HEIGHT, WIDTH))
-    known = reference.reshape(-1, CHANNELS), labels.ravel()
+    flat = np.broadcast_to(reference.reshape(-1, CHANNELS), (OBJECTS, HEIGHT * WIDTH, CHANNELS))
+    known = flat, labels.ravel() == np.arange(OBJECTS)[:, None]
     previous = before, np.float32(probs), probs.argmax(-1)
     return object_cues(embeddings, known, previous, radius=1)
+
+
+def joined(params):
+    """The first convolution over features and cues, from its two parts."""
+    parts = [(params[f"{x}_depthwise"], params[f"{x}_pointwise"]) for x in ("features", "cues")]
+    deep, point = zip(*parts, strict=True)
+    return {
+        "depthwise": {
+            "kernel": np.concatenate([x["kernel"] for x in deep], axis=-1),
+            "bias": np.concatenate([x["bias"] for x in deep]),
+        },
+        "pointwise": {
+            "kernel": np.concatenate([x["kernel"] for x in point]),
+            "bias": point[0]["bias"],
+        },
+    }
 
 
 def test_objects_share_one_network_and_do_not_see_each_other():
@@ -76,8 +93,8 @@ def test_objects_share_one_network_and_do_not_see_each_other():
     )
     logits = logits[1]
     x = np.concatenate([frame(), np.asarray(known)[:, :, 1]], axis=-1)
-    for i in range(2):
-        x = naive_conv(x, params["params"][f"conv{i}"], 7)
+    for first in (joined(params["params"]), params["params"]["conv1"]):
+        x = naive_conv(x, first, 7)
     own = params["params"]["logits"]
     np.testing.assert_allclose(logits[..., 1], (x @ own["kernel"] + own["bias"])[..., 0], atol=1e-4)
 
