@@ -123,22 +123,9 @@ def link(
     may_start = valid & ~taken & (scores >= rules.start_score)
     may_start &= (tracks.frame == 0) | (not rules.first_frame_only)
 
-    def begin(state, number):
-        owners, live, detection, lost = state
-        free = masks[number] & (owners == 0)
-        least = jnp.maximum(rules.min_free * masks[number].sum(), 1)
-        starts = may_start[number] & (free.sum() >= least)
-        slot, room = jnp.argmin(live), ~live.all()
-        begins = starts & room
-        owners = jnp.where(free & begins, 1 + slot, owners)
-        live = live.at[slot].set(live[slot] | begins)
-        detection = detection.at[slot].set(jnp.where(begins, number, detection[slot]))
-        slot = jnp.where(begins, slot, len(live))
-        return (owners, live, detection, lost + (starts & ~room)), slot
-
-    order = jnp.argsort(jnp.where(may_start, -scores, jnp.inf), stable=True).astype(jnp.int32)
     state = owners, live, detection, jnp.int32(0)
-    (owners, live, detection, lost), slots = jax.lax.scan(begin, state, order)
+    state, slots = _begin_tracks(state, masks, jnp.where(may_start, scores, -jnp.inf), rules)
+    owners, live, detection, lost = state
     begun = slots < len(live)
     new_ids = tracks.count + jnp.cumsum(begun) - 1
     born = jnp.zeros(len(live), bool).at[slots].set(True, mode="drop")
@@ -152,6 +139,42 @@ def link(
         frame=tracks.frame + 1,
     )
     return after, owners, Links(detection, born, lost)
+
+
+def _begin_tracks(
+    state: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+    masks: jax.Array,
+    scores: jax.Array,
+    rules: PropagationRules,
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]:
+    """Begins tracks in free slots, in the order of scores.
+
+    Args:
+      state: owners [h, w], which slots are live [M], their detections [M], and how many objects
+        found no slot [].
+      masks: [D, h, w] bool.
+      scores: [D]; -inf: begins none.
+      rules: see `link`.
+
+    Returns:
+      The state after it, and the slots [D] of new tracks in the order of scores; M: no track.
+    """
+
+    def begin(state, number):
+        owners, live, detection, lost = state
+        free = masks[number] & (owners == 0)
+        least = jnp.maximum(rules.min_free * masks[number].sum(), 1)
+        starts = (scores[number] > -jnp.inf) & (free.sum() >= least)
+        slot, room = jnp.argmin(live), ~live.all()
+        begins = starts & room
+        owners = jnp.where(free & begins, 1 + slot, owners)
+        live = live.at[slot].set(live[slot] | begins)
+        detection = detection.at[slot].set(jnp.where(begins, number, detection[slot]))
+        slot = jnp.where(begins, slot, len(live))
+        return (owners, live, detection, lost + (starts & ~room)), slot
+
+    order = jnp.argsort(-scores, stable=True).astype(jnp.int32)
+    return jax.lax.scan(begin, state, order)
 
 
 def greedy_pairs(overlaps: jax.Array, least: float) -> jax.Array:

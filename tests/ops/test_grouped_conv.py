@@ -50,3 +50,20 @@ def test_each_platform_has_a_way():
         with traced_for(kind):
             found.append(implementations.grouped_convolution())
     assert set(found) == set(WAYS)
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_channels_for_themselves_follow_the_definition_row_by_row(size):
+    rng = np.random.default_rng(1)
+    x, kernel = rng.normal(size=(2, 6, 5, 4)), rng.normal(size=(size, size, 1, 4))
+    x, kernel = np.float32(x), np.float32(kernel)
+    np.testing.assert_allclose(
+        grouped_conv.row_by_row(x, kernel), naive(x, kernel, 4, 1), atol=1e-4
+    )
+
+    def total(way):
+        return jax.grad(lambda x, kernel: jnp.sum(jnp.sin(way(x, kernel))), argnums=(0, 1))
+
+    want = total(lambda x, kernel: grouped_conv.with_groups(x, kernel, 4))(x, kernel)
+    for got, own in zip(jax.jit(total(grouped_conv.row_by_row))(x, kernel), want, strict=True):
+        np.testing.assert_allclose(got, own, atol=1e-4)
