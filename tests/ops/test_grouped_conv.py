@@ -56,7 +56,7 @@ def test_each_platform_has_a_way():
 def test_channels_for_themselves_follow_the_definition_row_by_row(size):
     rng = np.random.default_rng(1)
     x, kernel = rng.normal(size=(2, 6, 5, 4)), rng.normal(size=(size, size, 1, 4))
-    x, kernel = np.float32(x), np.float32(kernel)
+    x, kernel = jnp.float32(x), jnp.float32(kernel)
     np.testing.assert_allclose(
         grouped_conv.row_by_row(x, kernel), naive(x, kernel, 4, 1), atol=1e-4
     )
