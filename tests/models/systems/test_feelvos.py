@@ -97,12 +97,12 @@ def test_the_loss_is_that_of_the_published_recipe_written_pixel_by_pixel():
         )
     )(features, (labels, exist), size)
 
-    embeddings = system.embedding.apply({"params": params["embedding"]}, features[0])
+    embeddings = jax.jit(system.embedding.apply)({"params": params["embedding"]}, features[0])
     owners = labels[0, :, ::4, ::4].copy()
     inside = 4 * (np.arange(4) + 0.5) < 14  # the last row of cells has its centre at 14
     owners[:, ~inside] = -1
     cues = naive_cues(embeddings, owners, 4, system.radius)
-    logits = system.propagation.apply(
+    logits = jax.jit(system.propagation.apply)(
         {"params": params["propagation"]}, features[:, -1], np.float32(cues[None])
     )[0]
     rows, columns = bilinear_weights(4, 16), bilinear_weights(6, 24)
