@@ -59,7 +59,7 @@ def test_channels_for_themselves_follow_the_definition_row_by_row():
     cotangent, dx, dk = (rng.normal(size=own.shape) for own in (want, x, kernel))
     with float64():
         got, pullback = jax.vjp(grouped_conv.row_by_row, jnp.asarray(x), jnp.asarray(kernel))
-        of_x, of_kernel = pullback(jnp.asarray(cotangent))
+        of_x, of_kernel = map(np.asarray, pullback(jnp.asarray(cotangent)))
     np.testing.assert_allclose(got, want, atol=1e-10)
     # It is linear in either: a step in one changes the output by that of the step alone.
     by_x, by_kernel = naive(dx, kernel, 4, 1), naive(x, dk, 4, 1)
