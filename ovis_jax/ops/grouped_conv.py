@@ -92,6 +92,8 @@ def row_by_row(x: jax.Array, kernel: jax.Array) -> jax.Array:
     pad = size // 2
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
+    kernel = jnp.asarray(kernel)  # a traced number is no index of numpy's arrays
+
     @jax.checkpoint
     def add_row(total, i):
         rows = jax.lax.dynamic_slice_in_dim(padded, i, height, axis=1)
