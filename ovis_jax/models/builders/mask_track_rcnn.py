@@ -23,13 +23,19 @@ from ovis_jax.ops.boxes import BoxConvention
 
 def build(config: ConfigDict) -> MaskTrackRCNN:
     """The system; without `model.calibration` it is MaskTrack R-CNN."""
+    return MaskTrackRCNN(
+        **two_stage_parts(config), **calibration_parts(config), **_occlusion(config.model)
+    )
+
+
+def two_stage_parts(config: ConfigDict) -> dict[str, Any]:
+    """Fields of `MaskTrackRCNN` that every system has which detects in two stages."""
     model = config.model
     convention = BoxConvention(inclusive=model.inclusive_boxes)
     shared = {"dtype": model.dtype}
     mask = rematerialised(MaskHead, model)
-    return MaskTrackRCNN(
+    return dict(
         **online_parts(config),
-        **calibration_parts(config),
         tracker=tracker(model, convention),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
@@ -37,7 +43,6 @@ def build(config: ConfigDict) -> MaskTrackRCNN:
         track=TrackHead(**model.track, **shared),
         capacity=sizes(Capacity, config.capacity),
         convention=convention,
-        **_occlusion(model),
     )
 
 
