@@ -2,8 +2,8 @@
 
 from ml_collections import ConfigDict
 
-from ovis_jax.models.builders.mask_track_rcnn import two_stage_parts
 from ovis_jax.models.builders.parts import rematerialised
+from ovis_jax.models.builders.two_stage import two_stage_parts
 from ovis_jax.models.heads.propagation import EmbeddingHead, PropagationHead
 from ovis_jax.models.systems.feelvos import Feelvos
 from ovis_jax.tracking.propagation import PropagationRules
