@@ -91,7 +91,15 @@ def _mean_area(segmentations) -> float:
     return sum(areas) / len(areas) if areas else 0
 
 
+_decoded = {}  # by id, with the object itself, whose id nothing else has while it lives
+
+
 def _masks(segmentations) -> np.ndarray:
-    empty = np.zeros(segmentations.size, bool)
-    frames = [segmentations[frame] for frame in range(len(segmentations))]
-    return np.stack([empty if f is None else rle.decode(f).astype(bool) for f in frames])
+    if id(segmentations) not in _decoded:  # decoding thousands of times is most of the time
+        if len(_decoded) > 2000:
+            _decoded.clear()
+        empty = np.zeros(segmentations.size, bool)
+        frames = [segmentations[frame] for frame in range(len(segmentations))]
+        masks = np.stack([empty if f is None else rle.decode(f).astype(bool) for f in frames])
+        _decoded[id(segmentations)] = segmentations, masks
+    return _decoded[id(segmentations)][1]

@@ -27,7 +27,7 @@ def pooled(truth, tracks):
     return one, renamed(tracks)
 
 
-@settings(deadline=None, max_examples=4)
+@settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
 def test_curves_are_those_of_one_category(seed, ties):
     truth, tracks = random_scene(seed)

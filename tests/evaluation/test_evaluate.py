@@ -18,7 +18,7 @@ from tests.evaluation.scenes import random_scene
 from tests.evaluation.tracks import annotations, instance, rectangle, result
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), ties=st.booleans())
 def test_curves_follow_the_rules(seed, ties):
     truth, tracks = random_scene(seed)

@@ -60,7 +60,7 @@ def test_notes_say_what_was_dropped():
         evaluate(GT, more, ignore_unknown=["frames"])
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_same_track_twice_counts_like_any_other(seed):
     truth, tracks = random_scene(seed)
