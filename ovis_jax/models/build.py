@@ -1,5 +1,6 @@
 """config.model to a system, by the table of names."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -59,11 +60,17 @@ def build_model(config: ConfigDict) -> tuple[nn.Module, dict]:
             )
     try:
         system = build_system(config)
-        shapes = jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
+        shapes = jax.tree.map(lambda x: x, variable_shapes(system))  # a tree of the caller's own
     except (TypeError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(f"config.model: {type(error).__name__}: {reason}") from error
     return system, shapes
+
+
+@functools.lru_cache(maxsize=32)
+def variable_shapes(system: nn.Module) -> dict:
+    """Shapes of the variables; not to be changed, since equal systems share them."""
+    return jax.eval_shape(lambda key: init_variables(system, key), jax.random.key(0))
 
 
 def class_layers(config: ConfigDict) -> list[str]:

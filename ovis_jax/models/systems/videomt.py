@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import flax
@@ -16,7 +17,7 @@ from ovis_jax.models.query_losses import PointDraws, QueryLosses
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.normalise import normalise_frames
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Clips, Features, FrameOutput, Window
+from ovis_jax.structures import Clips, Features, FrameOutput, Instances, Window
 from ovis_jax.tracking.bilinear_masks import paste_bilinear
 from ovis_jax.tracking.paste import MaskRule
 from ovis_jax.tracking.query_tracks import best_queries
@@ -213,10 +214,16 @@ class VidEoMT(nn.Module, kw_only=True):
                 f"clips have masks of {batch.instances.masks.shape[1]} of "
                 f"{batch.frames.shape[1]} frames; expected all (config.data.clip.mask_frames)"
             )
-        *before, final = self.predict_clips(batch)
+        return self.prediction_losses(self.predict_clips(batch), batch.instances, draws)
+
+    def prediction_losses(
+        self, predictions: Sequence[QueryMasks], instances: Instances, draws: list[PointDraws]
+    ) -> tuple[dict[str, Mean], dict[str, Mean]]:
+        """Losses of `predict_clips`, [B, ...], with the points of each that is taught."""
+        *before, final = predictions
         before = before[:-1] if self.skip_last_auxiliary else before
         num_classes = self.head.num_classes
-        objects = jax.vmap(lambda own: clip_objects(own, num_classes, self.labels))(batch.instances)
+        objects = jax.vmap(lambda own: clip_objects(own, num_classes, self.labels))(instances)
         losses, unmatched = {}, None
         names = [f"_before_{number}" for number in range(len(before))] + [""]
         for name, said, points in zip(names, [*before, final], draws, strict=True):

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ VARIANTS = {
 
 
 def frame_arrays(system, frames, image_size):
-    """Arrays of consecutive frames [F, H, W, 3] of one video, a dictionary for each."""
+    """Arrays of consecutive frames [F, H, W, 3] of one video, the frames in the first axis."""
     encoder, head = system.encoder, system.head
     x = normalise_frames(frames, image_size, system.pixel_mean, system.pixel_std)
     grid = encoder.grid(x)
@@ -42,19 +43,22 @@ def frame_arrays(system, frames, image_size):
         "patch_embeddings": patches.reshape(len(x), -1, encoder.width),
         "embeddings": tokens,
     }
-    for number in range(encoder.depth):
-        if number == encoder.depth - encoder.query_blocks:
-            break
+    for number in range(encoder.depth - encoder.query_blocks):
         tokens = encoder.block(number, tokens, grid)
         arrays[f"block{number}"] = tokens
-    queries, found = head.first(), []
-    for i in range(len(x)):
-        found.append({k: v[i] for k, v in arrays.items()} | {"query_in": queries})
-        rows, own = with_queries(system, tokens[i], queries, grid)
-        found[-1] |= own
-        queries = head.next(rows)
-        found[-1]["query_next"] = queries
-    return found
+
+    def frame(queries, tokens):
+        rows, found = with_queries(system, tokens, queries, grid)
+        following = head.next(rows)
+        return following, found | {"query_in": queries, "query_next": following}
+
+    return arrays | jax.lax.scan(frame, head.first(), tokens)[1]
+
+
+def by_frame(arrays):
+    """Arrays with the frames in the first axis as a dictionary for each frame."""
+    count = len(arrays["embeddings"])
+    return [{name: x[i] for name, x in arrays.items()} for i in range(count)]
 
 
 def with_queries(system, tokens, queries, grid):
@@ -89,9 +93,8 @@ def native_arrays(kind="", first=None, **model):
         own = slice(start, start + len(names[:first]))
         frames = canvases()[own]
         sizes = np.tile(resized_size(), (len(frames), 1))
-        found |= dict(
-            zip(names, apply(system, variables, frame_arrays, frames, sizes), strict=False)
-        )
+        arrays = apply(system, variables, frame_arrays, frames, sizes)
+        found |= dict(zip(names, by_frame(arrays), strict=False))
         start += len(names)
         if first is not None:
             break
@@ -107,7 +110,7 @@ def square_arrays():
         frames = record("square_rgb", "inputs")[start : start + len(names)]
         sizes = np.tile(frames.shape[1:3], (len(frames), 1))
         arrays = apply(system, variables, frame_arrays, frames, sizes)
-        found |= dict(zip(names, arrays, strict=True))
+        found |= dict(zip(names, by_frame(arrays), strict=True))
         start += len(names)
     return found
 
@@ -178,9 +181,8 @@ def test_the_small_one_at_full_size():
     clip = record("clip_rgb", "inputs")[recorded["frames"]]
     frames = np.stack([squeezed(frame, side) for frame in clip])
     found = apply(system, variables, frame_arrays, frames, np.full((len(frames), 2), side))
-    pixels = np.stack([own["pixel_values"] for own in found])
-    assert_sampled(pixels, "pixel_values", 1e-6)
-    for i, own in enumerate(found):
+    assert_sampled(found["pixel_values"], "pixel_values", 1e-6)
+    for i, own in enumerate(by_frame(found)):
         for name in recorded["files"]:
             frame, _, array = name.rpartition("/")
             if frame == f"t{i}":

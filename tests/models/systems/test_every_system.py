@@ -11,7 +11,7 @@ from models.tiny_systems import SYSTEMS
 
 from ovis_jax.inference.stream import VideoStream
 from ovis_jax.inference.window import frame_shapes
-from ovis_jax.models.build import BUILDERS, build_system, init_variables
+from ovis_jax.models.build import BUILDERS, build_system, variable_shapes
 from ovis_jax.structures import Window
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -34,8 +34,9 @@ def infer(system, variables, frames, fill):
     Frames that a window asks for beyond the ends of the video hold `fill`.
     """
     before, after = system.window_before, system.window_after
-    groups = [encode(system, variables, frames[i : i + CHUNK]) for i in range(0, LENGTH, CHUNK)]
-    features = jax.tree.map(lambda *x: jnp.concatenate(x)[:LENGTH], *groups)
+    chunks = frames.reshape(-1, CHUNK, *frames.shape[1:])
+    features = jax.lax.map(lambda chunk: encode(system, variables, chunk), chunks)
+    features = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:LENGTH], features)
     number = jnp.arange(LENGTH)[:, None] + jnp.arange(-before, after + 1)
     valid = (number >= 0) & (number < LENGTH)
 
@@ -59,7 +60,7 @@ def test_inference_lowers_for_every_kind_of_device(name):
     config = SYSTEMS[name].config().copy_and_resolve_references()
     config.unlock().model.dtype = "bfloat16"
     system = build_system(config)
-    variables = jax.eval_shape(lambda k: init_variables(system, k), jax.random.key(0))
+    variables = variable_shapes(system)
     frames = jax.ShapeDtypeStruct((LENGTH + 1, HEIGHT, WIDTH, 3), jnp.uint8)
     program = jax.jit(lambda v, x: infer(system, v, x, 0.0))
     assert jax.export.export(program, platforms=PLATFORMS)(variables, frames).platforms == PLATFORMS

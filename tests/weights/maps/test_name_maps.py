@@ -1,7 +1,5 @@
 """The tables against the names and shapes that the libraries save, and there and back."""
 
-import functools
-
 import numpy as np
 import pytest
 from flax import traverse_util
@@ -74,7 +72,6 @@ FILES = {
 }
 
 
-@functools.cache
 def paper_shapes(model: str = "") -> dict:
     """Variables of the paper's model that a published one is for."""
     configs = {

@@ -63,22 +63,6 @@ def stream_of(path, beside: bytes, numbers: bytes):
     return path
 
 
-def archive_of_tensors(path, entry: str, state: dict, beside: dict):
-    """Writes {entry: state dict of arrays, **beside} of the newer kind of torch.save."""
-    made = b"}"
-    with zipfile.ZipFile(path, "w") as file:
-        for number, (key, array) in enumerate(state.items()):
-            kind = {"float32": "FloatStorage", "int64": "LongStorage"}[array.dtype.name]
-            strides = tuple(step // array.itemsize for step in array.strides)
-            stored = storage(str(number), array.size, kind)
-            made += value(key) + tensor(array.shape, strides, 0, stored) + b"s"
-            file.writestr(f"any/data/{number}", array.tobytes())
-        parts = [value(key) + value(x) + b"s" for key, x in beside.items()]
-        pickled = b"\x80\x02}" + value(entry) + made + b"s" + b"".join(parts) + b"."
-        file.writestr("any/data.pkl", pickled)
-    return path
-
-
 def whole(opcodes: bytes) -> bytes:
     """A pickle that makes {"weight": what the opcodes push}."""
     return b"\x80\x02}" + value("weight") + opcodes + b"s."
