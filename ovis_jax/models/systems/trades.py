@@ -6,6 +6,8 @@ are moved along and joined with those of the current one.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import flax
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,8 @@ from ovis_jax.models.frame_map import FrameMap
 from ovis_jax.models.heads import center as center_head
 from ovis_jax.models.heads import seg_feature
 from ovis_jax.models.matching import pair_matches
-from ovis_jax.models.motion import Motion, MotionHead, MotionTargets, motion_losses, motion_targets
+from ovis_jax.models.motion import MotionHead, MotionTargets, motion_losses, motion_targets
+from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.previous_heat import (
     HeatNoise,
     NoiseDraws,
@@ -24,14 +27,19 @@ from ovis_jax.models.previous_heat import (
     pooled_heat,
 )
 from ovis_jax.models.systems.online import OnlineSystem
+from ovis_jax.models.trades_decoding import (
+    CenterRule,
+    PairPredictions,
+    annotated_centers,
+    center_detections,
+    in_original_frame,
+)
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.masks import strided_masks
 from ovis_jax.ops.means import Mean
-from ovis_jax.ops.nms import nms
 from ovis_jax.ops.normalise import normalise_frames
-from ovis_jax.ops.peaks import local_peaks
 from ovis_jax.ops.row_keys import RowKeys
-from ovis_jax.structures import Clips, Detections, Features, FrameOutput, Window
+from ovis_jax.structures import Clips, Features, FrameOutput, Instances, Window
 from ovis_jax.tracking.center import CenterDetections
 from ovis_jax.tracking.center_memory import ActiveTracks, CenterMemory
 from ovis_jax.tracking.centered_masks import paste_centered
@@ -45,21 +53,6 @@ class TraDeSCapacity:
     """Sizes of the padded records between the stages; see `configs.parts.trades`."""
 
     detections: int
-
-
-@flax.struct.dataclass
-class PairPredictions:
-    """What the heads say of the first frames of B clips, with the second ones before them.
-
-    Attributes:
-      motion: Motion.
-      maps: CenterMaps of the enhanced features.
-      features: [B, h, w, F], that masks are drawn on.
-    """
-
-    motion: Motion
-    maps: center_head.CenterMaps
-    features: jax.Array
 
 
 class TraDeS(OnlineSystem):
@@ -91,6 +84,8 @@ class TraDeS(OnlineSystem):
     heat_score: float = 0.5
     size_weight: float = 0.1
     motion_weight: float = 0.5
+
+    ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
     @property
     def mask_rule(self) -> MaskRule:
@@ -235,13 +230,24 @@ class TraDeS(OnlineSystem):
 
         Where there is no frame before, the query frame stands for it.
         """
+        predicted, frame = self.predict_query(memory, window)
+        if self.oracle == IMAGE:
+            count = self.capacity.detections
+            detections = annotated_centers(predicted, frame, window.truth, count)
+        else:
+            detections = self.decode(predicted, frame, window.truth)
+        return self.tracker.step(memory, detections)
+
+    def predict_query(
+        self, memory: CenterMemory, window: Window
+    ) -> tuple[PairPredictions, FrameMap]:
+        """What the heads say of a window's query frame, [h, w, ...], and how it lies on its map."""
         before, current = window.features[0], window.features[self.window_before]
         previous = jnp.where(window.valid[0], before, current)
         frame = FrameMap.of(current, window)
         heat = self.track_heat(memory.active, frame, current.shape[:2])
         predicted = self.predict(current[None], previous[None], heat[None])
-        predicted = jax.tree.map(lambda x: x[0], predicted)
-        return self.tracker.step(memory, self.decode(predicted, frame))
+        return jax.tree.map(lambda x: x[0], predicted), frame
 
     def track_heat(
         self, active: ActiveTracks, frame: FrameMap, shape: tuple[int, int]
@@ -251,49 +257,20 @@ class TraDeS(OnlineSystem):
         shown = active.valid & (active.scores >= self.heat_score)
         return box_heat(boxes, shown, tuple(STRIDE * side for side in shape))
 
-    def decode(self, predicted: PairPredictions, frame: FrameMap) -> CenterDetections:
-        """Detections [D] of one frame, of what the heads say of it, [h, w, ...]."""
-        heat = jax.nn.sigmoid(predicted.maps.logits)
-        capacity = self.capacity.detections
-        found = center_head.decode_centers(
-            heat, predicted.maps.offsets, predicted.maps.sizes, capacity
-        )
-        boxes = frame.boxes_to_original(found.boxes)
-        high = found.scores >= self.score_threshold
-        kept = nms(boxes, found.scores, high, self.nms_iou, convention=INCLUSIVE)
-        kept &= found.scores > self.score_threshold
-        order = jnp.argsort(~kept, stable=True)
-        found, boxes = jax.tree.map(lambda x: x[order], (found, boxes))
-        offsets = center_head.at_peaks(predicted.motion.offsets, found)
-        centers = frame.to_original(found.places)
-        peaks = jnp.sum(local_peaks(heat) > self.score_threshold, dtype=jnp.int32)
-        objects = Detections(
-            boxes=boxes,
-            scores=found.scores,
-            labels=found.labels,
-            embeddings=unit(center_head.at_peaks(predicted.motion.embeddings, found)),
-            mask_logits=self.segment(predicted, found),
-            mask_boxes=jnp.broadcast_to(frame.canvas, boxes.shape),
-            valid=kept[order],
-            overflow=jnp.maximum(peaks - capacity, 0),
-        )
-        moved = frame.to_original(found.places + offsets)
-        return CenterDetections(objects, centers, moved - centers)
+    def decode(
+        self, predicted: PairPredictions, frame: FrameMap, truth: Instances | None = None
+    ) -> CenterDetections:
+        """Detections [D] of one frame, of what the heads say of it, [h, w, ...].
 
-    def segment(self, predicted: PairPredictions, found: center_head.Centers) -> jax.Array:
-        """Mask logits [D, h, w] of the detections of one frame."""
-        networks = center_head.at_peaks(predicted.maps.networks, found)
-        return seg_feature.center_masks(
-            predicted.features, networks, found.centers, self.seg.network
-        )
+        With the oracle of adaptive suppression, `truth` says how crowded they stand.
+        """
+        rule = CenterRule(self.score_threshold, self.nms_iou, self.capacity.detections)
+        density = None
+        if self.oracle == ADAPTIVE_NMS:
+            density = truth_density(in_original_frame(truth, frame), jnp.ones(2), INCLUSIVE)
+        return center_detections(predicted, frame, rule, self.seg.network, density)
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
         features = self.encode(frames, jnp.zeros((len(frames), 2)))
         self.predict(features, features, jnp.zeros(frames.shape[:3]))
-
-
-def unit(embeddings: jax.Array) -> jax.Array:
-    """Embeddings [..., E] of length 1; those of length 0 stay."""
-    lengths = jnp.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return embeddings / jnp.where(lengths == 0, 1, lengths)

@@ -20,7 +20,7 @@ from ovis_jax.models.heads.center import (
 from ovis_jax.models.heads.seg_feature import SegFeature, center_masks, seg_mask_loss
 from ovis_jax.models.motion import motion_loss, pooled
 from ovis_jax.models.necks.dla_up import Upsample
-from ovis_jax.models.systems.trades import unit
+from ovis_jax.models.trades_decoding import unit
 from ovis_jax.ops.boxes import INCLUSIVE
 from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 from ovis_jax.ops.deform_conv import deform_conv

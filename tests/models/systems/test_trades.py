@@ -15,7 +15,8 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.window import frame_shapes
 from ovis_jax.models.build import build_model
 from ovis_jax.models.heads.center import center_targets, heat_targets
-from ovis_jax.structures import Window
+from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, with_oracle
+from ovis_jax.structures import Instances, Window
 
 SCALE, TRACKS = 0.5, 20
 
@@ -74,21 +75,30 @@ def test_objects_of_one_class_share_a_heat_map_and_those_outside_have_none():
 def stepped():
     """A frame's worth of `step`, compiled once: (score threshold is an argument by `clone`)."""
 
-    def run(system, variables, frames, valid, before):
+    def run(system, variables, frames, valid, before, truth):
         sizes = jnp.tile(jnp.array(IMAGE_SIZE, jnp.float32), (len(frames), 1))
         features = system.apply(variables, frames, sizes, method="encode")
         shapes = frame_shapes(features)
         memory = system.apply(variables, TRACKS, shapes, method="init_memory")
         features = jnp.where(valid[:, None, None, None], features, before)
         size = jnp.array(IMAGE_SIZE, jnp.float32)
-        window = Window(features, valid, size, jnp.full(2, SCALE))
+        window = Window(features, valid, size, jnp.full(2, SCALE), truth=truth)
         return system.apply(variables, memory, window, method="step")
 
     return jax.jit(run, static_argnums=0)
 
 
-def step(system, valid=(True, True), before=0.0):
-    return stepped()(system, tiny_system()[1], random_frames(2), jnp.array(valid), before)
+def step(system, valid=(True, True), before=0.0, truth=None):
+    return stepped()(system, tiny_system()[1], random_frames(2), jnp.array(valid), before, truth)
+
+
+def annotated(*boxes, capacity=4):
+    """Objects of one class with boxes on the canvas; what stands in other slots is poisoned."""
+    valid = np.arange(capacity) < len(boxes)
+    corners = np.full((capacity, 4), np.nan, np.float32)
+    corners[: len(boxes)] = np.reshape(boxes, (-1, 4))
+    slots = np.arange(capacity, dtype=np.int32)
+    return Instances(corners, np.where(valid, slots % 5, 99), 10 + slots, None, valid)
 
 
 def test_a_frame_without_detections_has_none_and_says_nothing_of_lost_ones():
@@ -109,6 +119,46 @@ def test_where_there_is_no_frame_before_the_frame_itself_stands_for_it():
     _, other = step(system, (False, True), 3.0)
     assert alone.valid.any()
     jax.tree.map(np.testing.assert_array_equal, alone, other)
+
+
+def test_annotated_objects_are_what_the_image_oracle_links():
+    system = with_oracle(tiny_system()[0], IMAGE, "oracle")
+    truth = annotated((4, 4, 30, 30), (40, 10, 80, 50), (10, 20, 60, 40))
+    memory, output = step(system, truth=truth)
+    seen = np.asarray(output.valid)
+    assert seen.sum() == 3 and output.overflow == 0 and (output.scores[seen] == 1).all()
+    assert sorted(output.source[seen].tolist()) == [10, 11, 12]
+    order = np.asarray(output.source[seen]) - 10
+    np.testing.assert_array_equal(output.labels[seen], truth.labels[order])
+    corner = (np.array([WIDTH, HEIGHT]) - np.array(IMAGE_SIZE)[::-1]) / 2
+    want = (truth.boxes[order].reshape(-1, 2, 2) - corner) / SCALE
+    np.testing.assert_allclose(output.boxes[seen].reshape(-1, 2, 2), want, atol=1e-4)
+    lengths = np.linalg.norm(memory.bank.embeddings, axis=-1)
+    np.testing.assert_allclose(np.sort(lengths)[-3:], 1, rtol=1e-5)  # what stands at their centres
+    assert len(np.unique(np.asarray(memory.bank.embeddings)[lengths > 0], axis=0)) == 3
+
+
+def test_annotated_objects_without_a_slot_count_as_overflow():
+    few = tiny_system()[0].capacity.detections
+    boxes = [(x, 0, x + 20, 20) for x in range(few + 2)]
+    system = with_oracle(tiny_system()[0], IMAGE, "oracle")
+    _, output = step(system, truth=annotated(*boxes, capacity=few + 5))
+    assert output.valid.sum() == few and output.overflow == 2
+
+
+def test_adaptive_suppression_keeps_what_lies_on_a_crowded_object_and_nothing_else():
+    plain = tiny_system()[0].clone(nms_iou=0.1, score_threshold=1e-6)
+    system = with_oracle(plain, ADAPTIVE_NMS, "oracle")
+    whole = (0, 0, WIDTH, HEIGHT)
+    _, nothing = step(system, truth=annotated())
+    _, apart = step(system, truth=annotated((0, 0, 40, 50), (41, 0, 85, 50)))
+    _, crowded = step(system, truth=annotated(whole, whole))
+    assert nothing.valid.any()
+    jax.tree.map(np.testing.assert_array_equal, apart, nothing)
+    assert crowded.valid.sum() > nothing.valid.sum()
+    _, without = step(plain)
+    np.testing.assert_array_equal(nothing.valid, without.valid)
+    np.testing.assert_allclose(nothing.boxes, without.boxes, atol=1e-3)
 
 
 @pytest.mark.parametrize(
