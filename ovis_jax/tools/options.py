@@ -16,6 +16,8 @@ MODELS = (
     "queryvis",
     "stem_seg",
     "stmask",
+    "stmask_detector",
+    "yolact_plus",
     "trades",
     "trades_detector",
     "trades_tracker",

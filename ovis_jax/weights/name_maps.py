@@ -16,6 +16,7 @@ from ovis_jax.weights.maps import (
     sipmask,
     stem_seg,
     stmask,
+    stmask_detector,
     timm_convnext,
     timm_resnet,
     timm_swin,
@@ -28,6 +29,7 @@ from ovis_jax.weights.maps import (
     trades_tracker,
     videomt,
     videomt_transformers,
+    yolact_plus,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
 from ovis_jax.weights.rules import NameMap
@@ -60,6 +62,8 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "queryvis": queryvis,
     "stem_seg": stem_seg,
     "stmask": stmask,
+    "stmask_detector": stmask_detector,
+    "yolact_plus": yolact_plus,
     "trades": trades,
     "trades_detector": trades_detector,
     "trades_tracker": trades_tracker,

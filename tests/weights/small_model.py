@@ -143,7 +143,7 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_queryvis_config(depth))[1]
     if model == "idol":
         return build_model(small_idol_config(depth))[1]
-    if model == "stmask":
+    if model.startswith("stmask") or model == "yolact_plus":
         return build_model(small_stmask_config(depth))[1]
     if model == "stem_seg":
         return build_model(small_stem_seg_config(depth))[1]

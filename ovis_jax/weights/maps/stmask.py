@@ -76,6 +76,16 @@ def rules(model: ModelSettings) -> dict[str, Rule]:
     )
 
 
+def split_rules(
+    model: ModelSettings, parts: tuple[str, ...]
+) -> tuple[dict[str, Rule], dict[str, Rule]]:
+    """`rules` without those of some parts of the model, such as "anchors/logits_0", and these."""
+    table = rules(model)
+    prefixes = tuple(f"params/{part}/" for part in parts)
+    theirs = {name: rule for name, rule in table.items() if rule.target.startswith(prefixes)}
+    return {name: rule for name, rule in table.items() if name not in theirs}, theirs
+
+
 def backbone(depth: int, step: int) -> dict[str, Rule]:
     """The ResNet, with deformable convolutions in every `step`-th block after the first stage."""
     table = conv_batch_norm("backbone.conv1", "backbone.bn1", "backbone/stem")

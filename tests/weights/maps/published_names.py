@@ -221,6 +221,27 @@ def crossvis(classes: int, identities: int = 3774) -> Shapes:
     )
 
 
+def stmask_detector(depth: int = 50, alignment: str = "none") -> Shapes:
+    """STMask for the 80 classes of COCO, without what reads several frames."""
+    whole = stmask(80, depth, alignment)
+    tracks = ("TemporalNet.", "prediction_layers.0.track_")
+    return {name: shape for name, shape in whole.items() if not name.startswith(tracks)}
+
+
+def yolact_plus() -> Shapes:
+    """YOLACT++ for COCO: nine anchors a cell, deformable blocks in all stages but the first."""
+    parts = ("backbone.", "fpn.", "proto_net.", "prediction_layers.0.upfeature.")
+    shapes = {name: shape for name, shape in stmask(80).items() if name.startswith(parts)}
+    for stage, (width, blocks) in enumerate(STAGES[1:], start=1):
+        for block in range(blocks):
+            own = f"backbone.layers.{stage}.{block}.conv2"
+            shapes |= {f"{own}.bias": (width,)} | conv(f"{own}.conv_offset_mask", 27, width, 3)
+    for name, channels in {"bbox": 4, "conf": 81, "mask": 32}.items():
+        shapes |= conv(f"prediction_layers.0.{name}_layer", 9 * channels, 256, 3)
+    shapes |= conv("semantic_seg_conv", 80, 256, 1)
+    return shapes | conv("maskiou_net.maskiou_net.0", 8, 1, 3)
+
+
 def stmask(classes: int, depth: int = 50, alignment: str = "none") -> Shapes:
     """STMask; deformable convolutions have a bias and what reads their offsets."""
     shapes, head = {}, "prediction_layers.0"
