@@ -1,21 +1,18 @@
-"""Resize, flip and pad: the same map for image, boxes and masks.
+"""Crop, resize, flip and pad frames; `box_transforms` and `mask_transforms` do it with objects.
 
-Coordinates: an *original* frame is resized and put into the upper left corner of a zero *canvas*,
-or, if it is centred, into its middle, where what sticks out is cut off. Boxes are
-`(x1, y1, x2, y2)`, whose corners are inclusive or not, as the system takes them.
+Coordinates: an *original* frame, or a window of it, is resized and put into the upper left corner
+of a zero *canvas*, or, if it is centred, into its middle, where what sticks out is cut off.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from ovis_jax.data import affine
-from ovis_jax.data.mask_sampling import sample_mask
 
 CENTERED = "centered"
 FITS = ("within", "short_side", "exact", CENTERED)
@@ -51,6 +48,25 @@ class Resizing:
 
 
 @dataclasses.dataclass(frozen=True)
+class Crop:
+    """A window of a resized frame, which takes the place of the original frame.
+
+    Attributes:
+      frame: how the whole frame is resized; neither cropped nor centred.
+      x: first column of the window in the resized frame.
+      y: first row.
+      width: columns of the window, all within the resized frame.
+      height: rows, likewise.
+    """
+
+    frame: FrameGeometry
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclasses.dataclass(frozen=True)
 class FrameGeometry:
     """How the frames of one size are resized and padded.
 
@@ -59,10 +75,14 @@ class FrameGeometry:
       width: see `height`.
       canvas_height: pixels with padding; likewise `canvas_width`.
       canvas_width: see `canvas_height`.
-      scale: resized pixels per original pixel in x and in y; boxes are multiplied by it.
+      scale: resized pixels per original pixel in x and in y; boxes are multiplied by it. Of a
+        crop: per pixel of the window.
       resampling: one of `RESAMPLINGS`.
       centered: (height, width) of the original frame, whose middle lies on that of the canvas; the
         resized frame is then the whole canvas, with black borders. None: it begins in the corner.
+      middle: of a frame that is centred, the place (x, y), in its pixels, that is put on the middle
+        of the canvas; of a mirrored frame after it is mirrored. None: its own middle.
+      crop: the window that is resized; None: the whole frame.
     """
 
     height: int
@@ -72,6 +92,8 @@ class FrameGeometry:
     scale: tuple[float, float]
     resampling: str = "opencv"
     centered: tuple[int, int] | None = None
+    middle: tuple[float, float] | None = None
+    crop: Crop | None = None
 
     @property
     def image_size(self) -> tuple[float, float]:
@@ -85,8 +107,24 @@ class FrameGeometry:
         """Where the first pixel of the original frame lies, as (x, y)."""
         if self.centered is None:
             return 0.0, 0.0
+        if self.middle is not None:
+            (x, y), (in_x, in_y) = self.middle, self.scale
+            return self.canvas_width / 2 - x * in_x, self.canvas_height / 2 - y * in_y
         height, width = self.image_size
         return (self.canvas_width - width) / 2, (self.canvas_height - height) / 2
+
+    @property
+    def is_moved(self) -> bool:
+        """A part of the frame may be missing that is shown otherwise."""
+        return self.crop is not None or self.middle is not None
+
+    def is_halved(self, width: int, height: int) -> bool:
+        """Nowhere more than half as many pixels are wanted as an original frame has."""
+        if self.crop is not None:
+            return self.crop.frame.is_halved(width, height)
+        rows, columns = self.image_size if self.middle is not None else (0, 0)
+        wanted = max(self.width, columns), max(self.height, rows)
+        return width >= 2 * wanted[0] and height >= 2 * wanted[1]
 
     def taps(self, height: int, width: int, *, flip: bool) -> tuple[affine.Taps, affine.Taps]:
         """What the rows and columns of the canvas show of a stored frame that is centred on it."""
@@ -187,12 +225,16 @@ def resize_and_flip(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     """As `transform_image`, without padding."""
     if geometry.centered is not None:
         return affine.warp_image(image, *geometry.taps(*image.shape[:2], flip=flip))
+    crop = geometry.crop
+    if crop is not None:
+        image = resize_image(image, crop.frame)
+        image = image[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
     image = resize_image(image, geometry)
     return cv2.flip(image, 1) if flip else image
 
 
 def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
-    """Resizes (bilinear), flips and pads a frame.
+    """Crops, resizes (bilinear), flips and pads a frame.
 
     Args:
       image: [h, w, 3] uint8 RGB, of any size that shows the whole frame.
@@ -205,70 +247,6 @@ def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     canvas = np.zeros((geometry.canvas_height, geometry.canvas_width, 3), np.uint8)
     canvas[: geometry.height, : geometry.width] = resize_and_flip(image, geometry, flip=flip)
     return canvas
-
-
-def transform_boxes(
-    boxes: np.ndarray, geometry: FrameGeometry, *, flip: bool, inclusive: bool = True
-) -> np.ndarray:
-    """Scales, flips and clips boxes.
-
-    Args:
-      boxes: [N, 4] as (x, y, width, height) in pixels of the original frame.
-      geometry: how the frame is resized.
-      flip: mirror left and right.
-      inclusive: the second corner is the last pixel; otherwise the edge behind it.
-
-    Returns:
-      [N, 4] float32 as (x1, y1, x2, y2) in pixels of the resized frame, x within [0, width] and y
-      within [0, height] (not width - 1 of inclusive corners: as the published code clips).
-    """
-    x, y, width, height = np.asarray(boxes, np.float32).reshape(-1, 4).T
-    last = 1 if inclusive else 0
-    corners = np.stack([x, y, x + width - last, y + height - last], axis=1)
-    corners = corners * np.tile(np.float32(geometry.scale), 2)
-    corners += np.tile(np.float32(geometry.offset), 2)
-    if flip and geometry.centered is None:
-        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - last
-    elif flip:  # a pixel of the original frame goes to another one, and corners are like pixels
-        corners[:, [0, 2]] = geometry.width - corners[:, [2, 0]] - np.float32(geometry.scale[0])
-    size = [geometry.width, geometry.height]
-    return np.clip(corners, 0, np.array(size + size, np.float32))
-
-
-def transform_mask(rle: dict, geometry: FrameGeometry, *, flip: bool) -> np.ndarray:
-    """Resizes (nearest; if it is centred, bilinear), flips, pads and packs a mask.
-
-    Args:
-      rle: compressed COCO RLE of the original frame's size.
-      geometry: how the frame is resized.
-      flip: mirror left and right.
-
-    Returns:
-      [H, W // 8] uint8 on the canvas, eight columns a byte.
-    """
-    height, width = rle["size"]
-    if geometry.centered is not None:
-        mask = affine.warp_mask(rle, *geometry.taps(height, width, flip=flip))
-        return np.packbits(mask, axis=1)
-    rows = nearest_source(height, geometry.height, geometry.resampling)
-    columns = nearest_source(width, geometry.width, geometry.resampling)
-    canvas = np.zeros((geometry.canvas_height, geometry.canvas_width), bool)
-    canvas[: geometry.height, : geometry.width] = sample_mask(
-        rle, rows, columns[::-1] if flip else columns
-    )
-    return np.packbits(canvas, axis=1)
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_source(old: int, new: int, resampling: str = "opencv") -> np.ndarray:
-    """[new] int: which of `old` pixels each of `new` shows.
-
-    As OpenCV's INTER_NEAREST chooses, or Pillow's NEAREST, which adds up the steps between centres.
-    """
-    if resampling == "pillow":
-        step = old / new
-        return np.cumsum([step * 0.5, *[step] * (new - 1)]).astype(np.int64)
-    return np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovis_jax.data.transforms import FrameGeometry, transform_boxes
+from ovis_jax.data.box_transforms import transform_boxes
+from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.index import annotated_videos
 from ovis_jax.formats.annotation_options import AnnotationOptions, with_chosen_boxes
 from ovis_jax.formats.annotation_records import Instance, Video

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from ovis_jax.data.transforms import (
-    Resizing,
-    frame_geometry,
-    training_geometry,
-    transform_boxes,
-    transform_image,
-    transform_mask,
-)
+from ovis_jax.data.box_transforms import transform_boxes
+from ovis_jax.data.mask_transforms import transform_mask
+from ovis_jax.data.transforms import Resizing, frame_geometry, training_geometry, transform_image
 
 CENTERED = Resizing((16, 8), 8, "centered")
 WIDTH, HEIGHT = 30, 21

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ovis_jax.data.mask_sampling import sample_mask
-from ovis_jax.data.transforms import nearest_source
+from ovis_jax.data.mask_transforms import nearest_source
 from ovis_jax.formats import rle
 
 

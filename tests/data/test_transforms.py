@@ -3,15 +3,14 @@ import golden_folder
 import numpy as np
 import pytest
 
+from ovis_jax.data.box_transforms import transform_boxes
+from ovis_jax.data.mask_transforms import nearest_source, transform_mask
 from ovis_jax.data.transforms import (
     Resizing,
     frame_geometry,
-    nearest_source,
     resize_image,
     training_geometry,
-    transform_boxes,
     transform_image,
-    transform_mask,
 )
 from ovis_jax.formats import rle
 from ovis_jax.ops.normalise import normalise_frames

@@ -15,16 +15,11 @@ import tensorflow_datasets as tfds
 
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.mask_sampling import sample_mask
+from ovis_jax.data.mask_transforms import nearest_source
 from ovis_jax.data.packed_masks import pack_mask
 from ovis_jax.data.tfds.manual_download import FrameFiles
 from ovis_jax.data.tfds.records_config import RecordsConfig
-from ovis_jax.data.transforms import (
-    FrameGeometry,
-    Resizing,
-    frame_geometry,
-    nearest_source,
-    resize_image,
-)
+from ovis_jax.data.transforms import FrameGeometry, Resizing, frame_geometry, resize_image
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 
 _UNLABELLED = "unlabelled"

@@ -7,14 +7,10 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import order
+from ovis_jax.data.box_transforms import transform_boxes
 from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
 from ovis_jax.data.settings import Sampling, VideoFolder, VideoRecords
-from ovis_jax.data.transforms import (
-    FrameGeometry,
-    resize_and_flip,
-    training_geometry,
-    transform_boxes,
-)
+from ovis_jax.data.transforms import FrameGeometry, resize_and_flip, training_geometry
 from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource

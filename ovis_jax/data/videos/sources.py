@@ -11,7 +11,8 @@ import numpy as np
 from absl import logging
 
 from ovis_jax.data.frame_files import read_frame
-from ovis_jax.data.transforms import FrameGeometry, transform_mask
+from ovis_jax.data.mask_transforms import transform_mask
+from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.index import VideoObjects, annotated_videos
 from ovis_jax.formats.annotation_options import (
     AnnotationOptions,
@@ -105,8 +106,7 @@ class AnnotatedFolder:
         record, instances = self.videos[video].video, self._instances[video]
         path = self._images / record.file_names[frame]
         rles = [instances[track].rle(frame) for track in self.videos[video].tracks[objects]]
-        large = record.width >= 2 * geometry.width and record.height >= 2 * geometry.height
-        halved = self._halved_decoding and large
+        halved = self._halved_decoding and geometry.is_halved(record.width, record.height)
         return Frame(
             image=read_frame(path, record.width, record.height, halved=halved),
             masks=stacked_masks(rles, geometry, flip),

@@ -5,7 +5,8 @@ import re
 import numpy as np
 from golden_folder import golden_arrays
 
-from ovis_jax.data.transforms import Resizing, frame_geometry, resize_image, transform_mask
+from ovis_jax.data.mask_transforms import transform_mask
+from ovis_jax.data.transforms import Resizing, frame_geometry, resize_image
 from ovis_jax.formats import rle
 
 OPS = golden_arrays("crossvis", "ops.npz")

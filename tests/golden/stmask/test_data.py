@@ -5,13 +5,10 @@ import pytest
 from golden.stmask.recorded_batch import FRAMES, PAIRS, losses, of_frame
 from golden.stmask.stmask_model import config, record, settings
 
+from ovis_jax.data.box_transforms import transform_boxes
 from ovis_jax.data.from_config import resizing
-from ovis_jax.data.transforms import (
-    frame_geometry,
-    transform_boxes,
-    transform_image,
-    transform_mask,
-)
+from ovis_jax.data.mask_transforms import transform_mask
+from ovis_jax.data.transforms import frame_geometry, transform_image
 from ovis_jax.formats import rle
 
 JOINED = (1, 3)  # numbers of the objects of which one is made
