@@ -10,9 +10,9 @@ from flax import linen as nn
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from ovis_jax.data.augment.views import Views
 from ovis_jax.data.clips import empty_clip
 from ovis_jax.data.from_config import training_settings
-from ovis_jax.data.transforms import training_geometry
 from ovis_jax.identities import sized_without_annotations
 from ovis_jax.models.build import build_model, init_variables
 from ovis_jax.ops.row_keys import RowKeys
@@ -121,9 +121,8 @@ class TrainProgram:
         """Shapes of a batch of landscape frames."""
         settings = training_settings(self._config.data).sampling
         sides = settings.resizing.image_scale
-        geometry = training_geometry(max(sides), min(sides), settings.resizing)
-        clip = settings.frames.shape(self._config.capacity.instances)
-        empty = empty_clip(geometry.canvas_height, geometry.canvas_width, clip)
+        canvas = Views(settings.resizing, settings.augmentation).canvas(max(sides), min(sides))
+        empty = empty_clip(*canvas, settings.frames.shape(self._config.capacity.instances))
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct((num_pairs, *x.shape), x.dtype), empty)
 
     def memory(self, num_pairs: int, together: int | None = None) -> StepMemory:

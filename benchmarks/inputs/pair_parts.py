@@ -47,7 +47,7 @@ def raw_parts(data: TrainingData, folder: pathlib.Path, halved: bool) -> dict[st
 
     frames = [decode(i) for i in range(8)]
     small = [cv2.resize(frame, (640, 360)) for frame in frames]
-    geometry = data.geometry(0)
+    geometry = data.draw(SEED, 0, 0).view.geometry
 
     def place(i: int) -> None:
         transform_image(small[i % 8], geometry, flip=pairs[i].flip)
@@ -66,7 +66,7 @@ def prepared_parts(data: TrainingData, folder: pathlib.Path) -> dict[str, float]
     source = open_records(
         data_config(folder, prepared=True).train_records, "train", Resizing((640, 360))
     )
-    geometry = data.geometry(0)
+    geometry = data.draw(SEED, 0, 0).view.geometry
     objects, none = np.arange(NUM_OBJECTS), np.arange(0)
 
     def read(i: int, objects: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ def data() -> ConfigDict:
             mean=(123.675, 116.28, 103.53),  # RGB
             std=(58.395, 57.12, 57.375),
             flip_probability=0.5,
+            augment=augment(),
             clip=clip(),
             reference_sampling="window",  # or "video": any other annotated frame
             reference_window=5,  # frames on either side
@@ -54,6 +55,39 @@ def resize() -> ConfigDict:
             axis_scales=False,  # or True: boxes are scaled by the ratio of the rounded sizes
         )
     )
+
+
+def augment() -> ConfigDict:
+    """What is drawn for a training clip, all of its frames alike; by default nothing."""
+    return ConfigDict(
+        dict(
+            # Sizes in place of image_scale: at most one of these three.
+            sizes=(),  # (longer, shorter) sides, one of which is drawn
+            size_ranges=(),  # (smallest, largest) longer side, then the shorter one
+            factors=(),  # smallest and largest factor on image_scale
+            crop=dict(  # a window in place of the frame
+                probability=0.0,
+                sides=(384, 600),  # smallest and largest
+                when="before",  # or "after" frames are resized
+                short_sides=(),  # "before": of the frame it is cut out of, one is drawn
+            ),
+            warp=dict(  # of resize.fit "centered": another part of the frame on the canvas
+                scales=(),  # shares of the frame's longer side that the canvas shows
+                margin=128,  # original pixels from its middle to the border, where there is room
+            ),
+            colors=dict(  # largest changes of these factors, in random order; then of the light
+                brightness=0.0,
+                contrast=0.0,
+                saturation=0.0,
+                lighting=0.0,  # deviation along the principal colours
+            ),
+        )
+    )
+
+
+def detr_crops() -> ConfigDict:
+    """Crops of half the clips, as DETR draws them: what configurations set in `augment`."""
+    return ConfigDict(dict(crop=dict(probability=0.5, short_sides=(400, 500, 600))))
 
 
 def clip() -> ConfigDict:

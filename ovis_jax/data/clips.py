@@ -74,9 +74,9 @@ def empty_clip(height: int, width: int, shape: ClipShape, leading: tuple[int, ..
     )
 
 
-def blank_clip(geometry: FrameGeometry, shape: ClipShape, sample: int) -> Clips:
-    """The empty clip of a sample, without batch axis."""
-    clip = empty_clip(geometry.canvas_height, geometry.canvas_width, shape)
+def blank_clip(canvas: tuple[int, int], shape: ClipShape, sample: int) -> Clips:
+    """The empty clip of a sample, without batch axis; `canvas` is (height, width)."""
+    clip = empty_clip(*canvas, shape)
     return clip.replace(sample=np.int32(sample))
 
 
@@ -91,7 +91,7 @@ def make_clip(
       shape: how much the clip holds.
       sample: number of the query frame.
     """
-    clip = blank_clip(geometry, shape, sample)
+    clip = blank_clip((geometry.canvas_height, geometry.canvas_width), shape, sample)
     instances = clip.instances
     clip.image_size[:] = geometry.height, geometry.width
     for t, frame in enumerate(frames):

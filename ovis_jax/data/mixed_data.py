@@ -8,7 +8,6 @@ import numpy as np
 
 from ovis_jax.data.order import BatchOrder, ImageVisits
 from ovis_jax.data.pseudo.samples import ImageData, ImageDraw
-from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.samples import Draw, TrainingData
 from ovis_jax.structures import Clips
 
@@ -66,10 +65,10 @@ class MixedData:
         data, number = self._part(sample)
         return data.describe(number)
 
-    def geometry(self, sample: int) -> FrameGeometry:
-        """Resized size and canvas of a sample's frames."""
+    def canvas(self, sample: int) -> tuple[int, int]:
+        """(height, width) of a sample's padded frames, whatever is drawn."""
         data, number = self._part(sample)
-        return data.geometry(number)
+        return data.canvas(number)
 
     def draw(self, seed: int, position: int, sample: int) -> Draw | ImageDraw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""

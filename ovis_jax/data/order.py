@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-_ORDER, _DRAWS, _IMAGES = 0, 1, 2  # streams of random numbers that belong to one seed
+_ORDER, _DRAWS, _IMAGES, _VIEWS = 0, 1, 2, 3  # streams of random numbers that belong to one seed
 
 
 class BatchOrder:
@@ -111,3 +111,8 @@ class ImageVisits:
 def draws(seed: int, position: int) -> np.random.Generator:
     """Random numbers for the row at `position = batch * batch_size + row`, and for no other."""
     return np.random.default_rng((seed, _DRAWS, position))
+
+
+def view_draws(seed: int, position: int) -> np.random.Generator:
+    """As `draws`, of how frames are augmented: whatever is, frames and flips stay the same."""
+    return np.random.default_rng((seed, _VIEWS, position))

@@ -9,7 +9,6 @@ from ovis_jax.data.from_config import training_settings
 from ovis_jax.data.mixed_data import MixedData
 from ovis_jax.data.order import BatchOrder
 from ovis_jax.data.pseudo.samples import ImageData
-from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.videos.samples import TrainingData
 from ovis_jax.formats.annotations import Category
 from ovis_jax.structures import Clips
@@ -47,8 +46,8 @@ class Samples(Protocol):
     def describe(self, sample: int) -> str:
         """Names a sample in messages."""
 
-    def geometry(self, sample: int) -> FrameGeometry:
-        """Resized size and canvas of a sample's frames."""
+    def canvas(self, sample: int) -> tuple[int, int]:
+        """(height, width) of a sample's padded frames, whatever is drawn."""
 
     def draw(self, seed: int, position: int, sample: int) -> Any:
         """What is random about the row at `position = batch * batch_size + row` of the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ovis_jax.data.augment.settings import NO_AUGMENTATION, Augmentation
 from ovis_jax.data.clip_frames import ClipFrames
 from ovis_jax.data.pseudo.motion import Motion
 from ovis_jax.data.pseudo.paste import Pasting
@@ -89,6 +90,7 @@ class Sampling:
       flip_probability: that a clip is mirrored.
       annotation_options: what to do with crowds and boxes.
       inclusive_boxes: the second corner of a box is its last pixel; otherwise the edge behind it.
+      augmentation: what else is drawn for a clip.
     """
 
     frames: ClipFrames
@@ -96,6 +98,7 @@ class Sampling:
     flip_probability: float
     annotation_options: AnnotationOptions
     inclusive_boxes: bool = True
+    augmentation: Augmentation = NO_AUGMENTATION
 
 
 @dataclasses.dataclass(frozen=True)

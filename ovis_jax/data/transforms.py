@@ -14,8 +14,8 @@ from PIL import Image
 
 from ovis_jax.data import affine
 
-CENTERED = "centered"
-FITS = ("within", "short_side", "exact", CENTERED)
+EXACT, CENTERED = "exact", "centered"
+FITS = ("within", "short_side", EXACT, CENTERED)
 RESAMPLINGS = ("opencv", "pillow")
 
 
@@ -151,7 +151,7 @@ def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry
     if resizing.fit == CENTERED:
         return _centered_geometry(width, height, resizing)
     factor = min(max(sides) / max(width, height), min(sides) / min(width, height))
-    if resizing.fit == "exact":
+    if resizing.fit == EXACT:
         size = sides
     elif resizing.fit == "short_side":
         size = _fitted_by_short_side(width, height, sides)
@@ -162,15 +162,15 @@ def frame_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry
     return FrameGeometry(
         height=new_height,
         width=new_width,
-        canvas_height=_round_up(new_height, resizing.pad_multiple),
-        canvas_width=_round_up(new_width, resizing.pad_multiple),
+        canvas_height=padded(new_height, resizing.pad_multiple),
+        canvas_width=padded(new_width, resizing.pad_multiple),
         scale=ratios if resizing.axis_scales else (factor, factor),
         resampling=resizing.resampling,
     )
 
 
 def _centered_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
-    columns, rows = (_round_up(side, resizing.pad_multiple) for side in resizing.image_scale)
+    columns, rows = (padded(side, resizing.pad_multiple) for side in resizing.image_scale)
     factor = columns / max(width, height)
     return FrameGeometry(
         height=rows,
@@ -197,9 +197,9 @@ def _fitted_by_short_side(width: int, height: int, sides: tuple[int, int]) -> tu
 def training_geometry(width: int, height: int, resizing: Resizing) -> FrameGeometry:
     """As `frame_geometry`, with one canvas for all landscape frames and one for all others."""
     geometry = frame_geometry(width, height, resizing)
-    if resizing.fit in ("exact", CENTERED):  # which have one canvas for all
+    if resizing.fit in (EXACT, CENTERED):  # which have one canvas for all
         return geometry
-    long, short = (_round_up(f(resizing.image_scale), resizing.pad_multiple) for f in (max, min))
+    long, short = (padded(f(resizing.image_scale), resizing.pad_multiple) for f in (max, min))
     rows, columns = (short, long) if is_landscape(width, height) else (long, short)
     return dataclasses.replace(geometry, canvas_height=rows, canvas_width=columns)
 
@@ -249,5 +249,6 @@ def transform_image(image: np.ndarray, geometry: FrameGeometry, *, flip: bool) -
     return canvas
 
 
-def _round_up(value: int, multiple: int) -> int:
+def padded(value: int, multiple: int) -> int:
+    """The next multiple."""
     return -(-value // multiple) * multiple

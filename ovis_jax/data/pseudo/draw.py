@@ -11,10 +11,11 @@ from ovis_jax.data.pseudo.motion import (
     Motion,
     draw_transforms,
     mirror_transform,
-    resize_transform,
+    view_transform,
 )
 from ovis_jax.data.pseudo.paste import Pasting, draw_count, draw_place
 from ovis_jax.data.pseudo.stills import CocoStills
+from ovis_jax.data.transforms import FrameGeometry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +23,23 @@ class ClipSettings:
     """What a clip is drawn from.
 
     Attributes:
-      size: (width, height) of the frames in pixels.
+      geometry: of the frames.
       length: T, number of frames.
       motion: range of the motion.
       pasting: of other objects over those of the image.
       flip_probability: that the whole clip is mirrored.
     """
 
-    size: tuple[int, int]
+    geometry: FrameGeometry
     length: int
     motion: Motion
     pasting: Pasting
     flip_probability: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames in pixels."""
+        return self.geometry.width, self.geometry.height
 
 
 def draw_clip(
@@ -58,7 +64,7 @@ def draw_clip(
     """
     still, labels = loaded
     height, width = still.image.shape[:2]
-    start = resize_transform((width, height), settings.size)
+    start = view_transform((width, height), settings.geometry)
     if rng.random() < settings.flip_probability:
         start = mirror_transform(settings.size[0]) @ start
     moves = draw_transforms(rng, settings.motion, settings.length, *settings.size)

@@ -116,7 +116,7 @@ def _write_video(
     geometry = frame_geometry(record.width, record.height, maker.resizing)
     size = (geometry.width, geometry.height)
     clip_settings = ClipSettings(
-        size=size,
+        geometry=geometry,
         length=length,
         motion=settings.motion,
         pasting=settings.pasting,

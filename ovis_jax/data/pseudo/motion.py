@@ -7,6 +7,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from ovis_jax.data.transforms import FrameGeometry
+
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
@@ -58,6 +60,24 @@ def resize_transform(old: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
     matrix = np.diag([*factors, 1.0])
     matrix[:2, 2] = (factors - 1) / 2
     return matrix
+
+
+def view_transform(size: tuple[int, int], geometry: FrameGeometry) -> np.ndarray:
+    """[3, 3]: from pixels of a still of (width, height) to those of the resized frame.
+
+    A frame that is centred as a whole is stretched to its canvas.
+    """
+    if geometry.middle is not None:
+        matrix = np.diag([*geometry.scale, 1.0])
+        matrix[:2, 2] = geometry.offset
+        return matrix
+    resized, crop = (geometry.width, geometry.height), geometry.crop
+    if crop is None:
+        return resize_transform(size, resized)
+    window = np.eye(3)
+    window[:2, 2] = -crop.x, -crop.y
+    inside = resize_transform((crop.width, crop.height), resized)
+    return inside @ window @ view_transform(size, crop.frame)
 
 
 def mirror_transform(width: int) -> np.ndarray:

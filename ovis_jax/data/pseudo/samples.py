@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.data import order
+from ovis_jax.data.augment.colors import change_colors
+from ovis_jax.data.augment.views import View, Views
+from ovis_jax.data.box_transforms import visible_boxes
 from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
 from ovis_jax.data.pseudo.clip import PseudoFrame, draw_frame
 from ovis_jax.data.pseudo.draw import ClipSettings, draw_clip
@@ -15,11 +18,7 @@ from ovis_jax.data.pseudo.motion import REST
 from ovis_jax.data.pseudo.paste import NOTHING
 from ovis_jax.data.pseudo.stills import open_stills
 from ovis_jax.data.settings import PseudoVideo, Sampling
-from ovis_jax.data.transforms import (
-    FrameGeometry,
-    is_landscape,
-    training_geometry,
-)
+from ovis_jax.data.transforms import FrameGeometry, is_landscape
 from ovis_jax.formats.annotations import Category
 from ovis_jax.structures import Clips
 
@@ -28,17 +27,19 @@ _ATTEMPTS = 4  # at a query frame that shows an object; the last leaves the imag
 
 @dataclasses.dataclass(frozen=True)
 class ImageDraw:
-    """A sample, and what its random numbers depend on; they are drawn while the clip is made.
+    """A sample, its view, and what all else depends on, which is drawn while the clip is made.
 
     Attributes:
       sample: number of the image.
       seed: of the run.
       position: row of the run, counted from its start.
+      view: how its frames are shown, before they are mirrored.
     """
 
     sample: int
     seed: int
     position: int
+    view: View
 
 
 class ImageData:
@@ -78,20 +79,21 @@ class ImageData:
         self.landscape = np.array([is_landscape(r.width, r.height) for r in records])
         self._pseudo_video, self._sampling = pseudo_video, sampling
         self._shape = sampling.frames.shape(capacity)
+        self._views = Views(sampling.resizing, sampling.augmentation)
 
     def describe(self, sample: int) -> str:
         """Names a sample in messages: "image 139 (000000000139.jpg)"."""
         record = self._stills.pictures[sample].record
         return f"image {record.id} ({record.file_names[0]})"
 
-    def geometry(self, sample: int) -> FrameGeometry:
-        """Resized size and canvas of a sample's frames."""
+    def canvas(self, sample: int) -> tuple[int, int]:
+        """(height, width) of a sample's padded frames, whatever is drawn."""
         record = self._stills.pictures[sample].record
-        return training_geometry(record.width, record.height, self._sampling.resizing)
+        return self._views.canvas(record.width, record.height)
 
     def draw(self, seed: int, position: int, sample: int) -> ImageDraw:
         """As `TrainingData.draw`."""
-        return ImageDraw(int(sample), seed, position)
+        return ImageDraw(int(sample), seed, position, self._draw_view(seed, position, sample))
 
     def clip(self, draw: ImageDraw) -> Clips:
         """Makes one clip, whose frames follow each other; numpy arrays without batch axis.
@@ -101,8 +103,11 @@ class ImageData:
         Raises:
           InputError: an image cannot be used.
         """
-        geometry = self.geometry(draw.sample)
-        frames, labels = self._frames(draw, (geometry.width, geometry.height))
+        geometry, (frames, labels) = draw.view.geometry, self._frames(draw)
+        frames = [
+            dataclasses.replace(frame, image=change_colors(frame.image, draw.view.colors))
+            for frame in frames
+        ]
         loaded = [
             self._loaded(frame, labels, geometry if t < self._shape.mask_frames else None)
             for t, frame in enumerate(frames)
@@ -111,11 +116,19 @@ class ImageData:
 
     def blank_clip(self, sample: int) -> Clips:
         """A clip of this sample's shapes, all zero and without valid slots."""
-        return blank_clip(self.geometry(sample), self._shape, sample)
+        return blank_clip(self.canvas(sample), self._shape, sample)
 
-    def _frames(
-        self, draw: ImageDraw, size: tuple[int, int]
-    ) -> tuple[list[PseudoFrame], np.ndarray]:
+    def _draw_view(self, seed: int, position: int, sample: int) -> View:
+        picture = self._stills.pictures[sample]
+        boxes = np.nan_to_num([instance.boxes[0] for instance in picture.objects])
+
+        def shows_object(geometry: FrameGeometry) -> bool:
+            return bool(visible_boxes(boxes, geometry, flip=False).any())
+
+        rng, record = order.view_draws(seed, position), picture.record
+        return self._views.draw(rng, record.width, record.height, shows_object)
+
+    def _frames(self, draw: ImageDraw) -> tuple[list[PseudoFrame], np.ndarray]:
         """The frames, and the labels of their objects."""
         rng = order.draws(draw.seed, draw.position)
         loaded = self._stills.load(draw.sample)
@@ -123,17 +136,17 @@ class ImageData:
         for attempt in range(1, _ATTEMPTS + 1):
             resting = attempt == _ATTEMPTS
             settings = ClipSettings(
-                size=size,
+                geometry=draw.view.geometry,
                 length=length,
                 motion=REST if resting else self._pseudo_video.motion,
                 pasting=NOTHING if resting else self._pseudo_video.pasting,
                 flip_probability=self._sampling.flip_probability,
             )
             clip, labels = draw_clip(rng, self._stills, loaded, settings)
-            query = draw_frame(clip, 0, size, fill)
+            query = draw_frame(clip, 0, settings.size, fill)
             if len(self._shown(query)):
                 break
-        others = [draw_frame(clip, t, size, fill) for t in range(1, length)]
+        others = [draw_frame(clip, t, settings.size, fill) for t in range(1, length)]
         return [query, *others], labels
 
     def _shown(self, frame: PseudoFrame) -> np.ndarray:

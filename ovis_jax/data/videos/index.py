@@ -34,9 +34,16 @@ class VideoObjects:
     areas: np.ndarray
     counts: np.ndarray
 
-    def in_frame(self, frame: int, capacity: int) -> np.ndarray:
-        """Positions in `tracks`, ascending, of a frame's objects; the largest if too many."""
-        objects = np.flatnonzero(self.counts[:, frame])
+    def in_frame(self, frame: int, capacity: int, shown: np.ndarray | None = None) -> np.ndarray:
+        """Positions in `tracks`, ascending, of a frame's objects; the largest if too many.
+
+        Args:
+          frame: of the video.
+          capacity: most objects.
+          shown: [N] bool, the objects that may be among them; None: all.
+        """
+        counts = self.counts[:, frame]
+        objects = np.flatnonzero(counts if shown is None else counts & shown)
         if len(objects) > capacity:
             by_area = np.argsort(-self.areas[objects, frame], kind="stable")
             objects = np.sort(objects[by_area[:capacity]])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ovis_jax.data.augment.settings import NO_AUGMENTATION, Augmentation
 from ovis_jax.data.frame_files import decode_frame
 from ovis_jax.data.packed_masks import PackedMask, place_mask
 from ovis_jax.data.transforms import FrameGeometry, Resizing
@@ -29,6 +30,7 @@ def open_records(
     split: str,
     resizing: Resizing,
     options: AnnotationOptions | None = None,
+    augmentation: Augmentation = NO_AUGMENTATION,
 ) -> FrameSource:
     """Opens a split of a built data set to train on.
 
@@ -37,6 +39,7 @@ def open_records(
       split: its name.
       resizing: of the frames; prepared records must have been made for it.
       options: what the records must have been built with; None: anything.
+      augmentation: of clips; of prepared records it may change colours alone.
 
     Raises:
       InputError: the folder holds no such data set, or it cannot be trained on.
@@ -49,6 +52,11 @@ def open_records(
     if not index.has_ground_truth:
         raise InputError(f"{folder}: {split}: expected objects to train on, has no annotations")
     _check_resizing(folder, index, resizing)
+    if index.prepared and augmentation.moves_frames:
+        raise InputError(
+            f"{folder}: frames are prepared for one size, config.data.augment draws sizes or parts "
+            "of frames; expected augment.colors alone, or records of whole frames"
+        )
     _check_options(f"{folder}: {split}", index, options)
     if built.file_format not in _READERS:
         expected = " or ".join(_READERS)

@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data import order
-from ovis_jax.data.box_transforms import transform_boxes
+from ovis_jax.data.augment.colors import change_colors
+from ovis_jax.data.augment.views import View, Views
+from ovis_jax.data.box_transforms import transform_boxes, visible_boxes
 from ovis_jax.data.clips import LoadedFrame, blank_clip, make_clip
 from ovis_jax.data.settings import Sampling, VideoFolder, VideoRecords
-from ovis_jax.data.transforms import FrameGeometry, resize_and_flip, training_geometry
+from ovis_jax.data.transforms import FrameGeometry, resize_and_flip
 from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource
@@ -25,15 +27,17 @@ class Draw:
       sample: number of the query frame in the frame index.
       frames: T frames of its video in the order of `ClipFrames.draw`.
       flip: mirror all of them.
+      view: how all of them are shown.
     """
 
     sample: int
     frames: tuple[int, ...]
     flip: bool
+    view: View
 
 
 @dataclasses.dataclass(frozen=True)
-class _View:
+class _Look:
     """One frame to load.
 
     Attributes:
@@ -41,7 +45,7 @@ class _View:
       objects: of its video.
       frame: its number in the video.
       chosen: [N] int, positions in `objects.tracks` of the frame's objects.
-      geometry: resized size and canvas.
+      view: how it is shown.
       flip: mirror it.
     """
 
@@ -49,7 +53,7 @@ class _View:
     objects: VideoObjects
     frame: int
     chosen: np.ndarray
-    geometry: FrameGeometry
+    view: View
     flip: bool
 
 
@@ -87,6 +91,7 @@ class TrainingData:
         self._first_identity, self.num_identities = [0, *ends[:-1].tolist()], int(ends[-1])
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._sampling, self._shape = sampling, sampling.frames.shape(capacity)
+        self._views = Views(sampling.resizing, sampling.augmentation)
 
     @property
     def num_categories(self) -> int:
@@ -106,10 +111,10 @@ class TrainingData:
         video, frame = self._objects(sample).video, int(self.index.frame[sample])
         return f"video {video.id} ({video.file_names[frame]}), frame {frame}"
 
-    def geometry(self, sample: int) -> FrameGeometry:
-        """Resized size and canvas of a sample's frames."""
+    def canvas(self, sample: int) -> tuple[int, int]:
+        """(height, width) of a sample's padded frames, whatever is drawn."""
         video = self._objects(sample).video
-        return training_geometry(video.width, video.height, self._sampling.resizing)
+        return self._views.canvas(video.width, video.height)
 
     def draw(self, seed: int, position: int, sample: int) -> Draw:
         """Draws for the row at `position = batch * batch_size + row` of the training run."""
@@ -121,7 +126,9 @@ class TrainingData:
         places = np.searchsorted(annotated, with_objects)
         chosen = self._sampling.frames.draw(rng, places, query, len(annotated))
         frames = tuple(annotated[list(chosen)].tolist())
-        return Draw(int(sample), frames, bool(rng.random() < self._sampling.flip_probability))
+        flip = bool(rng.random() < self._sampling.flip_probability)
+        view = self._draw_view(order.view_draws(seed, position), sample, flip)
+        return Draw(int(sample), frames, flip, view)
 
     def clip(self, draw: Draw) -> Clips:
         """Loads one clip; numpy arrays without batch axis.
@@ -129,58 +136,81 @@ class TrainingData:
         Raises:
           InputError: a frame or a mask cannot be used.
         """
-        geometry, views = self.geometry(draw.sample), self._views(draw)
-        with_masks = [t < self._shape.mask_frames for t in range(len(views))]
-        frames = [self._load(*each) for each in zip(views, with_masks, strict=True)]
-        return make_clip(frames, geometry, self._shape, draw.sample)
+        looks = self._looks(draw)
+        with_masks = [t < self._shape.mask_frames for t in range(len(looks))]
+        frames = [self._load(*each) for each in zip(looks, with_masks, strict=True)]
+        return make_clip(frames, draw.view.geometry, self._shape, draw.sample)
 
     def blank_clip(self, sample: int) -> Clips:
         """A clip of this sample's shapes, all zero and without valid slots."""
-        return blank_clip(self.geometry(sample), self._shape, sample)
+        return blank_clip(self.canvas(sample), self._shape, sample)
 
     def _objects(self, sample: int) -> VideoObjects:
         return self.index.videos[self.index.video_index[sample]]
 
-    def _views(self, draw: Draw) -> list[_View]:
+    def _draw_view(self, rng: np.random.Generator, sample: int, flip: bool) -> View:
+        objects, frame = self._objects(sample), int(self.index.frame[sample])
+        boxes = objects.boxes[objects.counts[:, frame], frame]
+
+        def shows_object(geometry: FrameGeometry) -> bool:
+            return bool(visible_boxes(boxes, geometry, flip=flip).any())
+
+        return self._views.draw(rng, objects.video.width, objects.video.height, shows_object)
+
+    def _looks(self, draw: Draw) -> list[_Look]:
         objects, video = self._objects(draw.sample), int(self.index.video_index[draw.sample])
-        geometry, capacity = self.geometry(draw.sample), self._shape.capacity
+        chosen = [self._shown(objects, frame, draw) for frame in draw.frames]
         return [
-            _View(video, objects, frame, objects.in_frame(frame, capacity), geometry, draw.flip)
-            for frame in draw.frames
+            _Look(video, objects, frame, some, draw.view, draw.flip)
+            for frame, some in zip(draw.frames, chosen, strict=True)
         ]
 
-    def _load(self, view: _View, with_masks: bool) -> LoadedFrame:
+    def _shown(self, objects: VideoObjects, frame: int, draw: Draw) -> np.ndarray:
+        """Positions in `tracks` of the objects that a frame shows; the largest if too many."""
+        geometry, capacity = draw.view.geometry, self._shape.capacity
+        if not geometry.is_moved:
+            return objects.in_frame(frame, capacity)
+        boxes = np.nan_to_num(objects.boxes[:, frame])
+        return objects.in_frame(frame, capacity, visible_boxes(boxes, geometry, flip=draw.flip))
+
+    def _load(self, look: _Look, with_masks: bool) -> LoadedFrame:
         """The frame as the network sees it."""
+        geometry, flip = look.view.geometry, look.flip
         frame = self._source.read(
-            view.video,
-            view.frame,
-            view.chosen if with_masks else view.chosen[:0],
-            geometry=view.geometry,
-            flip=view.flip,
+            look.video,
+            look.frame,
+            look.chosen if with_masks else look.chosen[:0],
+            geometry=geometry,
+            flip=flip,
         )
-        boxes = view.objects.boxes[view.chosen, view.frame]
+        chosen, masks = look.chosen, frame.masks if with_masks else None
+        if geometry.is_moved and with_masks:  # a box reaches farther than its object
+            left = masks.any(axis=(1, 2))
+            chosen, masks = chosen[left], masks[left]
+        image = resize_and_flip(frame.image, geometry, flip=flip)
+        boxes, inclusive = look.objects.boxes[chosen, look.frame], self._sampling.inclusive_boxes
         return LoadedFrame(
-            image=resize_and_flip(frame.image, view.geometry, flip=view.flip),
-            identities=self._first_identity[view.video] + view.chosen,
-            labels=self._labels_of(view),
-            boxes=transform_boxes(
-                boxes,
-                view.geometry,
-                flip=view.flip,
-                inclusive=self._sampling.inclusive_boxes,
-            ),
-            masks=frame.masks if with_masks else None,
+            image=change_colors(image, look.view.colors),
+            identities=self._first_identity[look.video] + chosen,
+            labels=self._labels_of(look.objects, chosen),
+            boxes=transform_boxes(boxes, geometry, flip=flip, inclusive=inclusive),
+            masks=masks,
         )
 
-    def _labels_of(self, view: _View) -> np.ndarray:
-        ids = view.objects.category_ids[view.chosen].tolist()
+    def _labels_of(self, objects: VideoObjects, chosen: np.ndarray) -> np.ndarray:
+        ids = objects.category_ids[chosen].tolist()
         return np.array([self._labels[category_id] for category_id in ids], np.int32)
 
 
 def _open_source(videos: VideoFolder | VideoRecords, sampling: Sampling) -> FrameSource:
     if isinstance(videos, VideoRecords):
-        options = sampling.annotation_options
-        return open_records(videos.folder, videos.split, sampling.resizing, options)
+        return open_records(
+            videos.folder,
+            videos.split,
+            sampling.resizing,
+            sampling.annotation_options,
+            sampling.augmentation,
+        )
     return AnnotatedFolder(
         videos.annotations,
         videos.images,
