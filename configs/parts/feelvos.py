@@ -10,6 +10,8 @@ def feelvos_r50() -> ConfigDict:
     """FEELVOS, ResNet-50-FPN, 640x360, 25 categories: a whole configuration."""
     config = run(model(), capacity())
     in_threes(config)
+    config.data.augment.factors = (1.0, 1.3)
+    config.data.augment.crop.update(probability=1.0, sides=(465, 465), when="after")
     return config
 
 

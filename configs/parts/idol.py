@@ -1,10 +1,8 @@
-"""IDOL with ResNet-50, as published for OVIS.
-
-Of its training, clips are not cropped and have one size.
-"""
+"""IDOL with ResNet-50, as published for OVIS."""
 
 from ml_collections import ConfigDict
 
+from ovis_jax.configs.parts.data import detr_crops
 from ovis_jax.configs.parts.run import run
 from ovis_jax.configs.parts.tracker import bisoftmax
 
@@ -14,6 +12,8 @@ def idol_r50() -> ConfigDict:
     config = run(model(), capacity())
     config.data.update(image_scale=(1333, 720), reference_window=10, inclusive_boxes=False)
     config.data.resize.update(fit="short_side", resampling="pillow", axis_scales=True)
+    config.data.augment.update(detr_crops())
+    config.data.augment.sizes = tuple((1333, side) for side in range(480, 801, 32))
     config.train.update(
         optimizer="adamw",
         learning_rate=1e-4,

@@ -45,6 +45,8 @@ def _settings(config: ConfigDict) -> ConfigDict:
     )
     config.data.resize.fit = "centered"
     config.data.clip.allow_same = True
+    config.data.augment.warp.scales = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
+    config.data.augment.colors.update(brightness=0.4, contrast=0.4, saturation=0.4, lighting=0.1)
     config.train.update(
         batch_size=32,
         num_epochs=16,

@@ -12,19 +12,23 @@ SIZES = {
     "large": (1024, 24, 16, 4),
 }
 LAYER_DECAY = 0.6  # of the learning rate, from a block to the one before
-SHORTER_SIDE, LONGER_SIDE = 544, 1333
+SHORTER_SIDE, LONGER_SIDE = 544, 1333  # in prediction
+TRAINING_SIDES = (320, 352, 392, 416, 448, 480, 512, 544, 576, 608, 640)
+LONGER_TRAINING_SIDE = 768
 
 
 def videomt(size: str = "large") -> ConfigDict:
     """VidEoMT with a DINOv2 encoder, 25 categories: a whole configuration.
 
     Published training differs where its code does not do what it says; `model` has those ways as
-    options. Crops, several sizes and colours of training frames are not drawn.
+    options.
     """
     config = run(model(size), capacity())
     config.data.update(image_scale=(LONGER_SIDE, SHORTER_SIDE), inclusive_boxes=False)
     config.data.resize.update(fit="short_side", resampling="pillow", axis_scales=True)
     config.data.clip.update(num_frames=5, mask_frames=5, others="run", in_order=True)
+    config.data.augment.update(data.detr_crops())
+    config.data.augment.sizes = tuple((LONGER_TRAINING_SIDE, side) for side in TRAINING_SIDES)
     config.train.update(
         batch_size=8,
         num_steps=160_000,
