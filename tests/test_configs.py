@@ -11,6 +11,9 @@ from ml_collections import ConfigDict
 
 from experiments.harness.datasets import DATASETS
 from experiments.harness.experiment import Experiment
+from ovis_jax.data.augment.settings import NO_AUGMENTATION
+from ovis_jax.data.augment.views import Views
+from ovis_jax.data.from_config import training_settings
 from ovis_jax.models.build import build_model
 from ovis_jax.training.optimizer import decayed_parameters, rate_factors, trained_parameters
 
@@ -126,3 +129,13 @@ def test_ioutracker_plus_has_the_parameters_of_the_detector_whose_checkpoints_it
     )
     shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), shapes) for shapes in (own, detector)]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_frames_of_the_quickstart_are_not_augmented_and_all_settings_make_sense(name):
+    config = load(name)
+    sampling = training_settings(config.data).sampling
+    if name.startswith(("quickstart", "your_videos")):
+        assert sampling.augmentation == NO_AUGMENTATION
+    canvas = Views(sampling.resizing, sampling.augmentation).canvas(1920, 1080)
+    assert all(side % config.data.pad_multiple == 0 for side in canvas)

@@ -95,8 +95,11 @@ def test_clips_differ_and_fit_into_the_canvas_of_their_orientation(mixed, kind):
 
 
 @every_kind
-def test_objects_lie_where_their_pixels_are_in_every_frame(videos, kind):
-    config = augmented(videos, kind)
+@pytest.mark.parametrize("image_share", [0.0, 1.0])
+def test_objects_lie_where_their_pixels_are_in_every_frame(mixed, kind, image_share):
+    config = augmented(mixed, kind)
+    config.image_share = image_share
+    config.pseudo_video.motion.update(dict.fromkeys(config.pseudo_video.motion, 0.0))
     config.augment.colors.update(dict.fromkeys(COLORS, 0.0))
     config.inclusive_boxes = False
     seen = [0, 0]
