@@ -58,6 +58,7 @@ def model() -> ConfigDict:
                 num_heads=8,
                 num_points=4,
                 feedforward=1024,
+                dropout=0.1,  # in training
             ),
             head=dict(num_features=8, hidden=(8, 8)),  # of the networks that draw masks
             # Weights of the losses; and how many best overlaps say how many queries an object has,

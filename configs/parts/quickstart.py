@@ -168,7 +168,7 @@ def idol() -> ConfigDict:
     model.num_classes = 5
     model.backbone.update(depth=18, norm="group", width=16, frozen_stages=-1)
     model.transformer.update(
-        num_queries=30, channels=64, num_layers=2, num_heads=4, feedforward=128
+        num_queries=30, channels=64, num_layers=2, num_heads=4, feedforward=128, dropout=0.0
     )
     config.train.update(learning_rate=0.002, clip_norm=1.0, second_moment=0.999)
     return config

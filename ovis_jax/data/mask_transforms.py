@@ -44,10 +44,9 @@ def _sources(height: int, width: int, geometry: FrameGeometry) -> tuple[np.ndarr
             nearest_source(width, geometry.width, geometry.resampling),
         )
     rows, columns = _sources(height, width, crop.frame)
-    in_rows, in_columns = _sources(
-        crop.height, crop.width, dataclasses.replace(geometry, crop=None)
-    )
-    return rows[crop.y + in_rows], columns[crop.x + in_columns]
+    inside = dataclasses.replace(geometry, crop=None)
+    own_rows, own_columns = _sources(crop.height, crop.width, inside)
+    return rows[crop.y + own_rows], columns[crop.x + own_columns]
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.ops.dropout import dropout, split_keys
+
 
 class SelfAttention(nn.Module):
     """Attention of several heads among the queries of a frame, added to them.
@@ -13,18 +15,26 @@ class SelfAttention(nn.Module):
     Attributes:
       num_heads: that the channels are split into.
       dtype: of the computation; weights of attention are float32.
+      dropout: rate in training, of weights and of what is added.
     """
 
     num_heads: int = 8
     dtype: str = "float32"
+    dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, queries: jax.Array, positions: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self,
+        queries: jax.Array,
+        positions: jax.Array | None = None,
+        keys: jax.Array | None = None,
+    ) -> jax.Array:
         """Maps [..., Q, C] to [..., Q, C].
 
         Args:
           queries: to be compared and mixed.
           positions: [..., Q, C], added to what is compared, not to what is mixed; None: nothing.
+          keys: of dropout, [B] for queries [B, Q, C]; None: nothing is dropped.
         """
         channels = queries.shape[-1]
         joint = nn.Dense(
@@ -40,6 +50,8 @@ class SelfAttention(nn.Module):
         query, key, value = (x.reshape(*x.shape[:-1], *split) for x in parts)
         scores = jnp.einsum("...qhd,...khd->...hqk", query, key) / math.sqrt(split[1])
         weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(self.dtype)
+        of_weights, of_output = split_keys(keys, 2)
+        weights = dropout(weights, of_weights, self.dropout)
         mixed = jnp.einsum("...hqk,...khd->...qhd", weights, value).reshape(queries.shape)
         out = nn.Dense(
             channels,
@@ -47,4 +59,4 @@ class SelfAttention(nn.Module):
             dtype=self.dtype,
             name="out_proj",
         )
-        return queries + out(mixed)
+        return queries + dropout(out(mixed), of_output, self.dropout)

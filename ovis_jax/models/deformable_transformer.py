@@ -5,18 +5,17 @@ Source: Zhu et al. 2021, Deformable DETR, with the order of norms of its publish
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
 from ovis_jax.models.attention import SelfAttention
+from ovis_jax.models.deformable_attention import DeformableAttention
 from ovis_jax.models.layers import Perceptron, layer_norm
-from ovis_jax.ops.deform_attention import deform_attention
+from ovis_jax.ops.dropout import dropout, split_keys
 from ovis_jax.ops.level_geometry import LevelGeometry, join_levels, level_geometry
 
 FIRST_STRIDE = 8  # pixels from cell to cell of the first level
@@ -25,97 +24,27 @@ SMALL_BOX = -2.0  # logit of the sides that boxes begin with
 xavier = nn.initializers.xavier_uniform()
 
 
-class DeformableAttention(nn.Module):
-    """Queries read a few points of each level around their places.
-
-    Attributes:
-      num_heads: that the channels are split into.
-      num_points: of each head and level.
-      dtype: of the computation; points and weights are float32.
-    """
-
-    num_heads: int = 8
-    num_points: int = 4
-    dtype: str = "float32"
-
-    @nn.compact
-    def __call__(
-        self, queries: jax.Array, places: jax.Array, cells: jax.Array, geometry: LevelGeometry
-    ) -> jax.Array:
-        """Maps queries [B, Q, C] to [B, Q, C].
-
-        Args:
-          queries: that say where to read.
-          places: [B, Q, L, 2] as (x, y), or [B, Q, L, 4] boxes as (x, y, width, height), shares of
-            the maps of the levels, with their padding.
-          cells: [B, N, C] of all levels; those of padding read as zero.
-          geometry: of the levels.
-        """
-        channels = queries.shape[-1]
-        values = nn.Dense(channels, kernel_init=xavier, dtype=self.dtype, name="values")(cells)
-        values = jnp.where(geometry.on_frame()[..., None], values, 0)
-        values = values.reshape(*values.shape[:2], self.num_heads, -1)
-        points, weights = self._points(queries, places, geometry)
-        read = deform_attention(geometry.split(values), points, weights)
-        out = nn.Dense(channels, kernel_init=xavier, dtype=self.dtype, name="output")
-        return out(read.reshape(queries.shape))
-
-    def _points(self, queries, places, geometry: LevelGeometry) -> tuple[jax.Array, jax.Array]:
-        """Points [B, Q, M, L, P, 2], shares of the levels' maps, and weights [B, Q, M, L, P]."""
-        levels = len(geometry.shapes)
-        shape = (self.num_heads, levels, self.num_points)
-        zeros = nn.initializers.zeros
-        directions = nn.initializers.constant(_directions(*shape).reshape(-1))
-        offsets = nn.Dense(
-            2 * math.prod(shape),
-            kernel_init=zeros,
-            bias_init=directions,
-            dtype="float32",
-            name="offsets",
-        )(queries).reshape(*queries.shape[:2], *shape, 2)
-        logits = nn.Dense(math.prod(shape), kernel_init=zeros, dtype="float32", name="weights")(
-            queries
-        )
-        weights = jax.nn.softmax(logits.reshape(*queries.shape[:2], self.num_heads, -1))
-        center = places[:, :, None, :, None, :2]
-        if places.shape[-1] == 2:
-            points = center + offsets / geometry.sides[:, None]
-        else:
-            sizes = places[:, :, None, :, None, 2:]
-            points = center + offsets / self.num_points * sizes * 0.5
-        return points, weights.reshape(*queries.shape[:2], *shape)
-
-
-def _directions(heads: int, levels: int, points: int) -> np.ndarray:
-    """Offsets [M, L, P, 2] to begin with: each head looks another way, each point a step further.
-
-    Source: the published code.
-    """
-    angles = 2 * np.pi * np.arange(heads) / heads
-    ways = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    ways = ways / np.abs(ways).max(axis=-1, keepdims=True)
-    steps = np.arange(1, points + 1)[:, None]
-    offsets = ways[:, None, None] * steps
-    return np.broadcast_to(offsets, (heads, levels, points, 2)).astype(np.float32)
-
-
 class FeedForward(nn.Module):
     """Two linear layers with ReLU between them, a shortcut and a norm.
 
     Attributes:
       hidden: channels of the first.
       dtype: of the computation.
+      dropout: rate in training, behind both layers.
     """
 
     hidden: int = 1024
     dtype: str = "float32"
+    dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., C] to [..., C]."""
-        y = nn.Dense(self.hidden, kernel_init=xavier, dtype=self.dtype, name="expand")(x)
-        y = nn.Dense(x.shape[-1], kernel_init=xavier, dtype=self.dtype, name="reduce")(nn.relu(y))
-        return layer_norm(self.dtype, name="norm")(x + y)
+    def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+        """Maps [B, ..., C] to [B, ..., C]; `keys` [B] are those of dropout, None: without."""
+        of_hidden, of_output = split_keys(keys, 2)
+        y = nn.relu(nn.Dense(self.hidden, kernel_init=xavier, dtype=self.dtype, name="expand")(x))
+        y = dropout(y, of_hidden, self.dropout)
+        y = nn.Dense(x.shape[-1], kernel_init=xavier, dtype=self.dtype, name="reduce")(y)
+        return layer_norm(self.dtype, name="norm")(x + dropout(y, of_output, self.dropout))
 
 
 class EncoderLayer(nn.Module):
@@ -125,16 +54,25 @@ class EncoderLayer(nn.Module):
     num_points: int
     feedforward: int
     dtype: str
+    dropout: float
 
     @nn.compact
     def __call__(
-        self, cells: jax.Array, codes: jax.Array, places: jax.Array, geometry: LevelGeometry
+        self,
+        cells: jax.Array,
+        codes: jax.Array,
+        places: jax.Array,
+        geometry: LevelGeometry,
+        keys: jax.Array | None = None,
     ) -> jax.Array:
         """Maps cells [B, N, C] with position codes [B, N, C] and places [B, N, L, 2]."""
+        of_read, of_hidden = split_keys(keys, 2)
         look = DeformableAttention(self.num_heads, self.num_points, self.dtype, name="attention")
-        x = cells + look(cells + codes.astype(cells.dtype), places, cells, geometry)
+        read = look(cells + codes.astype(cells.dtype), places, cells, geometry)
+        x = cells + dropout(read, of_read, self.dropout)
         x = layer_norm(self.dtype, name="attention_norm")(x)
-        return FeedForward(self.feedforward, self.dtype, name="feedforward")(x)
+        hidden = FeedForward(self.feedforward, self.dtype, self.dropout, name="feedforward")
+        return hidden(x, of_hidden)
 
 
 class DecoderLayer(nn.Module):
@@ -144,6 +82,7 @@ class DecoderLayer(nn.Module):
     num_points: int
     feedforward: int
     dtype: str
+    dropout: float
 
     @nn.compact
     def __call__(
@@ -153,15 +92,18 @@ class DecoderLayer(nn.Module):
         places: jax.Array,
         cells: jax.Array,
         geometry: LevelGeometry,
+        keys: jax.Array | None = None,
     ) -> jax.Array:
         """Maps queries [B, Q, C] with codes [B, Q, C] and places [B, Q, L, 2 or 4]."""
-        x = SelfAttention(self.num_heads, self.dtype, name="self_attention")(queries, codes)
+        of_queries, of_read, of_hidden = split_keys(keys, 3)
+        mix = SelfAttention(self.num_heads, self.dtype, self.dropout, name="self_attention")
+        x = mix(queries, codes, of_queries)
         x = layer_norm(self.dtype, name="self_attention_norm")(x)
         look = DeformableAttention(self.num_heads, self.num_points, self.dtype, name="attention")
-        x = layer_norm(self.dtype, name="attention_norm")(
-            x + look(x + codes, places, cells, geometry)
-        )
-        return FeedForward(self.feedforward, self.dtype, name="feedforward")(x)
+        read = look(x + codes, places, cells, geometry)
+        x = layer_norm(self.dtype, name="attention_norm")(x + dropout(read, of_read, self.dropout))
+        hidden = FeedForward(self.feedforward, self.dtype, self.dropout, name="feedforward")
+        return hidden(x, of_hidden)
 
 
 @flax.struct.dataclass
@@ -191,6 +133,8 @@ class DeformableTransformer(nn.Module):
       num_heads: of attention.
       num_points: that a head reads on each level.
       feedforward: channels of hidden layers.
+      dropout: rate in training, of what attention reads, its weights among queries, and the outputs
+        of linear layers between them.
       dtype: of the computation; places and boxes are float32.
       rematerialise: keep only what enters each layer and compute the rest again in the backward
         pass.
@@ -203,6 +147,7 @@ class DeformableTransformer(nn.Module):
     num_heads: int = 8
     num_points: int = 4
     feedforward: int = 1024
+    dropout: float = 0.0
     dtype: str = "float32"
     rematerialise: bool = False
 
@@ -212,7 +157,7 @@ class DeformableTransformer(nn.Module):
         self.level_codes = self.param("level_codes", normal, (self.num_levels, self.channels))
         self.queries = self.param("queries", normal, (self.num_queries, 2 * self.channels))
         self.first_places = nn.Dense(2, kernel_init=xavier, dtype="float32")
-        settings = (self.num_heads, self.num_points, self.feedforward, self.dtype)
+        settings = (self.num_heads, self.num_points, self.feedforward, self.dtype, self.dropout)
         encoder, decoder = EncoderLayer, DecoderLayer
         if self.rematerialise:
             encoder, decoder = nn.remat(encoder), nn.remat(decoder)
@@ -227,17 +172,19 @@ class DeformableTransformer(nn.Module):
         ]
 
     def __call__(
-        self, levels: Sequence[jax.Array], image_size: jax.Array
+        self, levels: Sequence[jax.Array], image_size: jax.Array, keys: jax.Array | None = None
     ) -> tuple[DecodedQueries, list[jax.Array]]:
         """Decoded queries, and the levels [B, h, w, C] as the encoder leaves them.
 
         Args:
           levels: maps [B, h, w, C] of strides 8, 16, 32, ... of a canvas that is a multiple of 32.
           image_size: [B, 2], (height, width) of the frames without padding.
+          keys: [B], of dropout; None: nothing is dropped.
         """
         geometry = self.geometry(levels, image_size)
-        cells = self.encode(levels, geometry)
-        return self.decode(cells, geometry), geometry.split(cells)
+        of_encoder, of_decoder = split_keys(keys, 2)
+        cells = self.encode(levels, geometry, of_encoder)
+        return self.decode(cells, geometry, of_decoder), geometry.split(cells)
 
     def geometry(self, levels: Sequence[jax.Array], image_size: jax.Array) -> LevelGeometry:
         """How the levels lie on frames of sizes [B, 2] (height, width)."""
@@ -245,17 +192,24 @@ class DeformableTransformer(nn.Module):
         canvas = (FIRST_STRIDE * height, FIRST_STRIDE * width)
         return level_geometry([x.shape[1:3] for x in levels], canvas, image_size)
 
-    def encode(self, levels: Sequence[jax.Array], geometry: LevelGeometry) -> jax.Array:
+    def encode(
+        self,
+        levels: Sequence[jax.Array],
+        geometry: LevelGeometry,
+        keys: jax.Array | None = None,
+    ) -> jax.Array:
         """Cells [B, N, C] of all levels after the encoder."""
         codes = geometry.position_codes(self.channels)
         codes = join_levels([x + own for x, own in zip(codes, self.level_codes, strict=True)])
         places = geometry.places()[:, :, None] * geometry.ratios[:, None]
         cells = join_levels(levels).astype(self.dtype)
-        for layer in self.encoder:
-            cells = layer(cells, codes, places, geometry)
+        for layer, own in zip(self.encoder, split_keys(keys, self.num_layers), strict=True):
+            cells = layer(cells, codes, places, geometry, own)
         return cells
 
-    def decode(self, cells: jax.Array, geometry: LevelGeometry) -> DecodedQueries:
+    def decode(
+        self, cells: jax.Array, geometry: LevelGeometry, keys: jax.Array | None = None
+    ) -> DecodedQueries:
         """What the learned queries become on cells [B, N, C].
 
         No gradient passes from a layer's boxes to the next layer.
@@ -265,10 +219,10 @@ class DeformableTransformer(nn.Module):
         places = jax.nn.sigmoid(self.first_places(codes))
         places = jnp.broadcast_to(places, (*shape[:2], 2))
         queries, codes = (jnp.broadcast_to(x, shape).astype(self.dtype) for x in (queries, codes))
-        found = []
-        for layer, predict in zip(self.decoder, self.boxes, strict=True):
+        found, of_layers = [], split_keys(keys, self.num_layers)
+        for layer, predict, own in zip(self.decoder, self.boxes, of_layers, strict=True):
             ratios = jnp.tile(geometry.ratios, places.shape[-1] // 2)[:, None]
-            queries = layer(queries, codes, places[:, :, None] * ratios, cells, geometry)
+            queries = layer(queries, codes, places[:, :, None] * ratios, cells, geometry, own)
             logits = inverse_sigmoid(places)
             logits = jnp.pad(logits, ((0, 0), (0, 0), (0, 4 - logits.shape[-1])))
             boxes = jax.nn.sigmoid(predict(queries) + logits)

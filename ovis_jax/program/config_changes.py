@@ -77,6 +77,7 @@ _LATER = {
     "config.train.nesterov": False,
     "config.train.undecayed": [],
     "config.predict.oracle": "",
+    "config.model.transformer.dropout": 0.0,
     "config.model.mask.group_rows": 0,
     "config.model.reid.group_rows": 0,
 }

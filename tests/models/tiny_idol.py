@@ -17,6 +17,7 @@ def tiny_config(**model):
     config.model.transformer.update(
         num_queries=8, channels=16, num_layers=2, num_heads=2, num_points=2, feedforward=16
     )
+    config.model.transformer.dropout = 0.1  # which the quickstart leaves out
     config.model.head.hidden = (4,)
     config.model.update(model)
     config.capacity.update(detections=8, tracks=20)

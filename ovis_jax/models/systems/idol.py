@@ -107,15 +107,16 @@ class IDOL(OnlineSystem):
         return self.head.channels
 
     def decode(
-        self, frames: jax.Array, image_size: jax.Array
+        self, frames: jax.Array, image_size: jax.Array, keys: jax.Array | None = None
     ) -> tuple[DecodedQueries, list[jax.Array]]:
         """Queries [S, B, Q, ...] after each layer, and the levels [B, h, w, C] of the encoder.
 
         Args:
           frames: [B, H, W, 3] uint8 RGB, on the padded canvas.
           image_size: [B, 2], (height, width) of the frames without padding.
+          keys: [B], of dropout; None: nothing is dropped.
         """
-        return self.transformer(self.pyramid(frames, image_size), image_size)
+        return self.transformer(self.pyramid(frames, image_size), image_size, keys)
 
     def encode(self, frames: jax.Array, image_size: jax.Array) -> InstanceQueries:
         """What `step` reads of frames: all that queries say; see `decode`."""
@@ -135,23 +136,24 @@ class IDOL(OnlineSystem):
 
         Args:
           batch: B clips; the second frame is the reference, later ones are not read.
-          keys: of the B rows, for the queries whose cosines are compared.
+          keys: of the B rows, for dropout and the queries whose cosines are compared.
 
         Returns:
           Losses and metrics by name.
         """
+        keys, noise = keys.split(2) if self.transformer.dropout else (keys, None)
         shape = (batch.instances.valid.shape[-1], self.transformer.num_queries)
         draws = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys.each)
-        return self.drawn_losses(batch, draws)
+        return self.drawn_losses(batch, draws, noise)
 
     def drawn_losses(
-        self, batch: Clips, draws: jax.Array
+        self, batch: Clips, draws: jax.Array, noise: RowKeys | None = None
     ) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses with draws [B, N, Q] of the queries whose cosines are compared.
 
-        See `contrast.some_negatives`.
+        See `contrast.some_negatives` and, of `noise`, `predict_pairs`.
         """
-        return self.teach(self.predict_pairs(batch), batch, draws)
+        return self.teach(self.predict_pairs(batch, noise), batch, draws)
 
     def teach(
         self, predicted: learning.PairQueries, batch: Clips, draws: jax.Array
@@ -175,11 +177,12 @@ class IDOL(OnlineSystem):
         }
         return losses, metrics
 
-    def predict_pairs(self, batch: Clips) -> learning.PairQueries:
-        """What queries say of both frames of each clip, which do not know of each other."""
+    def predict_pairs(self, batch: Clips, noise: RowKeys | None = None) -> learning.PairQueries:
+        """What queries say of both frames of each clip; `noise`: keys of dropout, or none."""
         frames = jnp.concatenate([batch.frames[:, 0], batch.frames[:, 1]])
         num_pairs, size = len(batch.frames), jnp.tile(batch.image_size, (2, 1))
-        decoded, levels = self.decode(frames, size)
+        keys = None if noise is None else jnp.concatenate([own.each for own in noise.split(2)])
+        decoded, levels = self.decode(frames, size, keys)
         logits = self.head.logits(decoded.features)
         own: DecodedQueries = jax.tree.map(lambda x: x[:, :num_pairs], decoded)
         return learning.PairQueries(

@@ -78,6 +78,16 @@ def test_both_loaders_give_the_same_batches_from_any_step(mixed, kind):
 
 
 @every_kind
+def test_views_are_those_of_the_seed_and_the_place_in_the_run(videos, kind):
+    data = open_training_data(augmented(videos, kind), CAPACITY)
+    places = [(seed, position) for seed in (0, 1) for position in range(20)]
+    views = [data.draw(*place, 0).view for place in places]
+    assert views == [data.draw(*place, 0).view for place in places]
+    assert len(set(views)) > 10
+    assert views[:20] != views[20:]
+
+
+@every_kind
 def test_clips_differ_and_fit_into_the_canvas_of_their_orientation(mixed, kind):
     config = augmented(mixed, kind)
     sizes, canvases, plain = set(), set(), mixed.copy_and_resolve_references()

@@ -44,8 +44,11 @@ def always(geometry):
     return True
 
 
-def crops(when, **more):
-    return Cropping(1.0, (10, 30), when, () if when == AFTER else (18, 25), **more)
+def crops(when):
+    return Cropping(1.0, (10, 30), when, () if when == AFTER else (18, 25))
+
+
+CROPPINGS = (Cropping(), crops(BEFORE), crops(AFTER), Cropping(0.5, (10, 30), AFTER))
 
 
 @st.composite
@@ -53,7 +56,7 @@ def drawn_views(draw, warped=True):
     """(width, height) of a frame, all of its views, and one of them."""
     size, seed = (draw(COUNTS), draw(COUNTS)), draw(st.integers(0, 2**32))
     resizing, sizes = draw(st.sampled_from(RESIZINGS)), draw(st.sampled_from(SIZES))
-    cropping = draw(st.sampled_from((Cropping(), crops(BEFORE), crops(AFTER))))
+    cropping = draw(st.sampled_from(CROPPINGS))
     views = Views(resizing, Augmentation(sizes, cropping))
     if warped and draw(st.booleans()):
         centered = Resizing((48, 32), 16, CENTERED)

@@ -67,6 +67,7 @@ def config():
     config = idol_r50_ovis.get_config().copy_and_resolve_references().unlock()
     config.capacity.detections = own["num_queries"]
     config.model.num_classes = own["num_classes"]
+    config.model.transformer.dropout = 0.0  # of the recorded losses
     config.model.selection.update(
         score_threshold=own["score_threshold"], box_nms=own["box_nms"], mask_nms=own["mask_nms"]
     )

@@ -9,7 +9,8 @@ import pytest
 from golden.idol.idol_model import record, settings
 
 from ovis_jax.formats import rle
-from ovis_jax.models.deformable_transformer import DeformableAttention, inverse_sigmoid
+from ovis_jax.models.deformable_attention import DeformableAttention
+from ovis_jax.models.deformable_transformer import inverse_sigmoid
 from ovis_jax.models.heads import contrast
 from ovis_jax.models.heads.dynamic_mask import mask_logits
 from ovis_jax.models.heads.fused_mask import FusedMaskBranch
