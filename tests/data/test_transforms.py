@@ -1,3 +1,5 @@
+import dataclasses
+
 import cv2
 import golden_folder
 import numpy as np
@@ -6,6 +8,8 @@ import pytest
 from ovis_jax.data.box_transforms import transform_boxes
 from ovis_jax.data.mask_transforms import nearest_source, transform_mask
 from ovis_jax.data.transforms import (
+    CENTERED,
+    Crop,
     Resizing,
     frame_geometry,
     resize_image,
@@ -249,3 +253,13 @@ def _tight_box(mask):
     rows, columns = np.nonzero(mask)
     x, y = columns.min(), rows.min()
     return x, y, columns.max() - x + 1, rows.max() - y + 1
+
+
+def test_frames_are_decoded_at_half_their_size_where_half_the_pixels_are_wanted():
+    small = frame_geometry(64, 48, Resizing((32, 24)))
+    assert small.is_halved(64, 48) and not small.is_halved(62, 48)
+    enlarged = frame_geometry(10, 10, Resizing((40, 40)))
+    assert dataclasses.replace(enlarged, crop=Crop(small, 0, 0, 10, 10)).is_halved(64, 48)
+    centered = frame_geometry(128, 96, Resizing((64, 48), fit=CENTERED))
+    near = dataclasses.replace(centered, scale=(0.6, 0.6), middle=(64.0, 48.0))
+    assert centered.is_halved(128, 96) and not near.is_halved(128, 96)

@@ -275,31 +275,3 @@ def test_windows_that_show_no_object_are_drawn_anew():
         return sum(shows(view.geometry) for view in draws)
 
     assert found(shows) > 2 * found(always) > 0
-
-
-def test_a_box_counts_as_long_as_a_pixel_of_both_sides_is_left():
-    frame = frame_geometry(64, 48, Resizing((64, 48), fit=EXACT, axis_scales=True))
-    whole = dataclasses.replace(frame, width=20, height=20)
-    geometry = dataclasses.replace(whole, crop=Crop(frame, 10, 10, 20, 20))
-    boxes = {
-        (5, 12, 6, 4): True,  # one column is left
-        (5, 12, 5.9, 4): False,
-        (2, 12, 3, 4): False,
-        (29, 12, 8, 4): True,
-        (29.5, 12, 8, 4): False,
-        (12, 29.5, 4, 8): False,
-        (12, 12, 0.5, 4): True,  # as small as it was
-        (0, 0, 64, 48): True,
-    }
-    got = visible_boxes(np.array(list(boxes)), geometry, flip=False)
-    np.testing.assert_array_equal(got, list(boxes.values()))
-
-
-def test_frames_are_decoded_at_half_their_size_where_half_the_pixels_are_wanted():
-    small = frame_geometry(64, 48, Resizing((32, 24)))
-    assert small.is_halved(64, 48) and not small.is_halved(62, 48)
-    enlarged = frame_geometry(10, 10, Resizing((40, 40)))
-    assert dataclasses.replace(enlarged, crop=Crop(small, 0, 0, 10, 10)).is_halved(64, 48)
-    centered = frame_geometry(128, 96, Resizing((64, 48), fit=CENTERED))
-    near = dataclasses.replace(centered, scale=(0.6, 0.6), middle=(64.0, 48.0))
-    assert centered.is_halved(128, 96) and not near.is_halved(128, 96)
