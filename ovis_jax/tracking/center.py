@@ -20,7 +20,7 @@ from ovis_jax.tracking.center_memory import (
     empty_memory,
 )
 from ovis_jax.tracking.rules import mean_and_majority
-from ovis_jax.tracking.tracker import frame_output
+from ovis_jax.tracking.tracker import every_track, frame_output
 
 _SHORTEST = 1e-12  # an embedding that is shorter has the cosine 0 with all
 
@@ -66,6 +66,7 @@ class CenterTracker:
     update: float = 0.1
 
     track_rule = staticmethod(mean_and_majority)
+    finish = staticmethod(every_track)
 
     def init_memory(self, capacity: int, embedding_size: int, detections: int) -> CenterMemory:
         """An empty memory.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ovis_jax.ops.boxes import EXCLUSIVE, BoxConvention
 from ovis_jax.tracking.rules import mean_and_majority
+from ovis_jax.tracking.tracker import every_track
 
 
 @flax.struct.dataclass
@@ -99,6 +100,7 @@ class ShiftedTracker:
     convention: BoxConvention = EXCLUSIVE
 
     track_rule = staticmethod(mean_and_majority)
+    finish = staticmethod(every_track)
 
     def init_memory(
         self, capacity: int, embedding_size: int, num_coefficients: int
