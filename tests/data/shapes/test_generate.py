@@ -8,7 +8,7 @@ from data.shapes.small_set import SMALL, contents
 
 from ovis_jax.data.shapes import generate as generate_module
 from ovis_jax.data.shapes import rendering
-from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.classes import OUTLINES
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.shapes.scene import draw_scene
@@ -63,7 +63,7 @@ def test_annotations_follow_the_ovis_format(small, split):
     document = _document(small, split)
     videos = {v["id"]: v for v in document["videos"]}
     assert list(videos) == list(range(1, len(videos) + 1))
-    assert [c["id"] for c in document["categories"]] == list(range(1, len(CATEGORIES) + 1))
+    assert [c["id"] for c in document["categories"]] == list(range(1, len(OUTLINES) + 1))
     assert [a["id"] for a in document["annotations"]] == [
         i + 1 for i in range(len(document["annotations"]))
     ]
@@ -135,7 +135,7 @@ def test_a_disc_is_drawn_round_its_place_on_the_path():
     found = 0
     for seed in range(4):
         scene = draw_scene(np.random.default_rng(seed), parameters)
-        for number in np.flatnonzero(scene.categories == CATEGORIES.index("disc")):
+        for number in np.flatnonzero(scene.categories == OUTLINES.index("disc")):
             alone = dataclasses.replace(scene, order=np.full((5, 1), number), occluders=[])
             owners = rendering.render_frame(alone, 1, 128, 96, 0.0).owners
             rows, columns = np.nonzero(owners == number)
@@ -264,10 +264,17 @@ def test_a_run_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
         ("jpeg_quality", 101),
         ("seed", -1),
         ("stills", -1),
+        ("evidence", "smell"),
+        ("evidence", "mixed"),
+        ("pairs", 6),
+        ("degraded", 1.5),
+        ("degradations", ("rain",)),
+        ("degradations", ()),
     ],
 )
 def test_bad_parameters_are_named(tmp_path, field, value):
-    with pytest.raises(InputError, match=field):
+    named = "pairs" if value == "mixed" else field  # which needs pairs
+    with pytest.raises(InputError, match=named):
         generate(tmp_path / "set", dataclasses.replace(SMALL, **{field: value}))
     assert list(tmp_path.iterdir()) == []
 
