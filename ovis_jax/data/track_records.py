@@ -22,6 +22,13 @@ def occlusion_label(visible: int, full: int) -> str:
     return "slight_occlusion" if 2 * visible > full else "severe_occlusion"
 
 
+def mask_box(mask: np.ndarray) -> list[int]:
+    """The box (x, y, width, height) round a mask [H, W] that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    x, y = int(columns[0]), int(rows[0])
+    return [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1]
+
+
 class TrackRecords:
     """Collects the frames of one video and gives the records of its objects."""
 
@@ -36,6 +43,12 @@ class TrackRecords:
         self._min_pixels = min_pixels
         self._frames: list[list[dict | None]] = []
         self._size = (0, 0)
+
+    @property
+    def seen(self) -> list[int]:
+        """Numbers of the objects that are visible in some frame, in order."""
+        tracks = zip(*self._frames, strict=True)
+        return [number for number, track in enumerate(tracks) if any(track)]
 
     def add(self, masks: Iterable[np.ndarray], full_areas: np.ndarray) -> None:
         """Adds the next frame.
@@ -78,11 +91,9 @@ class TrackRecords:
         area = int(np.count_nonzero(mask))
         if area < self._min_pixels:
             return None
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        x, y = int(columns[0]), int(rows[0])
         return {
             "segmentation": rle.encode(mask),
-            "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
+            "bbox": mask_box(mask),
             "area": area,
             "occlusion": occlusion_label(area, full),
         }

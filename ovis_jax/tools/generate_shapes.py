@@ -70,17 +70,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=pathlib.Path, required=True, help="folder to make")
     for field in dataclasses.fields(ShapesParameters):
-        pair = isinstance(field.default, tuple)
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            type=type(field.default[0] if pair else field.default),
-            nargs=2 if pair else None,
-            default=field.default,
-            help=field.metadata["help"],
-        )
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **_kind(field))
     workers = os.cpu_count() or 1
     parser.add_argument("--workers", type=int, default=workers, help="processes")
     return parser
+
+
+def _kind(field: dataclasses.Field) -> dict:
+    """How the option of a parameter is read."""
+    default, choices = field.default, field.metadata["choices"]
+    common = {"default": default, "help": field.metadata["help"]}
+    if isinstance(default, bool):
+        return {"action": "store_true", **common}
+    if choices:
+        return {"choices": choices, "nargs": "+" if isinstance(default, tuple) else None, **common}
+    pair = isinstance(default, tuple)
+    return {"type": type(default[0] if pair else default), "nargs": 2 if pair else None, **common}
 
 
 if __name__ == "__main__":

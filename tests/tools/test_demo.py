@@ -12,7 +12,7 @@ from tiny_movies import corner_frames
 from ovis_jax.checkpoints.packed import read_packed, write_packed
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.movie_files import read_movie
-from ovis_jax.data.shapes.appearance import CATEGORIES as SHAPES
+from ovis_jax.data.shapes.classes import OUTLINES as SHAPES
 from ovis_jax.demo import MODEL
 from ovis_jax.formats.annotation_records import Category
 from ovis_jax.formats.annotations import load_annotations

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ovis_jax.tools.generate_shapes import main
@@ -41,6 +43,20 @@ def test_a_folder_that_holds_something_else_is_kept(tmp_path, capsys):
     assert main(["--output", str(tmp_path / "mine"), *SMALL]) == 2
     assert main(["--output", str(tmp_path / "mine" / "below"), *SMALL]) == 2
     assert (tmp_path / "mine").read_text() == "1"
+
+
+def test_evidence_degradations_and_whole_objects_are_options(tmp_path):
+    options = "--evidence mixed --pairs 2 --degraded 0.5 --degradations noise defocus --amodal"
+    arguments = ["--output", str(tmp_path / "set"), "--workers", "1", *SMALL, *options.split()]
+    assert main(arguments) == 0
+    made = json.loads((tmp_path / "set" / "parameters.json").read_text())
+    assert made["evidence"] == "mixed" and made["degradations"] == ["noise", "defocus"]
+    names = [own["name"] for own in load_categories(tmp_path / "set" / "amodal_valid.json")]
+    assert names == ["disc", "notched disc", "square", "notched square"]
+
+
+def load_categories(path):
+    return json.loads(path.read_text())["categories"]
 
 
 def test_unknown_options_exit_with_2(tmp_path):

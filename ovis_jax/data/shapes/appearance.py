@@ -6,35 +6,39 @@ A sprite is [h, w, 4] float32: RGB in [0, 255] multiplied by the opacity, and th
 import cv2
 import numpy as np
 
-CATEGORIES = ("disc", "square", "triangle", "star", "cross")
+from ovis_jax.data.shapes.classes import OUTLINES, Look
 
 _FINE = 3  # sprites are drawn this many times finer, then averaged down
 _RIM = 0.07  # width of the dark rim, of the radius
+_NOTCH = np.array([[0, -0.1], [0.5, -1.1], [-0.5, -1.1]])  # cut out at the top; unit: the radius
 
 
 def object_sprite(
-    rng: np.random.Generator, category: int, diameter: float, hue: float
+    rng: np.random.Generator, paint: np.random.Generator, look: Look, diameter: float
 ) -> np.ndarray:
-    """An object with its category's outline and kind of texture and its own colours.
+    """An object with the outline, kind of texture and hue of its look.
 
     Args:
-      rng: source of phase, texture frequency, proportions and shades.
-      category: index into CATEGORIES.
+      rng: source of the outline's proportions.
+      paint: source of phase, texture frequency and shades; may be the same.
+      look: what it looks like.
       diameter: of the circle round the outline, in pixels.
-      hue: in [0, 1), the object's own.
     """
     side = _FINE * (int(np.ceil(diameter)) + 2)
     radius = _FINE * diameter / 2
     axis = (np.arange(side, dtype=np.float32) + 0.5 - side / 2) / radius
     x, y = np.meshgrid(axis, axis)
-    texture = _texture(rng, category, x, y)[..., None]
-    points = _outline(category) * (rng.uniform(0.82, 1), 1) * radius + side / 2 - 0.5
+    texture = _texture(paint, look.texture, x, y)[..., None]
+    stretch = (rng.uniform(0.82, 1), 1)
     opacity = np.zeros((side, side), np.uint8)
-    cv2.fillPoly(opacity, [np.round(points).astype(np.int32)], 1)
+    _fill(opacity, _outline(look.outline) * stretch * radius, 1)
+    if look.notched:
+        _fill(opacity, _NOTCH * stretch * radius, 0)
     depth = cv2.distanceTransform(opacity, cv2.DIST_L2, 3)
     shade = np.where(depth < _RIM * radius, np.float32(0.35), np.float32(1))[..., None]
-    light = _rgb(hue, rng.uniform(0.55, 0.9), rng.uniform(0.85, 1))
-    dark = _rgb(hue + rng.uniform(-0.06, 0.06), rng.uniform(0.7, 1), rng.uniform(0.35, 0.5))
+    light = _rgb(look.hue, paint.uniform(0.55, 0.9), paint.uniform(0.85, 1))
+    shift = paint.uniform(-0.06, 0.06)
+    dark = _rgb(look.hue + shift, paint.uniform(0.7, 1), paint.uniform(0.35, 0.5))
     color = shade * (light + (dark - light) * texture)
     return _sprite(color, opacity.astype(np.float32), side // _FINE, side // _FINE)
 
@@ -79,9 +83,15 @@ def _patch(rng, image: np.ndarray) -> None:
     cv2.addWeighted(layer, 0.5, image, 0.5, 0, dst=image)
 
 
-def _outline(category: int) -> np.ndarray:
-    """Corners [N, 2] of a category's outline, within the unit circle."""
-    name = CATEGORIES[category]
+def _fill(image: np.ndarray, points: np.ndarray, value: int) -> None:
+    """Sets the pixels within a polygon, whose corners [N, 2] are seen from the middle."""
+    corners = points + len(image) / 2 - 0.5
+    cv2.fillPoly(image, [np.round(corners).astype(np.int32)], value)
+
+
+def _outline(number: int) -> np.ndarray:
+    """Corners [N, 2] of an outline, within the unit circle."""
+    name = OUTLINES[number]
     if name == "disc":
         return 0.88 * _polygon(64, (1,))
     if name == "square":
@@ -101,9 +111,9 @@ def _polygon(corners: int, radii: tuple[float, ...]) -> np.ndarray:
     return np.resize(radii, corners)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _texture(rng, category: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _texture(rng, number: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Share of the dark colour at (x, y) in radii: stripes, checks, dots, rings or wedges."""
-    name = CATEGORIES[category]
+    name = OUTLINES[number]  # that has this texture where the evidence is local
     phase, other = rng.random(2)
     if name == "disc":
         return _wave(rng.uniform(1.6, 2.2) * x + phase)

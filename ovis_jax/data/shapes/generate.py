@@ -5,6 +5,7 @@
     DIR/annotations_train.json  DIR/train/0001/00000.jpg …
     DIR/annotations_valid.json  DIR/valid/0001/00000.jpg …
     DIR/instances_stills.json   DIR/stills/00001.jpg …      if there are to be stills
+    DIR/amodal_train.json …     masks of whole objects, if they are asked for; see `amodal`
     DIR/parameters.json         what it was made from
 
 A video or still depends on the seed, its split and its number alone: not on the number of workers,
@@ -24,12 +25,13 @@ import cv2
 import numpy as np
 
 from ovis_jax.data.frame_files import write_frame
-from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.amodal import SceneRecords
+from ovis_jax.data.shapes.classes import categories_json
+from ovis_jax.data.shapes.degradation import degraded
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.shapes.rendering import render_frame
 from ovis_jax.data.shapes.scene import draw_scene
-from ovis_jax.data.shapes.stills import STILLS, make_still, stills_document
-from ovis_jax.data.track_records import TrackRecords
+from ovis_jax.data.shapes.stills import STILLS, make_still, stills_documents
 from ovis_jax.formats.atomic import write_json
 from ovis_jax.formats.errors import InputError
 
@@ -74,11 +76,12 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
     """Draws video `index` of a split into `folder`/`split`.
 
     Returns:
-      The video's record and the list of its annotation records (without ids).
+      The video's record, the list of its annotation records (without ids), and that of the same
+      objects as a whole, which is empty unless `parameters.amodal`.
     """
-    rng = np.random.default_rng([parameters.seed, SPLITS.index(split), index])
-    scene = draw_scene(rng, parameters)
-    tracks = TrackRecords(scene.categories + 1, parameters.min_pixels)
+    key = (parameters.seed, SPLITS.index(split), index)
+    scene = draw_scene(np.random.default_rng(key), parameters)
+    tracks = SceneRecords(scene.categories + 1, parameters.min_pixels, parameters.amodal)
     name = f"{index + 1:04d}"
     (folder / split / name).mkdir(parents=True)
     file_names = [f"{name}/{frame:05d}.jpg" for frame in range(parameters.frames)]
@@ -86,9 +89,9 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
         frame = render_frame(
             scene, number, parameters.width, parameters.height, parameters.motion_blur
         )
-        numbers = range(len(frame.full_areas))
-        tracks.add((frame.owners == i for i in numbers), frame.full_areas)
-        write_frame(folder / split / file_name, frame.image, parameters.jpeg_quality)
+        tracks.add(frame)
+        image = degraded(frame.image, key, number, parameters.degraded, parameters.degradations)
+        write_frame(folder / split / file_name, image, parameters.jpeg_quality)
     video = {
         "id": index + 1,
         "width": parameters.width,
@@ -96,7 +99,7 @@ def make_video(folder: pathlib.Path, split: str, index: int, parameters: ShapesP
         "length": parameters.frames,
         "file_names": file_names,
     }
-    return video, tracks.records(video_id=index + 1)
+    return video, *tracks.records(video_id=index + 1)
 
 
 def _holds(output: pathlib.Path, parameters: ShapesParameters) -> bool:
@@ -140,9 +143,14 @@ def _write_data_set(folder: pathlib.Path, parameters, workers: int, progress) ->
         made[split].append(entry)
         progress(1)
     for split in SPLITS:
-        write_json(folder / f"annotations_{split}.json", _document(split, made[split]))
+        visible = [(video, own) for video, own, _ in made[split]]
+        write_json(folder / f"annotations_{split}.json", _document(split, visible, parameters))
+        if parameters.amodal:
+            whole = [(video, own) for video, _, own in made[split]]
+            write_json(folder / f"amodal_{split}.json", _document(split, whole, parameters))
     if parameters.stills:
-        write_json(folder / f"instances_{STILLS}.json", stills_document(made[STILLS]))
+        for name, document in stills_documents(made[STILLS], parameters).items():
+            write_json(folder / name, document)
     write_json(folder / "parameters.json", parameters.as_json())
 
 
@@ -165,12 +173,12 @@ def _make_job(folder: pathlib.Path, parameters: ShapesParameters, job: tuple[str
     return make_video(folder, split, index, parameters)
 
 
-def _document(split: str, videos: list) -> dict:
-    """The annotation file of a split, of what `make_video` gave for each video."""
+def _document(split: str, videos: list, parameters: ShapesParameters) -> dict:
+    """The annotation file of a split, of each video's record and those of its objects."""
     records = [record for _, own in videos for record in own]
     return {
         "info": {"description": f"Occluded Shapes, {split}"},
         "videos": [video for video, _ in videos],
-        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
+        "categories": categories_json(parameters.pairs),
         "annotations": [{"id": i + 1, **record} for i, record in enumerate(records)],
     }

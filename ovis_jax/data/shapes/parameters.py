@@ -2,13 +2,18 @@
 
 import dataclasses
 
+from ovis_jax.data.shapes.classes import EVIDENCE, NUM_OUTLINES
+from ovis_jax.data.shapes.degradation import KINDS
 from ovis_jax.formats.errors import InputError
 
-GENERATOR = "occluded shapes 2"  # raise the number whenever equal parameters give other pixels
+# A new number for whatever gives other pixels than before. Sets that only use what the second
+# generator knew are the same bytes, and are still called so.
+GENERATOR, SECOND_GENERATOR = "occluded shapes 3", "occluded shapes 2"
+_OF_THIRD = ("evidence", "pairs", "degraded", "degradations", "amodal")
 
 
-def _field(default, text: str):
-    return dataclasses.field(default=default, metadata={"help": text})
+def _field(default, text: str, choices: tuple[str, ...] | None = None):
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,16 @@ class ShapesParameters:
     jpeg_quality: int = _field(90, "1 to 100")
     seed: int = _field(0, "every video depends on (seed, split, number) alone")
     stills: int = _field(0, "images beside the videos, annotated as COCO's are")
+    evidence: str = _field(
+        "local",
+        "what tells an object's class: colour and texture, and so any patch (local); the outline "
+        "alone (global); colour and texture which pair, a notch which of the pair (mixed)",
+        EVIDENCE,
+    )
+    pairs: int = _field(0, "outlines that make two classes, plain and notched; 0: five plain ones")
+    degraded: float = _field(0.0, "share of frames that are degraded, 0 to 1")
+    degradations: tuple[str, ...] = _field(KINDS, "what happens to degraded frames", KINDS)
+    amodal: bool = _field(False, "write masks of whole objects, hidden or not, beside the others")
 
     def check(self) -> None:
         """Raises InputError, naming the field, if no data set can be made from this."""
@@ -62,18 +77,38 @@ class ShapesParameters:
         self._expect("flicker", 0 <= self.flicker <= 0.3, "0 to 0.3")
         self._expect("noise", self.noise <= 100, "at most 100")
         self._expect("jpeg_quality", 1 <= self.jpeg_quality <= 100, "1 to 100")
+        self._check_evidence()
+
+    @property
+    def of_second_generator(self) -> bool:
+        """Whether all looks are as the second generator drew them, in the order of its draws."""
+        return self.evidence == "local" and not self.pairs
 
     def as_json(self) -> dict:
-        """The contents of parameters.json; those of older sets know of no stills."""
+        """The contents of parameters.json; those of older sets do not know of newer fields."""
         fields = dataclasses.asdict(self).items()
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in fields}
-        if not self.stills:
-            del values["stills"]
-        return {"generator": GENERATOR, **values}
+        fresh = [name for name in _OF_THIRD if getattr(self, name) != _DEFAULTS[name]]
+        for name in ("stills", *_OF_THIRD):
+            if getattr(self, name) == _DEFAULTS[name]:
+                del values[name]
+        return {"generator": GENERATOR if fresh else SECOND_GENERATOR, **values}
+
+    def _check_evidence(self) -> None:
+        self._expect("evidence", self.evidence in EVIDENCE, f"one of {', '.join(EVIDENCE)}")
+        self._expect("pairs", 0 <= self.pairs <= NUM_OUTLINES, f"0 to {NUM_OUTLINES}")
+        mixed = self.evidence == "mixed"
+        self._expect("pairs", self.pairs > 0 or not mixed, "at least 1 with mixed evidence")
+        self._expect("degraded", 0 <= self.degraded <= 1, "0 to 1")
+        known = bool(self.degradations) and set(self.degradations) <= set(KINDS)
+        self._expect("degradations", known, f"some of {', '.join(KINDS)}")
 
     def _expect(self, name: str, good: bool, expected: str) -> None:
         if not good:
             raise InputError(f"{name}: {getattr(self, name)}, expected {expected}")
+
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(ShapesParameters)}
 
 
 def _values(value) -> tuple:

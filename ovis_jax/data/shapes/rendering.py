@@ -1,6 +1,9 @@
 """Scene → frames: pixels, and which object each pixel shows."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -17,25 +20,56 @@ class Frame:
     Attributes:
       image: [H, W, 3] uint8 RGB.
       owners: [H, W] int16, the object in front at each pixel; -1 for background and occluders.
-      full_areas: [N] pixels within the frame that each object covers, hidden or not.
+      wholes: of each object, what it covers within the frame, hidden or not.
     """
 
     image: np.ndarray
     owners: np.ndarray
-    full_areas: np.ndarray
+    wholes: list[Whole]
+
+    @property
+    def full_areas(self) -> np.ndarray:
+        """[N] pixels that each object covers, hidden or not."""
+        return np.array([np.count_nonzero(whole.covered) for whole in self.wholes], np.int64)
+
+    def visible_masks(self) -> Iterator[np.ndarray]:
+        """[H, W] bool of each object."""
+        return (self.owners == number for number in range(len(self.wholes)))
+
+    def whole_mask(self, number: int) -> np.ndarray:
+        """[H, W] bool, the pixels that an object covers, hidden or not."""
+        mask = np.zeros(self.owners.shape, bool)
+        mask[self.wholes[number].part] = self.wholes[number].covered
+        return mask
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """The pixels that a layer covers if nothing hides it.
+
+    Attributes:
+      part: rows and columns of the frame.
+      covered: bool, of these.
+    """
+
+    part: tuple[slice, slice]
+    covered: np.ndarray
+
+
+_NOTHING = Whole((slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool))
 
 
 def render_frame(scene: Scene, index: int, width: int, height: int, motion_blur: float) -> Frame:
     """Draws frame `index`; a pixel belongs to the layer in front that covers half of it."""
     canvas = _shifted_background(scene, index, width, height)
     owners = np.full((height, width), -1, np.int16)
-    full_areas = np.zeros(len(scene.objects), np.int64)
+    wholes = [_NOTHING] * len(scene.objects)
     for number in scene.order[index]:
-        covered = _paint(canvas, owners, scene.objects[number], index, motion_blur, int(number))
-        full_areas[number] = covered
+        layer = scene.objects[number]
+        wholes[number] = _paint(canvas, owners, layer, index, motion_blur, int(number))
     for occluder in scene.occluders:
         _paint(canvas, owners, occluder, index, motion_blur, -1)
-    return Frame(_expose(scene, index, canvas), owners, full_areas)
+    return Frame(_expose(scene, index, canvas), owners, wholes)
 
 
 def _shifted_background(scene: Scene, index: int, width: int, height: int) -> np.ndarray:
@@ -48,7 +82,7 @@ def _shifted_background(scene: Scene, index: int, width: int, height: int) -> np
 
 def _paint(
     canvas: np.ndarray, owners: np.ndarray, layer: Layer, index: int, blur: float, owner: int
-) -> int:
+) -> Whole:
     """Mixes a layer into canvas and owners in place; returns the pixels that it covers."""
     height, width = owners.shape
     motion = layer.motion
@@ -57,7 +91,7 @@ def _paint(
     matrix = _pose_matrix(layer, index)
     x1, y1, x2, y2 = _extent(layer.sprite.shape, matrix, np.abs(travel) / 2, width, height)
     if x1 >= x2 or y1 >= y2:
-        return 0
+        return _NOTHING
     matrix[:, 2] -= (x1, y1)
     moments = _EXPOSURES if np.abs(travel).max() > 0.5 else (0.0,)
     patch = sum(_warp(layer.sprite, matrix, m * travel, (x2 - x1, y2 - y1)) for m in moments)
@@ -67,7 +101,7 @@ def _paint(
     canvas[part] += patch[..., :3]
     covered = patch[..., 3] >= 0.5
     owners[part][covered] = owner
-    return int(np.count_nonzero(covered))
+    return Whole(part, covered)
 
 
 def _pose_matrix(layer: Layer, index: int) -> np.ndarray:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ovis_jax.data.shapes import appearance
+from ovis_jax.data.shapes.classes import draw_looks, shape_classes
 from ovis_jax.data.shapes.motion import (
     Meetings,
     Motion,
@@ -81,19 +82,22 @@ def draw_scene(rng: np.random.Generator, parameters: ShapesParameters) -> Scene:
 def _draw_objects(rng, parameters, stage: Stage) -> tuple[np.ndarray, list[Layer]]:
     """Categories [N] and layers of the objects.
 
-    Hues lie around those of the categories, and apart from each other within a video.
+    Hues are apart from each other within a video, and where the evidence is local lie around those
+    of the categories. Scenes with other evidence differ in colours and textures alone: what these
+    are drawn from is apart from all else.
     """
     low, high = parameters.objects
     count = int(rng.integers(low, high, endpoint=True))
-    categories = rng.integers(len(appearance.CATEGORIES), size=count)
+    categories = rng.integers(len(shape_classes(parameters.pairs)), size=count)
     diameters = np.exp(rng.uniform(*np.log(parameters.sizes), size=count))
     apart = rng.random() + (rng.permutation(count) + rng.uniform(-0.25, 0.25, count)) / count
-    hues = categories / len(appearance.CATEGORIES)
-    hues = hues + parameters.hue_spread * (2 * (apart % 1) - 1)
+    paint = rng if parameters.of_second_generator else rng.spawn(1)[0]
+    evidence, pairs = parameters.evidence, parameters.pairs
+    looks = draw_looks(evidence, pairs, categories, apart, parameters.hue_spread, paint)
     groups = [draw_meetings(rng, stage) for _ in range((count + 2) // 3)]
     layers = []
-    for category, diameter, hue in zip(categories, diameters, hues, strict=True):
-        sprite = appearance.object_sprite(rng, int(category), diameter, hue)
+    for look, diameter in zip(looks, diameters, strict=True):
+        sprite = appearance.object_sprite(rng, paint, look, diameter)
         meetings = _choose_meetings(rng, groups, stage, parameters.crossing)
         leaves = bool(rng.random() < parameters.leaving)
         motion = draw_motion(rng, stage, meetings, diameter / 2, leaves)

@@ -10,40 +10,53 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.data.frame_files import write_frame
-from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.amodal import SceneRecords, amodal_annotation
+from ovis_jax.data.shapes.classes import categories_json
+from ovis_jax.data.shapes.degradation import degraded
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.shapes.rendering import render_frame
 from ovis_jax.data.shapes.scene import draw_scene
-from ovis_jax.data.track_records import TrackRecords
 
 STILLS = "stills"
 _STREAM = 2  # of random numbers; 0 and 1 are those of the splits of videos
 
-Still = tuple[dict, list[dict]]
-"""The record of an image, and its annotation records without ids."""
+Still = tuple[dict, list[dict], list[dict]]
+"""The record of an image, its annotation records without ids, and those of whole objects."""
 
 
 def make_still(folder: pathlib.Path, index: int, parameters: ShapesParameters) -> Still:
     """Draws image `index` into `folder`/stills; it depends on the seed and its number alone."""
-    rng = np.random.default_rng([parameters.seed, _STREAM, index])
-    scene = draw_scene(rng, dataclasses.replace(parameters, frames=1))
+    key = (parameters.seed, _STREAM, index)
+    scene = draw_scene(np.random.default_rng(key), dataclasses.replace(parameters, frames=1))
     frame = render_frame(scene, 0, parameters.width, parameters.height, parameters.motion_blur)
-    tracks = TrackRecords(scene.categories + 1, parameters.min_pixels)
-    tracks.add((frame.owners == i for i in range(len(frame.full_areas))), frame.full_areas)
+    tracks = SceneRecords(scene.categories + 1, parameters.min_pixels, parameters.amodal)
+    tracks.add(frame)
     name = f"{index + 1:05d}.jpg"
-    write_frame(folder / STILLS / name, frame.image, parameters.jpeg_quality)
+    picture = degraded(frame.image, key, 0, parameters.degraded, parameters.degradations)
+    write_frame(folder / STILLS / name, picture, parameters.jpeg_quality)
     size = {"width": parameters.width, "height": parameters.height}
     image = {"id": index + 1, **size, "file_name": name}
-    return image, [_annotation(record) for record in tracks.records(video_id=index + 1)]
+    records, wholes = tracks.records(video_id=index + 1)
+    visible = [_annotation(record) for record in records]
+    return image, visible, list(map(amodal_annotation, visible, wholes))
 
 
-def stills_document(stills: Sequence[Still]) -> dict:
-    """The annotation file of images."""
+def stills_documents(stills: Sequence[Still], parameters: ShapesParameters) -> dict[str, dict]:
+    """The annotation files of images, by name."""
+    visible = [(image, own) for image, own, _ in stills]
+    documents = {f"instances_{STILLS}.json": _document(visible, parameters)}
+    if parameters.amodal:
+        whole = [(image, own) for image, _, own in stills]
+        documents[f"amodal_{STILLS}.json"] = _document(whole, parameters)
+    return documents
+
+
+def _document(stills: Sequence[tuple[dict, list[dict]]], parameters: ShapesParameters) -> dict:
     records = [record for _, own in stills for record in own]
     return {
         "info": {"description": "Occluded Shapes, still images"},
         "images": [image for image, _ in stills],
-        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)],
+        "categories": categories_json(parameters.pairs),
         "annotations": [{"id": i + 1, **record} for i, record in enumerate(records)],
     }
 

@@ -8,7 +8,7 @@ from data.shapes.small_set import SMALL, contents
 
 from ovis_jax.data.shapes import generate as generate_module
 from ovis_jax.data.shapes import rendering
-from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.classes import OUTLINES
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.data.shapes.scene import draw_scene
@@ -32,6 +32,32 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes") / "small"
     assert generate(folder, SMALL)
     return folder
+
+
+def test_scenes_are_those_of_the_second_generator():
+    """Numbers of commit c789bcd, before evidence was a parameter; masks to the pixel."""
+    known = {
+        (0, 0, 0): ([3, 4, 3, 3, 2], [494, 572, 126, 433, 148], [83, 572, 95, 347, 148]),
+        (0, 1, 0): ([3, 1, 0, 0], [285, 201, 297, 287], [179, 201, 297, 287]),
+    }
+    reds = {
+        (0, 0, 0): [[121, 55, 115, 133], [145, 110, 113, 146], [148, 145, 116, 122]],
+        (0, 1, 0): [[122, 138, 113, 116], [139, 129, 128, 148], [158, 144, 120, 121]],
+    }
+    for key, (categories, whole, visible) in known.items():
+        scene = draw_scene(np.random.default_rng(key), SMALL)
+        frame = rendering.render_frame(scene, 3, 128, 96, SMALL.motion_blur)
+        assert scene.categories.tolist() == categories
+        np.testing.assert_allclose(frame.full_areas, whole, atol=2)  # resampled by OpenCV
+        np.testing.assert_allclose([m.sum() for m in frame.visible_masks()], visible, atol=2)
+        means = frame.image[..., 0].reshape(3, 32, 4, 32).mean((1, 3))
+        np.testing.assert_allclose(means, reds[key], atol=0.6)
+
+
+def test_what_only_newer_fields_change_is_still_a_set_of_the_second_generator():
+    old, new = SMALL.as_json(), dataclasses.replace(SMALL, evidence="global").as_json()
+    assert old["generator"] == "occluded shapes 2" and not {"evidence", "amodal"} & set(old)
+    assert new["generator"] == "occluded shapes 3" and new["evidence"] == "global"
 
 
 def test_every_byte_is_the_same_with_any_number_of_workers(small, tmp_path):
@@ -63,7 +89,7 @@ def test_annotations_follow_the_ovis_format(small, split):
     document = _document(small, split)
     videos = {v["id"]: v for v in document["videos"]}
     assert list(videos) == list(range(1, len(videos) + 1))
-    assert [c["id"] for c in document["categories"]] == list(range(1, len(CATEGORIES) + 1))
+    assert [c["id"] for c in document["categories"]] == list(range(1, len(OUTLINES) + 1))
     assert [a["id"] for a in document["annotations"]] == [
         i + 1 for i in range(len(document["annotations"]))
     ]
@@ -135,7 +161,7 @@ def test_a_disc_is_drawn_round_its_place_on_the_path():
     found = 0
     for seed in range(4):
         scene = draw_scene(np.random.default_rng(seed), parameters)
-        for number in np.flatnonzero(scene.categories == CATEGORIES.index("disc")):
+        for number in np.flatnonzero(scene.categories == OUTLINES.index("disc")):
             alone = dataclasses.replace(scene, order=np.full((5, 1), number), occluders=[])
             owners = rendering.render_frame(alone, 1, 128, 96, 0.0).owners
             rows, columns = np.nonzero(owners == number)
@@ -264,10 +290,17 @@ def test_a_run_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
         ("jpeg_quality", 101),
         ("seed", -1),
         ("stills", -1),
+        ("evidence", "smell"),
+        ("evidence", "mixed"),
+        ("pairs", 6),
+        ("degraded", 1.5),
+        ("degradations", ("rain",)),
+        ("degradations", ()),
     ],
 )
 def test_bad_parameters_are_named(tmp_path, field, value):
-    with pytest.raises(InputError, match=field):
+    named = "pairs" if value == "mixed" else field  # which needs pairs
+    with pytest.raises(InputError, match=named):
         generate(tmp_path / "set", dataclasses.replace(SMALL, **{field: value}))
     assert list(tmp_path.iterdir()) == []
 

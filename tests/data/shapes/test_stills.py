@@ -12,7 +12,7 @@ from data.shapes.small_set import SMALL, contents
 from configs import quickstart
 from ovis_jax.data.mixed_data import MixedData
 from ovis_jax.data.samples import open_training_data
-from ovis_jax.data.shapes.appearance import CATEGORIES
+from ovis_jax.data.shapes.classes import OUTLINES
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
 from ovis_jax.formats.coco_images import load_coco
@@ -77,7 +77,7 @@ def test_stills_are_annotated_images_beside_the_same_videos(tmp_path):
 
     stills = load_coco(tmp_path / "more" / "instances_stills.json")
     stills.check_frames(tmp_path / "more" / "stills")
-    assert [category.name for category in stills.categories] == list(CATEGORIES)
+    assert [category.name for category in stills.categories] == list(OUTLINES)
     pictures = [
         cv2.imread(str(tmp_path / "more" / "stills" / v.file_names[0])) for v in stills.videos
     ]
