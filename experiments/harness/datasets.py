@@ -18,6 +18,23 @@ NUM_STILLS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
+class Rates:
+    """What things take.
+
+    Attributes:
+      step: seconds of a training step.
+      frame: seconds of a predicted frame.
+      reference: seconds more of it for each reference frame.
+      machine: that they were measured on.
+    """
+
+    step: float
+    frame: float
+    reference: float
+    machine: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Dataset:
     """What `--dataset` chooses.
 
@@ -34,6 +51,7 @@ class Dataset:
       settings: values of further configuration fields.
       words: what stands for {NAME} in the overrides of a run.
       of_paper: the paper's numbers are of this data set.
+      rates: what training and prediction take, where it was measured.
       make: generates the videos into a folder where they are missing; None: they must be there.
     """
 
@@ -47,6 +65,7 @@ class Dataset:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     of_paper: bool = False
+    rates: Rates | None = None
     make: Callable[[pathlib.Path], None] | None = None
 
     def configuration(self, system: str) -> str:

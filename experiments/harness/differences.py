@@ -36,10 +36,10 @@ def differences(outcome: Outcome) -> Findings:
     means = Comparison(found.names, np.stack(values), np.stack(samples, axis=1))
     labels = list(rows)
     tables, _, numbers = comparison_parts("intervals", "AP with intervals", labels, means)
-    return Findings(tables, lines=_lines(labels, means), values={"intervals": numbers})
+    return Findings(tables, lines=gain_lines(labels, means), values={"intervals": numbers})
 
 
-def _lines(labels: list[str], means: Comparison) -> list[str]:
+def gain_lines(labels: list[str], means: Comparison) -> list[str]:
     """A sentence about AP of each row but the first."""
     apart, ends = 100 * means.differences()[:, 0], 100 * means.difference_intervals()[:, 0]
     lines = []
@@ -59,7 +59,7 @@ def error_rates(outcome: Outcome) -> Findings:
     rows = outcome.rows
     counts = np.stack([sum(run.errors.by_video() for run in runs) for runs in rows.values()])
     flat = counts.reshape(*counts.shape[:2], len(RATES) * len(COLUMNS), 2)
-    names = [f"{_ERRORS[rate]}, {level}" for rate in RATES for level in COLUMNS]
+    names = rate_names()
     draws = video_draws(counts.shape[1], DRAWS)
     tables, _, numbers = ratio_comparison(
         "error_rates", "Error rates", names, list(rows), flat, draws
@@ -81,6 +81,11 @@ def error_rates(outcome: Outcome) -> Findings:
     ]
     lines = [line for label, own in zip(rows, rates, strict=True) for line in _growth(label, own)]
     return Findings(tables if len(rows) > 1 else tables[:1], plots, lines, {"errors": numbers})
+
+
+def rate_names() -> list[str]:
+    """Names of errors at each occlusion level, in the order of the counts."""
+    return [f"{_ERRORS[rate]}, {level}" for rate in RATES for level in COLUMNS]
 
 
 def _growth(label: str, rates: np.ndarray) -> list[str]:

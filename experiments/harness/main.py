@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from experiments.harness.claims import Claims
+from experiments.harness.cost import cost_line
 from experiments.harness.datasets import ANNOTATIONS, DATASETS, IMAGES, STILLS, Dataset
 from experiments.harness.experiment import Experiment, Outcome
 from experiments.harness.files import write_outcome
@@ -40,8 +41,10 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
         end(error, BAD_INPUT)
 
 
-def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[str]) -> None:
+def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[str]) -> Outcome:
     """Does what the options say; the report repeats `command`, which they are read from.
+
+    What it will take is said before the first run.
 
     Raises:
       InputError: data are missing, a setting is wrong, or a folder holds something else.
@@ -58,6 +61,7 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     planned = plan.runs(runs, options.seeds)
     dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
     check(planned)
+    print(f"# {cost_line(planned, dataset.rates)}", file=sys.stderr, flush=True)
     finish_all(planned, Claims(workdir / "claims"))
     rows = {
         own.label: [each.finished for each in planned if each.label == own.label]
@@ -67,6 +71,7 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     places = dataset.places(data_dir) | plan.overrides
     outcome = Outcome(experiment, dataset, places, rows, weights if options.trained else None)
     write_outcome(workdir, outcome, left_out, command)
+    return outcome
 
 
 def ready(experiment: Experiment, dataset: Dataset) -> tuple[list[Run], dict[str, str]]:

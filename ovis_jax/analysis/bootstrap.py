@@ -32,6 +32,7 @@ def ratio_comparison(
     systems: Sequence[str],
     counts: np.ndarray,
     draws: np.ndarray,
+    drawn: str = "the videos",
 ) -> tuple[list[Table], list, dict]:
     """Tables, plots and values of shares; see `comparison_parts`.
 
@@ -42,15 +43,20 @@ def ratio_comparison(
       systems: S names.
       counts: [S, V, N, 2].
       draws: [B, V] int.
+      drawn: what they are draws of, for the note.
     """
     once = np.ones((1, counts.shape[1]), np.int64)
     values = np.stack([ratios(own, once)[0] for own in counts])
     samples = np.stack([ratios(own, draws) for own in counts], axis=1)
-    return comparison_parts(name, title, systems, Comparison(tuple(rows), values, samples))
+    return comparison_parts(name, title, systems, Comparison(tuple(rows), values, samples), drawn)
 
 
 def comparison_parts(
-    name: str, title: str, systems: Sequence[str], comparison: Comparison
+    name: str,
+    title: str,
+    systems: Sequence[str],
+    comparison: Comparison,
+    drawn: str = "the videos",
 ) -> tuple[list[Table], list, dict]:
     """The tables, plots and values of a `Section` that sets systems side by side.
 
@@ -59,11 +65,12 @@ def comparison_parts(
       title: of the tables.
       systems: S names.
       comparison: of shares in [0, 1].
+      drawn: what its samples are draws of, for the note.
     """
     values, intervals = comparison.values, comparison.intervals()
     differences, apart = comparison.differences(), comparison.difference_intervals()
     share = f"{100 * CONFIDENCE:.0f} %"
-    note = f"In brackets: {share} intervals over {len(comparison.samples)} draws of the videos."
+    note = f"In brackets: {share} intervals over {len(comparison.samples)} draws of {drawn}."
     tables = [
         _table(name, title, comparison.names, systems, "%", (values, intervals), note),
         _table(

@@ -9,7 +9,12 @@ from absl import flags
 from data.rectangles import track, video, write
 from ml_collections import config_flags
 
+from experiments.harness import differences, gains, over_seeds
+from experiments.harness.finished import FinishedRun
+
 BOX = (2, 2, 6, 6)
+BOXES = [(2, 2, 6, 6), (4, 2, 6, 6)]
+DOG, CAT = 4, 2
 
 
 @pytest.fixture
@@ -57,6 +62,13 @@ def started(data_dir, monkeypatch):
     return commands
 
 
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Bootstraps of so few draws that they take no time."""
+    for module in (differences, gains, over_seeds):
+        monkeypatch.setattr(module, "DRAWS", 40)
+
+
 def settings_of(command):
     """The flags of a command that trains."""
     values = flags.FlagValues()
@@ -65,3 +77,41 @@ def settings_of(command):
     flags.DEFINE_string("mode", None, "", flag_values=values)
     assert values(command[2:]) == ["ovis_jax.main"]
     return values
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """A cat in each of three videos, severely occluded in the second frame."""
+    objects = [track(n, n, CAT, BOXES, "nv") for n in (1, 2, 3)]
+    return write(tmp_path / "truth.json", [video(n, 2) for n in (1, 2, 3)], objects)
+
+
+@pytest.fixture
+def finished(truth, tmp_path):
+    """Makes a run that found the cats of some videos, as cats or as dogs."""
+
+    def make(name, videos, category=CAT, seed=0, **metrics):
+        objects = json.loads(truth.read_text())["annotations"]
+        results = [
+            dict(
+                video_id=own["video_id"],
+                score=0.9,
+                category_id=category,
+                segmentations=own["segmentations"],
+            )
+            for own in objects
+            if own["video_id"] in videos
+        ]
+        contents = {
+            "config": {"data": {"eval_annotations": str(truth)}, "seed": seed},
+            "results": results,
+            "metrics": metrics | {"per_category": {"Cat": len(videos) / 3, "Dog": -1, "Boat": -1}},
+            "run": {"starts": [{"revision": "r"}]},
+        }
+        folder = tmp_path / f"{name}-{seed}"
+        folder.mkdir()
+        for kind, value in contents.items():
+            (folder / f"{kind}.json").write_text(json.dumps(value))
+        return FinishedRun(folder, folder, "quickstart")
+
+    return make

@@ -1,60 +1,18 @@
 """What experiments show of their rows, on runs whose numbers are known."""
 
-import json
-
 import pytest
-from data.rectangles import track, video, write
+from data.rectangles import video, write
 
 from experiments.harness.data_statistics import dataset_statistics
 from experiments.harness.datasets import OVIS, QUICKSTART
 from experiments.harness.differences import differences, error_rates
 from experiments.harness.experiment import Experiment, Outcome, Paper
 from experiments.harness.figures import class_precision, confusion, curves
-from experiments.harness.finished import FinishedRun
 from experiments.harness.means import bars_of_means
 from experiments.harness.measures import metric
 from ovis_jax.analysis.sections import Axis
 
-BOXES = [(2, 2, 6, 6), (4, 2, 6, 6)]
-DOG, CAT = 4, 2
-
-
-@pytest.fixture
-def truth(tmp_path):
-    """A cat in each of three videos, severely occluded in the second frame."""
-    objects = [track(n, n, CAT, BOXES, "nv") for n in (1, 2, 3)]
-    return write(tmp_path / "truth.json", [video(n, 2) for n in (1, 2, 3)], objects)
-
-
-@pytest.fixture
-def finished(truth, tmp_path):
-    """Makes a run that found the cats of some videos, as cats or as dogs."""
-
-    def make(name, videos, category=CAT, seed=0, **metrics):
-        objects = json.loads(truth.read_text())["annotations"]
-        results = [
-            dict(
-                video_id=own["video_id"],
-                score=0.9,
-                category_id=category,
-                segmentations=own["segmentations"],
-            )
-            for own in objects
-            if own["video_id"] in videos
-        ]
-        contents = {
-            "config": {"data": {"eval_annotations": str(truth)}, "seed": seed},
-            "results": results,
-            "metrics": metrics | {"per_category": {"Cat": len(videos) / 3, "Dog": -1, "Boat": -1}},
-            "run": {"starts": [{"revision": "r"}]},
-        }
-        folder = tmp_path / f"{name}-{seed}"
-        folder.mkdir()
-        for kind, value in contents.items():
-            (folder / f"{kind}.json").write_text(json.dumps(value))
-        return FinishedRun(folder, folder, "quickstart")
-
-    return make
+DOG = 4  # what `finished` may call its cats
 
 
 def outcome(rows, measures=(), paper=Paper(), dataset=QUICKSTART, places=None):  # noqa: B008

@@ -1,0 +1,162 @@
+"""Does calibration help where one frame does not hold all that can be known?
+
+    python -m experiments.evidence --workdir DIR [--size small] [--conditions global_degraded ...]
+
+As in the paper, a detector is trained first; then all arms go on from it, for equally many steps,
+with reference frames from nearby. This once for each condition of the data: where the evidence for
+a class is, and whether frames are degraded. What came of a condition is in DIR/CONDITION/evidence,
+gains by condition are in DIR/evidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from experiments.figure10_reference_frames import X, width
+from experiments.harness import main as harness
+from experiments.harness.calibration_diagnosis import calibration_diagnosis
+from experiments.harness.evidence import (
+    CONDITIONS,
+    MAIN,
+    SIZES,
+    Condition,
+    Size,
+    evidence_dataset,
+)
+from experiments.harness.experiment import Experiment, Paper
+from experiments.harness.figures import curves
+from experiments.harness.files import write_outcome
+from experiments.harness.gains import error_gains, gains, joined, only
+from experiments.harness.means import bars_of_means, table_of_means
+from experiments.harness.measures import AP_BY_OCCLUSION, linked, metric
+from experiments.harness.over_seeds import differences_over_seeds, error_rates_over_seeds
+from experiments.harness.runs import Run
+from experiments.rows import again, changed
+from ovis_jax.formats.errors import BAD_INPUT, InputError
+from ovis_jax.program.command_line import end
+
+NAME = "evidence"
+QUESTION = (
+    "Does temporal feature calibration help where one frame does not hold all that can be known?"
+)
+EXPECTED = (
+    "No gain with local evidence and clean frames; gains with global evidence or degraded frames, "
+    "which rise with occlusion and with ε_test. Correlation is at least as good as difference, "
+    "then no fusion; adding a frame that is not aligned harms."
+)
+NONE, QUERY, ADDITION = "none", "deformable convolution of the query", "addition"
+DIFFERENCE, CORRELATION, DETECTOR = "difference", "correlation", "detector"
+ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION)
+SAMPLING = (NONE, f"{NONE}, whole video", CORRELATION, f"{CORRELATION}, whole video")
+COMPARE, WINDOW = "model.calibration.compare", "predict.reference_window"
+PARAMETERS = {"train.fresh": "('calibration',)"}  # of the calibration, which the detector lacks
+WHOLE_VIDEO = {"data.reference_sampling": "video"}
+PAPER = Paper(
+    order=(CORRELATION, DIFFERENCE, NONE, ADDITION),
+    note="the order of Table 12; its numbers, and those of Figures 10 and 11, are not known here.",
+)
+
+
+def rows(size: Size) -> tuple[Run, ...]:
+    """The detector, the arms, and what is asked further of some of them."""
+    further = {"train.num_steps": size.steps, "train.learning_rate": size.learning_rate / 2}
+    none = Run(NONE, "masktrack_rcnn", further, start=DETECTOR)
+    fresh = {**further, **PARAMETERS, WINDOW: size.window}
+    correlation = Run(CORRELATION, "cmasktrack_rcnn", fresh, start=DETECTOR)
+    addition = {**further, COMPARE: ADDITION, WINDOW: size.window}
+    detector = {"train.num_steps": size.detector_steps, "train.learning_rate": size.learning_rate}
+    return (
+        none,
+        changed(correlation, QUERY, {COMPARE: "query", WINDOW: 0}),
+        Run(ADDITION, "cmasktrack_rcnn", addition, start=DETECTOR),
+        changed(correlation, DIFFERENCE, {COMPARE: DIFFERENCE}),
+        correlation,
+        *(changed(own, f"{own.label}, whole video", WHOLE_VIDEO) for own in (none, correlation)),
+        *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
+        Run(DETECTOR, "masktrack_rcnn", detector),
+    )
+
+
+def windows(size: Size) -> dict[str, int]:
+    """Labels of the rows of different windows."""
+    return {f"{CORRELATION}, {own}": own for own in size.windows}
+
+
+def experiment(condition: Condition, size: Size) -> Experiment:
+    """All that is asked of one condition of the data."""
+    by_window = [metric("AP"), *(metric(f"AP_{level}") for level in ("SO", "MO", "HO"))]
+    return Experiment(
+        name=NAME,
+        title=f"Calibration and evidence: {condition.name.replace('_', ', ')}",
+        question=QUESTION,
+        expected=EXPECTED,
+        runs=rows(size),
+        measures=(*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO")),
+        parts=(
+            table_of_means,
+            only(bars_of_means, (*ARMS, DETECTOR)),
+            only(differences_over_seeds(), ARMS),
+            only(error_rates_over_seeds, ARMS),
+            only(curves("AP over ε_test", X, width, by_window), tuple(windows(size))),
+            only(differences_over_seeds("windows", "AP over ε_test"), tuple(windows(size))),
+            only(differences_over_seeds("sampling", "Sampling of reference frames"), SAMPLING),
+            only(calibration_diagnosis, (DIFFERENCE, CORRELATION)),
+        ),
+        paper=PAPER,
+        dataset=evidence_dataset(condition, size),
+    )
+
+
+ACROSS = Experiment(
+    name=NAME,
+    title="Calibration and evidence",
+    question=QUESTION,
+    expected=EXPECTED,
+    measures=(*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO")),
+    parts=(table_of_means, gains, error_gains),
+)
+EXPERIMENT = experiment(CONDITIONS["global_degraded"], SIZES["small"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line: all conditions one after the other, then what sets them apart."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    try:
+        run(options, given)
+    except InputError as error:
+        end(error, BAD_INPUT)
+
+
+def run(options: argparse.Namespace, command: Sequence[str]) -> None:
+    """Does what the options say.
+
+    Raises:
+      InputError: as `harness.main.run`.
+    """
+    size, outcomes = SIZES[options.size], {}
+    for name in options.conditions:
+        own = argparse.Namespace(**vars(options))
+        own.workdir = options.workdir / name
+        own.data_dir = options.data_dir and options.data_dir / name
+        print(
+            f"# {name}: condition {len(outcomes) + 1} of {len(options.conditions)}", file=sys.stderr
+        )
+        outcomes[name] = harness.run(experiment(CONDITIONS[name], size), own, command)
+    write_outcome(options.workdir.resolve(), joined(outcomes, ACROSS, ARMS), {}, command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = harness.parser(EXPERIMENT)
+    parser.add_argument("--size", choices=SIZES, default="small", help="of data and training")
+    parser.add_argument(
+        "--conditions", nargs="+", choices=CONDITIONS, default=list(MAIN), help="of the data"
+    )
+    parser.set_defaults(seeds=[0, 1, 2, 3, 4])
+    return parser
+
+
+if __name__ == "__main__":
+    main()

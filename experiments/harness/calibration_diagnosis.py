@@ -1,0 +1,150 @@
+"""Why calibration helps, or does not.
+
+Do its offsets follow the motion of objects? Do features of an occluded object come nearer to what
+the object looks like where nothing hides it?
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.harness.calibration_probe import REACH, Probed, probed
+from experiments.harness.differences import DRAWS
+from experiments.harness.experiment import Findings, Outcome
+from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
+from ovis_jax.analysis.bootstrap import ratio_comparison
+from ovis_jax.analysis.sections import Column, Table
+from ovis_jax.evaluation.comparison import video_draws
+
+LEVELS = ("no", "slight", "severe")
+BEFORE, AFTER = "query", "calibrated"
+
+OFFSETS_NOTE = (
+    f"Objects in frames beside each frame up to {REACH} away; the finest level, resized pixels. "
+    "Length: mean over taps and visible cells. Followed motion: 100 % if the mean offset is the "
+    "motion of the object (middle of the whole object, where the data have it), 0 if it has "
+    "nothing to do with it (least squares). Missed: mean distance of the mean offset to the motion."
+)
+FEATURES_NOTE = (
+    "Distance: of the mean feature of an occluded object to that of the same object in its frames "
+    "without occlusion, over the mean distance to those of the others in its video; below 100 % it "
+    "is nearer to itself. Own class: share of objects in frames that are nearest to the mean "
+    "feature of their own class without occlusion, in other videos."
+)
+
+
+def calibration_diagnosis(outcome: Outcome) -> Findings:
+    """Offsets by occlusion level, and features before and after calibration, of all rows."""
+    offsets, tables, values = [], [], {}
+    same_seeds(outcome.rows)
+    for number, (label, runs) in enumerate(outcome.rows.items()):
+        found = [probed(run.folder, run.config["data"]["eval_annotations"]) for run in runs]
+        offsets += [[f"{label}, {level}", *own] for level, own in offset_rows(found).items()]
+        videos = len(runs[0].annotations.videos)
+        table, numbers = _feature_table(f"features_{number}", label, found, videos)
+        tables += table
+        values[label] = {"offsets": offset_rows(found), "features": numbers}
+    heads = ("objects", "length", "motion", "missed")
+    columns = [Column("calibration, occlusion"), Column(heads[0])]
+    columns += [Column(head, "pixels", 1) for head in heads[1:]]
+    columns.append(Column("followed motion", "%", 1))
+    first = Table("offsets", "Offsets of the calibration", columns, offsets, OFFSETS_NOTE)
+    return Findings([first, *tables], values={"diagnosis": values})
+
+
+def offset_rows(found: list[Probed]) -> dict[str, list]:
+    """By occlusion level: pairs, mean length, mean motion, mean miss, share of the motion."""
+    rows = {}
+    for number, level in enumerate(LEVELS):
+        chosen = [
+            (own.levels[own.objects] == number) & np.isfinite(own.motions).all(axis=1)
+            for own in found
+        ]
+        lengths, offsets, motions = (
+            np.concatenate([getattr(own, name)[k] for own, k in zip(found, chosen, strict=True)])
+            for name in ("lengths", "offsets", "motions")
+        )
+        if not len(lengths):
+            rows[level] = [0, None, None, None, None]
+            continue
+        power = float(np.sum(motions**2))
+        rows[level] = [
+            len(lengths),
+            float(lengths.mean()),
+            float(np.hypot(*motions.T).mean()),
+            float(np.hypot(*(offsets - motions).T).mean()),
+            float(np.sum(offsets * motions)) / power if power else None,
+        ]
+    return rows
+
+
+def _feature_table(name: str, label: str, found: list[Probed], videos: int):
+    """The tables of one row; both kinds of features on the same draws of videos and seeds."""
+    counts = np.stack(
+        [np.stack([feature_counts(own, kind, videos) for own in found]) for kind in (BEFORE, AFTER)]
+    )
+    seeds = len(found)
+    draws = video_draws(videos, DRAWS)[:, None, :] * seed_draws(seeds)[:, :, None]
+    tables, _, numbers = ratio_comparison(
+        name,
+        f"{label}: features of objects before and after calibration",
+        [f"distance, {level}" for level in LEVELS] + [f"own class, {level}" for level in LEVELS],
+        (BEFORE, AFTER),
+        counts.reshape(2, seeds * videos, *counts.shape[3:]),
+        draws.reshape(DRAWS, -1),
+        f"{DRAWN}. {FEATURES_NOTE[:-1]}",
+    )
+    return tables, numbers
+
+
+def feature_counts(found: Probed, kind: str, videos: int) -> np.ndarray:
+    """Sums [videos, 6, 2] of distances and of right classes by level, and how many they are of."""
+    features = found.query if kind == BEFORE else found.calibrated
+    kinds = distances(found, features), right_classes(found, features)
+    counts = np.zeros((videos, 2, len(LEVELS), 2))
+    for k, values in enumerate(kinds):
+        known = np.isfinite(values)
+        place = (found.videos[known], k, found.levels[known])
+        np.add.at(counts, (*place, 0), values[known])
+        np.add.at(counts, (*place, 1), 1)
+    return counts.reshape(videos, -1, 2)
+
+
+def distances(found: Probed, features: np.ndarray) -> np.ndarray:
+    """[O] distance to the own unoccluded mean, over the mean distance to the others' of the video.
+
+    The frame itself is left out of its own mean. NaN where there is nothing to compare with.
+    """
+    clear = found.levels == 0
+    count = int(found.tracks.max(initial=-1)) + 1
+    sums, sizes = np.zeros((count, features.shape[1])), np.zeros(count)
+    np.add.at(sums, found.tracks[clear], features[clear])
+    np.add.at(sizes, found.tracks[clear], 1)
+    result = np.full(len(features), np.nan)
+    for number, (track, feature) in enumerate(zip(found.tracks, features, strict=True)):
+        size = sizes[track] - clear[number]
+        around = np.unique(found.tracks[found.videos == found.videos[number]])
+        others = around[(around != track) & (sizes[around] > 0)]
+        if size > 0 and len(others):
+            own = (sums[track] - clear[number] * feature) / size
+            away = np.linalg.norm(sums[others] / sizes[others, None] - feature, axis=1).mean()
+            result[number] = np.linalg.norm(own - feature) / away if away > 0 else np.nan
+    return result
+
+
+def right_classes(found: Probed, features: np.ndarray) -> np.ndarray:
+    """[O] 1 where the nearest class is the own one, else 0; NaN if its class has no other video."""
+    clear = found.levels == 0
+    num_classes = int(found.classes.max(initial=-1)) + 1
+    result = np.full(len(features), np.nan)
+    for video in np.unique(found.videos):
+        elsewhere = clear & (found.videos != video)
+        own = np.flatnonzero(found.videos == video)
+        sizes = np.bincount(found.classes[elsewhere], minlength=num_classes)
+        sums = np.zeros((num_classes, features.shape[1]))
+        np.add.at(sums, found.classes[elsewhere], features[elsewhere])
+        means = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], np.inf)
+        away = np.linalg.norm(features[own, None] - means, axis=-1)
+        right = away.argmin(axis=1) == found.classes[own]
+        result[own] = np.where(sizes[found.classes[own]] > 0, right, np.nan)
+    return result

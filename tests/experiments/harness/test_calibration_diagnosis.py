@@ -1,0 +1,171 @@
+"""What a calibration does to objects: a toy one, whose offsets and features are known."""
+
+import dataclasses
+
+import cv2
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from configs import quickstart
+from experiments.harness.calibration_diagnosis import distances, offset_rows, right_classes
+from experiments.harness.calibration_probe import Probed, motions_of, probe
+from ovis_jax.data.shapes.generate import generate
+from ovis_jax.data.shapes.parameters import ShapesParameters
+from ovis_jax.formats.annotations import load_annotations
+from ovis_jax.predict.trained import TrainedModel
+
+STRIDE, SHIFT = 4, (2.0, -1.0)  # cells
+VIDEOS = ShapesParameters(0, 2, 4, 96, 64, sizes=(24.0, 40.0), amodal=True, noise=0.0)
+
+
+class Calibration(nn.Module):
+    compare: str = "correlation"
+
+    def offsets(self, query, reference):
+        del reference
+        return jnp.tile(jnp.array(SHIFT), (*query.shape[:3], 9))
+
+    def level(self, query, reference):
+        return query + 10 * reference
+
+
+class Pooled(nn.Module):
+    """Encodes frames as the mean colours of squares."""
+
+    calibration: Calibration
+
+    def encode(self, frames, image_size):
+        del image_size
+        batch, height, width, _ = frames.shape
+        parts = frames.reshape(batch, height // STRIDE, STRIDE, width // STRIDE, STRIDE, 3)
+        return (parts.mean((2, 4)), None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probe") / "set"
+    generate(folder, VIDEOS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder) -> Probed:
+    config = quickstart.get_config().copy_and_resolve_references().unlock()
+    config.data.update(eval_images=str(folder / "valid"), image_scale=(96, 64))
+    annotations = load_annotations(folder / "annotations_valid.json")
+    model = TrainedModel(Pooled(Calibration()), {}, config, annotations.categories)
+    return probe(model, annotations, motions_of(str(folder / "annotations_valid.json")))
+
+
+def test_offsets_are_those_of_the_calibration_in_pixels(found):
+    np.testing.assert_allclose(found.offsets, np.tile(SHIFT, (len(found.objects), 1)) * STRIDE)
+    np.testing.assert_allclose(found.lengths, STRIDE * np.hypot(*SHIFT), rtol=1e-6)
+
+
+def test_every_frame_of_the_video_is_a_reference_of_the_others(found):
+    counts = np.bincount(found.objects, minlength=len(found.videos))
+    np.testing.assert_array_equal(counts, VIDEOS.frames - 1)
+
+
+def test_motions_are_those_of_whole_objects(folder, found):
+    annotations = load_annotations(folder / "amodal_valid.json")
+    (k,) = np.flatnonzero(found.objects == 0)[:1]
+    boxes = annotations.instances_of(1)[found.tracks[0]].boxes
+    middles = boxes[:, :2] + boxes[:, 2:] / 2
+    steps = [middles[t] - middles[s] for s in range(4) for t in range(4) if s != t]
+    assert min(np.abs(found.motions[k][::-1] - step).max() for step in steps) < 1e-4
+
+
+def squares(image):
+    height, width, *channels = image.shape
+    return image.reshape(height // STRIDE, STRIDE, width // STRIDE, STRIDE, *channels).mean((1, 3))
+
+
+def test_features_are_means_over_visible_cells(folder, found):
+    annotations = load_annotations(folder / "annotations_valid.json")
+    query, calibrated = [], []
+    for video in annotations.videos:
+        images = [cv2.imread(folder / "valid" / name)[..., ::-1] for name in video.file_names]
+        levels = [squares(image.astype(float)) for image in images]
+        for own in annotations.instances_of(video.id):
+            for frame, level in enumerate(levels):
+                cells = own.mask(frame) is not None and squares(own.mask(frame)) > 0.5
+                if np.any(cells):
+                    others = [each[cells].mean(0) for t, each in enumerate(levels) if t != frame]
+                    query.append(level[cells].mean(0))
+                    calibrated.append(query[-1] + 10 * np.mean(others, axis=0))
+    np.testing.assert_allclose(found.query, query, rtol=1e-4)
+    np.testing.assert_allclose(found.calibrated, calibrated, rtol=1e-4)
+
+
+def example(levels, videos=None) -> Probed:
+    count = len(levels)
+    empty = np.zeros((0, 2))
+    features = np.random.default_rng(0).normal(size=(count, 3))
+    return Probed(
+        videos=np.zeros(count, int) if videos is None else np.array(videos),
+        tracks=np.arange(count) % 3,
+        classes=np.arange(count) % 2,
+        levels=np.array(levels),
+        query=features,
+        calibrated=features,
+        objects=np.zeros(0, int),
+        lengths=np.zeros(0),
+        offsets=empty,
+        motions=empty,
+    )
+
+
+def test_distances_follow_their_definition():
+    own = example([0, 0, 0, 1, 2, 0, 0, 0, 2])
+    got = distances(own, own.query)
+    for i in range(9):
+        means = []
+        for track in range(3):
+            clear = [
+                j for j in range(9) if own.tracks[j] == track and own.levels[j] == 0 and j != i
+            ]
+            means.append(np.mean([own.query[j] for j in clear], axis=0))
+        away = [np.linalg.norm(own.query[i] - mean) for mean in means]
+        mine = away.pop(own.tracks[i])
+        np.testing.assert_allclose(got[i], mine / np.mean(away))
+
+
+def test_objects_that_are_never_clear_or_alone_have_no_distance():
+    assert np.isnan(distances(example([1, 1, 1]), example([1, 1, 1]).query)).all()
+    lonely = example([0, 0], videos=[0, 1])
+    assert np.isnan(distances(lonely, lonely.query)).all()
+
+
+def test_classes_are_those_of_other_videos():
+    own = example([0, 0, 0, 0, 1, 2], videos=[0, 0, 1, 1, 2, 2])
+    got = right_classes(own, own.query)
+    for i in range(6):
+        means = [
+            np.mean(
+                [
+                    own.query[j]
+                    for j in range(6)
+                    if own.classes[j] == k and own.levels[j] == 0 and own.videos[j] != own.videos[i]
+                ],
+                axis=0,
+            )
+            for k in (0, 1)
+        ]
+        away = [np.linalg.norm(own.query[i] - mean) for mean in means]
+        assert got[i] == (np.argmin(away) == own.classes[i])
+
+
+def test_followed_motion_is_the_share_that_the_offsets_have():
+    own = dataclasses.replace(
+        example([0, 2]),
+        objects=np.array([0, 0, 1, 1]),
+        lengths=np.array([1.0, 2.0, 3.0, 5.0]),
+        offsets=np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [7.0, 7.0]]),
+        motions=np.array([[0.0, 4.0], [2.0, 0.0], [3.0, 4.0], [np.nan, np.nan]]),
+    )
+    rows = offset_rows([own])
+    assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5] and rows["slight"][0] == 0
+    assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0]

@@ -1,0 +1,98 @@
+"""The data and the rows of the experiment about evidence."""
+
+import json
+
+import pytest
+
+from experiments import evidence
+from experiments.harness.evidence import (
+    CONDITIONS,
+    MAIN,
+    SIZES,
+    Condition,
+    Size,
+    evidence_dataset,
+)
+from experiments.harness.runs import EVALUATE, Plan
+from ovis_jax.formats.errors import InputError
+
+TINY = SIZES["tiny"]
+
+
+def planned(size: Size, tmp_path):
+    own = evidence.experiment(CONDITIONS["mixed_degraded"], size)
+    plan = Plan(own.dataset, tmp_path, {}, tmp_path / "runs")
+    return {run.label: run for run in plan.runs(own.runs, [3])}
+
+
+def test_conditions_are_named_after_what_they_are():
+    assert MAIN == (
+        "local",
+        "local_degraded",
+        "global",
+        "global_degraded",
+        "mixed",
+        "mixed_degraded",
+    )
+    assert CONDITIONS["global_degraded_slow"] == Condition("global", True, "slow")
+
+
+def test_every_size_has_a_hundred_videos_to_measure_on_but_the_check():
+    for size in SIZES.values():
+        size.videos.check()
+        assert size is TINY or size.videos.valid_videos >= 100
+        assert size.window in size.windows or size.window == max(size.windows)
+
+
+def test_data_are_made_where_they_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    dataset = evidence_dataset(CONDITIONS["mixed_degraded"], TINY)
+    dataset.prepare(tmp_path / "new" / "set", ["data.train_annotations", "data.eval_images"])
+    made = json.loads((tmp_path / "new" / "set" / "parameters.json").read_text())
+    assert made["evidence"] == "mixed" and made["degraded"] == 0.3 and made["amodal"]
+
+
+@pytest.mark.parametrize("size", ["small", "full"])
+def test_all_arms_go_on_from_one_detector_for_equally_many_steps(size, tmp_path):
+    size = SIZES[size]
+    runs = planned(size, tmp_path)
+    detector = runs.pop(evidence.DETECTOR)
+    trained = {label: run for label, run in runs.items() if run.mode != EVALUATE}
+    assert set(evidence.ARMS) | set(evidence.SAMPLING) <= set(trained)
+    for run in trained.values():
+        settings = dict(own.split("=", 1) for own in run.settings)
+        assert run.start.folder == detector.folder
+        assert settings["--config.train.num_steps"] == str(size.steps)
+        assert settings["--config.train.learning_rate"] == str(size.learning_rate / 2)
+        assert run.seed == 3
+
+
+def test_predictions_with_the_usual_window_are_those_of_the_arm(tmp_path):
+    runs = planned(TINY, tmp_path)
+    again = [runs[label] for label in evidence.windows(TINY)]
+    assert [run.folder == runs["correlation"].folder for run in again] == [False, True]
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_conditions_come_one_after_the_other_and_are_joined(started, tmp_path):
+    """Runs are those of `started`, on data that are there."""
+    for name in ("local", "global"):
+        (tmp_path / "data" / name).mkdir()
+        for entry in list((tmp_path / "data").iterdir()):
+            if entry.name not in ("local", "global"):
+                (tmp_path / "data" / name / entry.name).symlink_to(entry)
+    places = ["--workdir", str(tmp_path / "work"), "--data-dir", str(tmp_path / "data")]
+    chosen = ["--size", "tiny", "--seeds", "0", "--rows", "none", "addition"]
+    evidence.main([*places, *chosen, "--conditions", "local", "global"])
+    for folder in ("local/evidence", "global/evidence", "evidence"):
+        assert (tmp_path / "work" / folder / "report.md").exists()
+    text = (tmp_path / "work" / "evidence" / "report.md").read_text()
+    assert "global: addition" in text and "gain of addition over none" in text
+    assert len(started) == 2 * 3  # and the detector, which is no row
+
+
+def test_what_is_wrong_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        evidence.main(["--workdir", str(tmp_path), "--rows", "nobody", "--size", "tiny"])
+    assert stopped.value.code == 2 and "nobody" in capsys.readouterr().err
+    assert not isinstance(stopped.value, InputError)
