@@ -8,6 +8,19 @@ def cues() -> ConfigDict:
     return ConfigDict(dict(score_weight=1.0, iou_weight=2.0, label_weight=10.0))
 
 
+def long_cues() -> ConfigDict:
+    """The same cues with a longer memory, which goes beyond the paper; without any as published."""
+    return ConfigDict(
+        dict(
+            **cues(),
+            length=1,  # embeddings that are remembered of an object
+            mask_weight=0.0,  # of the overlap of masks; 0: masks are not remembered
+            mask_side=28,  # cells of the grids that masks are
+            sure_score=0.0,  # of detections that are linked in the first of two rounds
+        )
+    )
+
+
 def iou() -> ConfigDict:
     """IoUTracker+: boxes, scores and labels alone, no appearance. Both readings."""
     return ConfigDict(
@@ -55,6 +68,13 @@ def track_by_embeddings(config: ConfigDict) -> ConfigDict:
     """A configuration whose detections IDOL's matcher links; parameters stay those of its model."""
     config.model.linker = "bisoftmax"
     config.model.tracker = bisoftmax()
+    return config
+
+
+def track_by_long_cues(config: ConfigDict) -> ConfigDict:
+    """A configuration whose detections the cues with a longer memory link; parameters stay."""
+    config.model.linker = "long_cues"
+    config.model.tracker = long_cues()
     return config
 
 

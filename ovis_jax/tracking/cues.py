@@ -140,7 +140,18 @@ def remember(
     An object takes over the box and the embedding of the detection that holds its identity; its
     label stays that of its first detection.
     """
-    ids, kept, is_new = assign_identities(total, detections.valid, memory.count)
+    assigned = assign_identities(total, detections.valid, memory.count)
+    return remember_assigned(memory, detections, *assigned)
+
+
+def remember_assigned(
+    memory: TrackMemory,
+    detections: Detections,
+    ids: jax.Array,
+    kept: jax.Array,
+    is_new: jax.Array,
+) -> tuple[TrackMemory, jax.Array, jax.Array]:
+    """Updates the memory by identities as `assign_identities` gives them; see `update`."""
     capacity = len(memory.labels)
     lost = is_new & (ids >= capacity)
     ids, kept = jnp.where(lost, -1, ids), kept & ~lost

@@ -19,6 +19,7 @@ from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.tracking.bisoftmax import BisoftmaxTracker
 from ovis_jax.tracking.cues import CueTracker
 from ovis_jax.tracking.iou import IoUTracker
+from ovis_jax.tracking.long_cues import LongCueTracker
 from ovis_jax.tracking.short_tracks import ShortTracks
 from ovis_jax.tracking.similarity import SimilarityTracker
 from ovis_jax.tracking.tracker import Tracker
@@ -39,6 +40,7 @@ LINKERS: dict[str, Callable[..., Tracker]] = {
     "iou": IoUTracker,
     "similarity": SimilarityTracker,
     "bisoftmax": bisoftmax,
+    "long_cues": LongCueTracker,
 }
 
 
