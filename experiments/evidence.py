@@ -10,16 +10,13 @@ gains by condition are in DIR/evidence.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 
 from experiments.figure10_reference_frames import X, width
-from experiments.harness import main as harness
+from experiments.harness import conditions
 from experiments.harness.calibration_diagnosis import calibration_diagnosis
 from experiments.harness.evidence import (
     CONDITIONS,
-    MAIN,
     SIZES,
     Condition,
     Size,
@@ -27,15 +24,12 @@ from experiments.harness.evidence import (
 )
 from experiments.harness.experiment import Experiment, Paper
 from experiments.harness.figures import curves
-from experiments.harness.files import write_outcome
-from experiments.harness.gains import error_gains, gains, joined, only
+from experiments.harness.gains import error_gains, gains, only
 from experiments.harness.means import bars_of_means, table_of_means
 from experiments.harness.measures import AP_BY_OCCLUSION, linked, metric
 from experiments.harness.over_seeds import differences_over_seeds, error_rates_over_seeds
 from experiments.harness.runs import Run
 from experiments.rows import again, changed
-from ovis_jax.formats.errors import BAD_INPUT, InputError
-from ovis_jax.program.command_line import end
 
 NAME = "evidence"
 QUESTION = (
@@ -122,40 +116,7 @@ EXPERIMENT = experiment(CONDITIONS["global_degraded"], SIZES["small"])
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: all conditions one after the other, then what sets them apart."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(given)
-    try:
-        run(options, given)
-    except InputError as error:
-        end(error, BAD_INPUT)
-
-
-def run(options: argparse.Namespace, command: Sequence[str]) -> None:
-    """Does what the options say.
-
-    Raises:
-      InputError: as `harness.main.run`.
-    """
-    size, outcomes = SIZES[options.size], {}
-    for name in options.conditions:
-        own = argparse.Namespace(**vars(options))
-        own.workdir = options.workdir / name
-        own.data_dir = options.data_dir and options.data_dir / name
-        print(
-            f"# {name}: condition {len(outcomes) + 1} of {len(options.conditions)}", file=sys.stderr
-        )
-        outcomes[name] = harness.run(experiment(CONDITIONS[name], size), own, command)
-    write_outcome(options.workdir.resolve(), joined(outcomes, ACROSS, ARMS), {}, command)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = harness.parser(EXPERIMENT)
-    parser.add_argument("--size", choices=SIZES, default="small", help="of data and training")
-    parser.add_argument(
-        "--conditions", nargs="+", choices=CONDITIONS, default=list(MAIN), help="of the data"
-    )
-    parser.set_defaults(seeds=[0, 1, 2, 3, 4])
-    return parser
+    conditions.main(experiment, ACROSS, ARMS, arguments)
 
 
 if __name__ == "__main__":

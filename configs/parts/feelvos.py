@@ -31,6 +31,7 @@ def model() -> ConfigDict:
     own = mask_track_rcnn.model()
     for other in ("calibration", "occlusion"):
         del own[other]
+    del own.track["calibrated"]
     own.update(
         system="feelvos",
         embedding=dict(size=100),

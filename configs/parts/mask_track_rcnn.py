@@ -41,7 +41,7 @@ def model() -> ConfigDict:
             ),
             box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
             mask=dict(channels=256, num_convs=4, norm="none"),
-            track=dict(channels=1024),
+            track=dict(channels=1024, calibrated=False),  # or True: embeds calibrated features
             occlusion=dict(
                 occluder=False,  # or True: a branch for what covers an object, like the mask head
                 repulsion=0.0,  # factor of the repulsion loss, published 0.5; 0: none

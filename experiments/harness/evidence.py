@@ -9,7 +9,7 @@ import pathlib
 import sys
 from collections.abc import Mapping
 
-from experiments.harness.datasets import ANNOTATIONS, IMAGES, Dataset, Rates
+from experiments.harness.datasets import ANNOTATIONS, IMAGES, QUICKSTART, Dataset, Rates
 from ovis_jax.data.shapes.classes import EVIDENCE
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
@@ -137,8 +137,8 @@ def evidence_dataset(condition: Condition, size: Size) -> Dataset:
         f"go on for {size.steps} steps",
         folder=f"data/evidence/{size.name}/{condition.name}",
         files={field: [name] for field, name in zip((*ANNOTATIONS, *IMAGES), _FILES, strict=True)},
-        patterns=("quickstart_{system}",),
-        names={"masktrack_rcnn": "quickstart_masktrack", "cmasktrack_rcnn": "quickstart"},
+        patterns=QUICKSTART.patterns,
+        names=QUICKSTART.names,
         settings={"model.num_classes": 0, **size.settings},
         rates=size.rates,
         make=functools.partial(_generate, videos),

@@ -1,7 +1,7 @@
-"""Losses on predicted boxes that were made for crowds: repulsion and aggregation.
+"""Losses that were made for crowds: repulsion, aggregation, and that of the occluder branch.
 
-Both read the positive RoIs of an image: the boxes that the box head makes of them, and the objects
-that they are positive for. Every image is a group of its own; counts add up over images.
+The first two read the positive RoIs of an image: the boxes that the box head makes of them, and the
+objects that they are positive for. Every image is a group of its own; counts add up over images.
 """
 
 import dataclasses
@@ -11,10 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from ovis_jax.models.heads.box import DELTA_STDS, BoxTargets
+from ovis_jax.models.heads.occluder import occluder_loss, occluder_targets
 from ovis_jax.ops.boxes import BoxConvention
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.structures import Instances
+
+_BRANCH_WEIGHT = 0.25  # of the loss of the occluder branch, as in the code of its paper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,21 @@ class OcclusionLosses:
     aggregation: float = 0.0
     other_sigma: float = 0.9
     pair_sigma: float = 0.0
+
+
+def branch_loss(logits: jax.Array, instances: Instances, positives: BoxTargets) -> Mean:
+    """Loss of the occluder branch, as it is added to those of a detector.
+
+    Args:
+      logits: [B, P, M, M] of the positives.
+      instances: [B, N] of the query frame, with masks.
+      positives: [B, P].
+    """
+    targets = jax.vmap(occluder_targets, in_axes=(0, 0, 0, 0, None))(
+        instances.masks, instances.valid, positives.boxes, positives.index, logits.shape[-1]
+    )
+    loss = occluder_loss(logits, targets, positives.positive)
+    return Mean(_BRANCH_WEIGHT * loss.total, loss.count)
 
 
 def occlusion_losses(

@@ -47,6 +47,7 @@ _LATER = {
     "config.model.occlusion.other_sigma": 0.9,
     "config.model.occlusion.pair_sigma": 0.0,
     "config.model.linker": "cues",
+    "config.model.track.calibrated": False,
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
     "config.model.tracker.label_weight": 10.0,

@@ -189,4 +189,4 @@ def test_empty_masks_overlap_with_nothing():
 def test_masks_of_another_side_are_an_error():
     other = dataclasses.replace(FULL, mask_side=SIDE + 1)
     with pytest.raises(ValueError, match="mask_side"):
-        other.update(other.init_memory(OBJECTS, 4), padded([]))
+        jax.eval_shape(other.update, other.init_memory(OBJECTS, 4), padded([]))

@@ -5,9 +5,17 @@ from flax import linen as nn
 
 
 class TrackHead(nn.Module):
-    """Two fully connected layers; embeddings are compared by their plain dot product."""
+    """Two fully connected layers; embeddings are compared by their plain dot product.
+
+    Attributes:
+      channels: of either layer.
+      calibrated: the RoI features come from calibrated levels; the system that has the head sees to
+        it. Published: from those of the frame as they are.
+      dtype: of the computation; embeddings are float32.
+    """
 
     channels: int = 1024
+    calibrated: bool = False
     dtype: str = "float32"
 
     @nn.compact

@@ -15,7 +15,7 @@ from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.mask_groups import grouped_masks, repeated_rois
 from ovis_jax.models.matching import pair_matches, track_loss, track_targets
-from ovis_jax.models.occlusion_losses import OcclusionLosses, occlusion_losses
+from ovis_jax.models.occlusion_losses import OcclusionLosses, branch_loss, occlusion_losses
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
 from ovis_jax.models.references import calibrate, calibrate_window, query_features, weighted_mean
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
@@ -30,7 +30,6 @@ STRIDES = (4, 8, 16, 32, 64)
 ROI_LEVELS = 4
 BOX_SIZE = 7
 MASK_SIZE = 14
-OCCLUDER_WEIGHT = 0.25  # of the loss of the occluder branch, as in the code of its paper
 
 
 @flax.struct.dataclass
@@ -49,7 +48,7 @@ class MaskTrackRCNN(OnlineSystem):
     Proposals and embeddings come from the query pyramid; classes, boxes and masks from pyramids
     calibrated with reference frames, averaged over these before softmax, decoding and sigmoid.
     Without `calibration` every head reads the query pyramid: MaskTrack R-CNN. Source: paper,
-    section 4; MaskTrack R-CNN.
+    section 4; MaskTrack R-CNN. With `track.calibrated` embeddings read calibrated pyramids, too.
 
     Attributes:
       rpn: pyramid P2...P6 to objectness and deltas of the anchors.
@@ -103,12 +102,13 @@ class MaskTrackRCNN(OnlineSystem):
         return (features, None) if self.occluder is None else self.occluder(features)
 
     def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
-        """Embeddings [B, R, E] of RoIs [B, R, 4] on un-calibrated levels [B, h, w, C]."""
+        """Embeddings [B, R, E] of RoIs [B, R, 4] on levels [B, h, w, C]; see `TrackHead`."""
         return self.track(self._roi_features(pyramid, rois, BOX_SIZE))
 
     def embed_boxes(self, window: Window, boxes: jax.Array) -> jax.Array:
         """Embeddings [N, E] of boxes [N, 4] of the query frame, in resized pixels."""
-        return self.embed(query_features(window, self.window_before), boxes[None])[0]
+        query = query_features(window, self.window_before)
+        return self._embeddings(query, *self.calibrate_window(window), boxes)
 
     def losses(self, batch: Clips, keys: RowKeys) -> tuple[dict[str, Mean], dict[str, Mean]]:
         """Losses of a batch; the sum of their values is minimised.
@@ -174,7 +174,7 @@ class MaskTrackRCNN(OnlineSystem):
             instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
         )
         reference_boxes = jnp.where(others.valid[..., None], others.boxes, 0)
-        matches = jax.vmap(pair_matches)(instances, others)
+        matches, plain = jax.vmap(pair_matches)(instances, others), not self.track.calibrated
         losses = {
             "box_class": box_class,
             "box": box,
@@ -182,8 +182,10 @@ class MaskTrackRCNN(OnlineSystem):
                 mask_logits, mask_targets, positives.classes, positives.positive
             ),
             "track": track_loss(
-                self.embed(query, positives.boxes),
-                self.embed(reference, reference_boxes),
+                self.embed(query if plain else calibrated, positives.boxes),
+                self.embed(
+                    reference if plain else self.calibrate(reference, query), reference_boxes
+                ),
                 others.valid,
                 jax.vmap(track_targets)(matches, positives.index, positives.positive),
                 positives.positive,
@@ -193,20 +195,13 @@ class MaskTrackRCNN(OnlineSystem):
             self.occlusion_losses, deltas, targets, instances, self.convention
         )
         if self.occluder is not None:
-            losses["occluder"] = self._occluder_loss(occluder_logits, instances, positives)
+            losses["occluder"] = branch_loss(occluder_logits, instances, positives)
         correct = (logits.argmax(-1) == targets.classes) & targets.positive
         metrics = {
             "positive_rois": Mean.of(targets.positive.sum(-1)),
             "positive_accuracy": Mean(correct.sum(), targets.positive.sum()),
         }
         return losses, metrics
-
-    def _occluder_loss(self, logits, instances: Instances, positives: box_head.BoxTargets) -> Mean:
-        targets = jax.vmap(occluder_head.occluder_targets, in_axes=(0, 0, 0, 0, None))(
-            instances.masks, instances.valid, positives.boxes, positives.index, logits.shape[-1]
-        )
-        loss = occluder_head.occluder_loss(logits, targets, positives.positive)
-        return Mean(OCCLUDER_WEIGHT * loss.total, loss.count)
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
@@ -259,7 +254,7 @@ class MaskTrackRCNN(OnlineSystem):
             boxes=kept.boxes,
             scores=kept.scores,
             labels=kept.labels,
-            embeddings=self.embed(query, rois[None])[0],
+            embeddings=self._embeddings(query, calibrated, weights, rois),
             mask_logits=masks,
             mask_boxes=kept.boxes,
             valid=kept.valid,
@@ -289,6 +284,12 @@ class MaskTrackRCNN(OnlineSystem):
                 convention=self.convention,
             )
         )(logits, deltas, image_size)
+
+    def _embeddings(self, query, calibrated, weights, rois: jax.Array) -> jax.Array:
+        """[R, E] of RoIs [R, 4], from the query or means over what it is calibrated with."""
+        if not self.track.calibrated:
+            return self.embed(query, rois[None])[0]
+        return weighted_mean(self.embed(calibrated, repeated_rois(rois, weights)), weights)
 
     def _roi_features(self, pyramid, rois: jax.Array, size: int) -> jax.Array:
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""

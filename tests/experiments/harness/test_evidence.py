@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments import evidence
+from experiments import evidence, evidence_linking
 from experiments.harness.evidence import (
     CONDITIONS,
     MAIN,
@@ -20,9 +20,13 @@ TINY = SIZES["tiny"]
 
 
 def planned(size: Size, tmp_path):
-    own = evidence.experiment(CONDITIONS["mixed_degraded"], size)
+    return planned_in(tmp_path, "mixed_degraded", size, 3)
+
+
+def planned_in(tmp_path, condition: str, size: Size = TINY, seed: int = 0):
+    own = evidence.experiment(CONDITIONS[condition], size)
     plan = Plan(own.dataset, tmp_path, {}, tmp_path / "runs")
-    return {run.label: run for run in plan.runs(own.runs, [3])}
+    return {run.label: run for run in plan.runs(own.runs, [seed])}
 
 
 def test_conditions_are_named_after_what_they_are():
@@ -89,6 +93,19 @@ def test_conditions_come_one_after_the_other_and_are_joined(started, tmp_path):
     text = (tmp_path / "work" / "evidence" / "report.md").read_text()
     assert "global: addition" in text and "gain of addition over none" in text
     assert len(started) == 2 * 3  # and the detector, which is no row
+
+
+def test_all_linkers_get_the_detections_of_one_arm(tmp_path):
+    own = evidence_linking.experiment(CONDITIONS["local"], TINY)
+    assert not own.ready(own.dataset)[1]  # every configuration and field exists
+    plan = Plan(own.dataset, tmp_path, {}, tmp_path / "runs")
+    runs = {run.label: run for run in plan.runs(own.runs, [0])}
+    none = runs["none"]
+    assert none.folder == planned_in(tmp_path, "local")["none"].folder
+    for label in evidence_linking.LINKERS[1:]:
+        assert runs[label].mode == EVALUATE and runs[label].checkpoint == none.checkpoint
+    longer = runs["3 embeddings, masks, two rounds"]
+    assert "--config.model.tracker.length=3" in longer.settings
 
 
 def test_what_is_wrong_is_one_line(tmp_path, capsys):

@@ -5,12 +5,14 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from models.detections import random_frames
-from models.tiny import tiny_system, window
+from models.tiny import frame_pairs, tiny_system, window
 
 from ovis_jax.models.mask_groups import GROUP
 from ovis_jax.models.references import query_features, weighted_mean
 from ovis_jax.ops.masks import select_class
+from ovis_jax.ops.row_keys import RowKeys
 
 SLOTS = GROUP + 5  # more than one group, and not full ones
 
@@ -43,3 +45,40 @@ def test_masks_are_computed_group_by_group_for_the_detections_alone():
     assert 0 < count <= GROUP
     np.testing.assert_allclose(found.mask_logits[:count], masks[:count], atol=1e-5)
     assert not np.any(found.mask_logits[GROUP:])
+
+
+def of_calibrated(system):
+    return system.clone(track=system.track.clone(calibrated=True, parent=None))
+
+
+def test_embeddings_of_calibrated_features_are_means_over_references():
+    system, variables = tiny_system()
+    around = window(system, variables, random_frames(5), [False, True, True, True, True])
+    boxes = jnp.array([[4.0, 6, 40, 37], [20, 10, 80, 50]])
+
+    def both(system, around, boxes):
+        levels, weights = system.calibrate_window(around)
+        each = [
+            system.embed([level[k : k + 1] for level in levels], boxes[None])[0]
+            for k in range(len(weights))
+        ]
+        mean = sum(w * own for w, own in zip(weights, each, strict=True))
+        return system.embed_boxes(around, boxes), mean
+
+    embed = jax.jit(functools.partial(of_calibrated(system).apply, method=both))
+    got, want = embed(variables, around, boxes)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+@pytest.mark.exhaustive
+def test_a_calibration_learns_from_the_embeddings_of_what_it_calibrates():
+    system, variables = tiny_system()
+    own, batch, keys = of_calibrated(system), frame_pairs(), RowKeys.of(jax.random.key(0), 2)
+
+    def loss(calibration):
+        params = {**variables["params"], "calibration": calibration}
+        losses, _ = own.apply({**variables, "params": params}, batch, keys, method="losses")
+        return losses["track"].total
+
+    gradient = jax.jit(jax.grad(loss))(variables["params"]["calibration"])
+    assert all(np.any(x) for x in jax.tree.leaves(gradient))
