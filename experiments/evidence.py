@@ -62,6 +62,7 @@ def rows(size: Size) -> tuple[Run, ...]:
     addition = {**further, COMPARE: ADDITION, WINDOW: size.window}
     detector = {"train.num_steps": size.detector_steps, "train.learning_rate": size.learning_rate}
     return (
+        Run(DETECTOR, "masktrack_rcnn", detector),
         none,
         changed(correlation, QUERY, {COMPARE: "query", WINDOW: 0}),
         Run(ADDITION, "cmasktrack_rcnn", addition, start=DETECTOR),
@@ -69,7 +70,6 @@ def rows(size: Size) -> tuple[Run, ...]:
         correlation,
         *(changed(own, f"{own.label}, whole video", WHOLE_VIDEO) for own in (none, correlation)),
         *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
-        Run(DETECTOR, "masktrack_rcnn", detector),
     )
 
 
