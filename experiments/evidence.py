@@ -43,7 +43,7 @@ EXPECTED = (
 NONE, QUERY, ADDITION = "none", "deformable convolution of the query", "addition"
 DIFFERENCE, CORRELATION, DETECTOR = "difference", "correlation", "detector"
 ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION)
-SAMPLING = (NONE, f"{NONE}, whole video", CORRELATION, f"{CORRELATION}, whole video")
+SAMPLING = {arm: (arm, f"{arm}, whole video") for arm in (NONE, CORRELATION)}
 COMPARE, WINDOW = "model.calibration.compare", "predict.reference_window"
 PARAMETERS = {"train.fresh": "('calibration',)"}  # of the calibration, which the detector lacks
 WHOLE_VIDEO = {"data.reference_sampling": "video"}
@@ -68,7 +68,7 @@ def rows(size: Size) -> tuple[Run, ...]:
         Run(ADDITION, "cmasktrack_rcnn", addition, start=DETECTOR),
         changed(correlation, DIFFERENCE, {COMPARE: DIFFERENCE}),
         correlation,
-        *(changed(own, f"{own.label}, whole video", WHOLE_VIDEO) for own in (none, correlation)),
+        *(changed(own, SAMPLING[own.label][1], WHOLE_VIDEO) for own in (none, correlation)),
         *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
     )
 
@@ -95,7 +95,10 @@ def experiment(condition: Condition, size: Size) -> Experiment:
             only(error_rates_over_seeds, ARMS),
             only(curves("AP over ε_test", X, width, by_window), tuple(windows(size))),
             only(differences_over_seeds("windows", "AP over ε_test"), tuple(windows(size))),
-            only(differences_over_seeds("sampling", "Sampling of reference frames"), SAMPLING),
+            *(
+                only(differences_over_seeds(f"sampling_{arm}", "Sampling of reference frames"), own)
+                for arm, own in SAMPLING.items()
+            ),
             only(calibration_diagnosis, (DIFFERENCE, CORRELATION)),
         ),
         paper=PAPER,

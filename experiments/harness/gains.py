@@ -20,6 +20,7 @@ from ovis_jax.analysis.sections import Axis, Bars, Column, Interval, Table
 from ovis_jax.evaluation.comparison import CONFIDENCE, Comparison, video_draws
 
 BETWEEN = ": "  # of a condition and an arm, in the label of a row
+_NOTE = f"In brackets: {100 * CONFIDENCE:.0f} % intervals over {DRAWS} draws of {DRAWN}."
 LEVELS = ("AP_SO", "AP_MO", "AP_HO")
 
 
@@ -97,7 +98,13 @@ def error_gains(outcome: Outcome) -> Findings:
         return Findings()
     first = _arms(outcome)[0]
     tables = [
-        _table(f"errors_{number}", f"Error rates: {arm} less {first}", rate_names(), rows)
+        Table(
+            f"errors_{number}",
+            f"Error rates: {arm} less {first}",
+            [Column("error"), *(Column(condition, "points", 1) for condition in rows)],
+            [[name, *own] for name, *own in zip(rate_names(), *rows.values(), strict=True)],
+            _NOTE,
+        )
         for number, (arm, rows) in enumerate(_rows_of(found, outcome), start=1)
     ]
     return Findings(tables)
@@ -137,13 +144,12 @@ def _arm(found: Mapping[str, Comparison], outcome: Outcome, arm: str) -> dict[st
 
 
 def _table(name: str, title: str, heads: Sequence[str], rows: Mapping[str, Sequence]) -> Table:
-    share = f"{100 * CONFIDENCE:.0f} %"
     return Table(
         name,
         title,
         [Column("data"), *(Column(head, "points", 1) for head in heads)],
         [[condition, *own] for condition, own in rows.items()],
-        f"In brackets: {share} intervals over {DRAWS} draws of {DRAWN}.",
+        _NOTE,
     )
 
 

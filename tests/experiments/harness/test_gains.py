@@ -54,8 +54,9 @@ def test_gains_are_a_row_for_each_condition(conditions):
 def test_errors_differ_by_condition(conditions):
     found = error_gains(joined(conditions, ACROSS, ("none", "arm")))
     (table,) = found.tables
-    place = [column.name for column in table.columns].index("classification, severe")
-    assert [row[place].value for row in table.rows] == [0, -1]
+    assert [column.name for column in table.columns] == ["error", "easy", "hard"]
+    severe = next(own for name, *own in table.rows if name == "classification, severe")
+    assert [interval.value for interval in severe] == [0, -1]
 
 
 def test_a_condition_with_one_row_gains_nothing(finished):
