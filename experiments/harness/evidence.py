@@ -104,6 +104,7 @@ SIZES = {
             learning_rate=0.008,
             window=1,
             windows=(0, 1, 3),
+            rates=Rates(1.1, 0.057, 0.018, "one core of a busy CPU, two take half of it"),
         ),
         Size(
             name="full",
