@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ovis_jax.data.from_config import resizing
-from ovis_jax.data.transforms import FrameGeometry, transform_mask
+from ovis_jax.data.mask_transforms import transform_mask
+from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 from ovis_jax.formats.annotations import Annotations, load_annotations
