@@ -1,14 +1,13 @@
 """How much memory tracking takes while a video goes on.
 
     python -m benchmarks.long_video [--frames 2000] [--size WIDTH HEIGHT] [--chunk 4]
-        [--checkpoint PATH] [--report-every 500]
+        [--checkpoint PATH] [--report-every 500] [--config.FIELD=VALUE ...]
 
 Tracks generated frames, in which a square moves over noise, with the small model of the package or
 a checkpoint, by `Predictor.track`, and prints the resident memory of the process on the way. The
 model sees the frames in the size that they have.
 """
 
-import argparse
 import gc
 import itertools
 import pathlib
@@ -21,6 +20,7 @@ import numpy as np
 from ovis_jax.demo import MODEL
 from ovis_jax.predict import Predictor
 from ovis_jax.predict.trained import chosen_config
+from ovis_jax.tools.tool import ToolParser
 
 
 def generated_frames(count: int, width: int, height: int) -> Iterator[np.ndarray]:
@@ -57,16 +57,16 @@ def measure(
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.long_video")
+    parser = ToolParser(prog="python -m benchmarks.long_video")
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--size", type=int, nargs=2, default=(320, 192), metavar=("W", "H"))
     parser.add_argument("--chunk", type=int, help="frames encoded together; default: the model's")
     parser.add_argument("--report-every", type=int, default=500)
     parser.add_argument("--checkpoint", default=MODEL)
-    options = parser.parse_args()
+    options, settings = parser.parse_with_settings(None)
     width, height = options.size
     resized = f"--config.data.image_scale=({width}, {height})"
-    config = chosen_config(options.checkpoint, None, [resized])
+    config = chosen_config(options.checkpoint, None, [resized, *settings])
     predictor = Predictor.from_checkpoint(options.checkpoint, config, chunk=options.chunk)
     began = time.monotonic()
     frames = generated_frames(options.frames, width, height)

@@ -3,7 +3,7 @@
     ovis-jax COMMAND [options]
 
 Each is also `python -m` of its module. Exit codes: 0 done; 1 a failure that is not the input's; 2
-bad input, or a package that is not installed.
+bad input, or a package that is not installed; 130 Ctrl-C.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 import ovis_jax
-from ovis_jax.formats.errors import BAD_INPUT
+from ovis_jax.formats.errors import BAD_INPUT, INTERRUPTED
 from ovis_jax.tools import options
 from ovis_jax.tools.tool import ToolParser
 
@@ -78,7 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       Exit code.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _does(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _does(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         print(f"ovis-jax {ovis_jax.__version__}")
         return 0

@@ -96,6 +96,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
       False if SIGTERM ended the run early, after a checkpoint.
 
     Raises:
+      KeyboardInterrupt: Ctrl-C ended it, after a checkpoint if a step was done.
       InputError: the data, a checkpoint or a value of the configuration cannot be used.
       Diverged: a loss or a gradient is not finite.
     """
@@ -220,7 +221,7 @@ def run_steps(
     events: pathlib.Path,
     evaluate: Evaluate | None = None,
 ) -> TrainState:
-    """Steps until the end or SIGTERM; logs and saves on the way and saves at the end."""
+    """Steps until the end, SIGTERM or Ctrl-C; logs and saves on the way and saves at the end."""
     settings = run.config.train
     first_step, shown = int(state.step), cluster.is_first()
     writer = EventWriter(events, first_step, enabled=shown)
@@ -255,6 +256,8 @@ def run_steps(
                 break
     if shown:
         logging.info("%s", stopwatch.summary(step))
+    if stop.interrupted and step < run.num_steps:
+        raise KeyboardInterrupt
     return state
 
 

@@ -15,6 +15,8 @@ class Model:
         """Reads a file; the platform ("cpu", "cuda", "tpu") is the one that JAX runs on."""
         self._files, on = dict(np.load(path)), platform or jax.default_backend()
         self.about, on = json.loads(self._files["about.json"]), on.replace("gpu", "cuda")
+        if on not in self.about["platforms"]:
+            raise ValueError(f"{path} runs on {self.about['platforms']}, not on {on!r}")
         files = [bytearray(self._files[f"{name}.{on}"]) for name in ("encode", "step")]
         self._encode, self._step = (jax.jit(jax.export.deserialize(x).call) for x in files)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 FAILURE = 1  # exit code of a program that failed in another way
 BAD_INPUT = 2  # exit code of a program that got it
+INTERRUPTED = 130  # after Ctrl-C, as shells have it: 128 and the number of SIGINT
 MAX_PROBLEMS = 20
 
 

@@ -1,6 +1,6 @@
 """How programs that a configuration describes start and end.
 
-Exit codes: 0 done; 1 a failure that is not the input's; 2 bad input.
+Exit codes: 0 done; 1 a failure that is not the input's; 2 bad input; 130 Ctrl-C.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from ovis_jax.formats.errors import BAD_INPUT, FAILURE, InputError, problem_lines
+from ovis_jax.formats.errors import BAD_INPUT, FAILURE, INTERRUPTED, InputError, problem_lines
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -35,6 +35,18 @@ def run(main: Callable[[], object], expected: tuple[type[Exception], ...] = ()) 
         _report(error)
         return FAILURE
     return 0
+
+
+def run_resumable(
+    main: Callable[[], object], expected: tuple[type[Exception], ...] = ()
+) -> int:
+    """As `run`, of a program that goes on where Ctrl-C ended it: with one line and `INTERRUPTED`."""
+    try:
+        return run(main, expected)
+    except KeyboardInterrupt:
+        logging.flush()
+        print("interrupted; repeat the same line to go on", file=sys.stderr)
+        return INTERRUPTED
 
 
 def end(error: Exception, code: int) -> NoReturn:

@@ -36,7 +36,6 @@ from ovis_jax.tools.output_paths import check_output
 from ovis_jax.tracking.tracklets import Tracklets
 from ovis_jax.visualization.overlays import overlay_frames, predicted_tracks, write_pictures
 
-INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 _VIDEO_ID = 1
 
 
@@ -157,13 +156,9 @@ def described(images: ImageSource, length: int, names: dict[int, str]) -> dict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Predicts what the options say, returns the exit code: `INTERRUPTED` after Ctrl-C."""
+    """Predicts what the options say, returns the exit code; after Ctrl-C, a call can go on."""
     options, settings = parser().parse_with_settings(arguments)
-    try:
-        return command_line.run(lambda: run(options, settings))
-    except KeyboardInterrupt:
-        print("interrupted; repeat the same line to go on", file=sys.stderr)
-        return INTERRUPTED
+    return command_line.run_resumable(lambda: run(options, settings))
 
 
 def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:

@@ -74,6 +74,12 @@ def test_a_clip_of_any_length_has_the_numbers_of_the_live_model(both, window, le
         assert_equal(result, objects)
 
 
+def test_a_platform_that_the_file_is_not_for_is_refused(tmp_path):
+    export(tmp_path / "model.zip", toy_model(), ("cpu", "tpu"))
+    with pytest.raises(ValueError, match=r"model.zip runs on \['cpu', 'tpu'\], not on 'cuda'"):
+        load.Model(tmp_path / "model.zip", "cuda")
+
+
 def test_no_frames_have_no_results(both):
     assert list(both[2][0].track([])) == []
 

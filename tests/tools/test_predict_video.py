@@ -15,7 +15,7 @@ from ovis_jax.classes import ModelClasses
 from ovis_jax.data.image_sources import open_images
 from ovis_jax.data.movie_files import read_movie, survey_movie
 from ovis_jax.formats.annotations import Category, load_annotations
-from ovis_jax.formats.errors import InputError
+from ovis_jax.formats.errors import INTERRUPTED, InputError
 from ovis_jax.formats.results import load_results
 from ovis_jax.predict import Predictor
 from ovis_jax.tools import predict_video as predict_tool
@@ -253,7 +253,7 @@ def test_a_video_that_was_interrupted_goes_on_inside(tmp_path, command, monkeypa
         return track(self, some(), **settings)
 
     monkeypatch.setattr(Predictor, "track", interrupted)
-    assert command(*options) == predict_tool.INTERRUPTED
+    assert command(*options) == INTERRUPTED
     assert capsys.readouterr().err.endswith("interrupted; repeat the same line to go on\n")
     lines = (tmp_path / "out/frames.jsonl").read_text().splitlines()
     assert 6 < len(lines) < 13 and not (tmp_path / "out/results.json").exists()

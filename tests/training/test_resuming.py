@@ -155,16 +155,22 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_parameters(uninterrup
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_exits_with_zero_and_the_run_goes_on(uninterrupted, tmp_path):
-    schedule = dict(num_steps=LAST_STEP, checkpoint_every=1000)
+def test_sigterm_and_ctrl_c_save_and_the_run_goes_on(uninterrupted, tmp_path):
+    schedule = dict(num_steps=LAST_STEP, checkpoint_every=60)
     process = start(tmp_path, **schedule)
     wait_for_first_step(process, tmp_path)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output.strip()) == (0, "stopped"), errors
-    with CheckpointStore(tmp_path / "checkpoints") as store:
-        assert 0 < store.latest_step() < LAST_STEP
+    assert 0 < max(checkpoints(tmp_path)) < 60
+    process = start(tmp_path, **schedule)
+    wait_until(lambda: 60 in checkpoints(tmp_path), process)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output.strip()) == (130, ""), errors
+    assert errors.splitlines()[-1] == "interrupted; repeat the same line to go on"
+    assert "Traceback" not in errors and 60 < max(checkpoints(tmp_path)) < LAST_STEP
     assert run(tmp_path, **schedule)[:2] == (0, "finished\n")
     assert_equal(final_variables(tmp_path, LAST_STEP), uninterrupted)
 

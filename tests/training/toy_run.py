@@ -7,6 +7,7 @@ Batches come every `PAUSE` seconds; batch number `bad_batch`, counted from 0, is
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -58,4 +59,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
+    sys.exit(command_line.run_resumable(main))

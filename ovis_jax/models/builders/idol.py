@@ -2,7 +2,13 @@
 
 from ml_collections import ConfigDict
 
-from ovis_jax.models.builders.parts import online_parts, rematerialised, sizes, tracker
+from ovis_jax.models.builders.parts import (
+    check_canvas,
+    online_parts,
+    rematerialised,
+    sizes,
+    tracker,
+)
 from ovis_jax.models.deformable_transformer import DeformableTransformer
 from ovis_jax.models.heads.fused_mask import FusedMaskBranch
 from ovis_jax.models.heads.instance import InstanceHead
@@ -11,6 +17,8 @@ from ovis_jax.models.instance_losses import InstanceLosses
 from ovis_jax.models.necks.projections import Projections
 from ovis_jax.models.systems.idol import IDOL, IDOLCapacity
 from ovis_jax.ops.boxes import EXCLUSIVE
+
+STRIDE = 32  # of the last map of the backbone
 
 
 def build(config: ConfigDict) -> IDOL:
@@ -23,10 +31,7 @@ def build(config: ConfigDict) -> IDOL:
     model = config.model
     if config.data.inclusive_boxes:
         raise ValueError("config.data.inclusive_boxes: True, expected False for idol")
-    if config.data.pad_multiple % 32:
-        raise ValueError(
-            f"config.data.pad_multiple: {config.data.pad_multiple}, expected a multiple of 32"
-        )
+    check_canvas(config, STRIDE)
     if model.predictions.zero_masks and model.linker != "bisoftmax":
         raise ValueError(f"zero_masks is True with linker {model.linker!r}; expected 'bisoftmax'")
     shared = {"dtype": model.dtype}

@@ -55,6 +55,18 @@ def online_parts(config: ConfigDict, neck: nn.Module | None = None) -> dict[str,
     )
 
 
+def check_canvas(config: ConfigDict, stride: int) -> None:
+    """Raises ValueError unless every canvas has a whole number of a network's coarsest cells.
+
+    Args:
+      config: whole configuration.
+      stride: of those cells, in pixels.
+    """
+    multiple = config.data.pad_multiple
+    if multiple % stride:
+        raise ValueError(f"config.data.pad_multiple: {multiple}, expected a multiple of {stride}")
+
+
 def tracker(model: ConfigDict, convention: BoxConvention) -> Tracker:
     """The linker of `model.linker` with the settings of `model.tracker`."""
     if model.linker not in LINKERS:

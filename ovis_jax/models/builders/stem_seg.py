@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from ovis_jax.models.builders.parts import online_parts, rematerialised
+from ovis_jax.models.builders.parts import check_canvas, online_parts, rematerialised
 from ovis_jax.models.clip_pixels import LossWeights
 from ovis_jax.models.heads.cluster_embedding import ClusterEmbeddingHead
 from ovis_jax.models.heads.semantic import SemanticHead
@@ -12,14 +12,15 @@ from ovis_jax.ops.clustering import ClusterRules
 from ovis_jax.tracking.stitch import StitchRules
 
 CLUSTER_STRIDES = (4, 1)
+STRIDE = 32  # of the coarsest map that the decoders double until it has the size of the finest
 
 
 def build(config: ConfigDict) -> StemSeg:
     """The system.
 
     Raises:
-      ValueError: training clips lack masks, pixels cannot be clustered at that stride, or a setting
-        makes no sense.
+      ValueError: training clips lack masks, the canvas is no multiple of 32, pixels cannot be clustered
+        at that stride, or a setting makes no sense.
     """
     model, clip = config.model, config.data.clip
     if clip.mask_frames != clip.num_frames:
@@ -27,6 +28,7 @@ def build(config: ConfigDict) -> StemSeg:
             f"config.data.clip.mask_frames: {clip.mask_frames}, expected {clip.num_frames} for "
             "stem_seg, as many as num_frames"
         )
+    check_canvas(config, STRIDE)
     if model.cluster_stride not in CLUSTER_STRIDES:
         raise ValueError(
             f"cluster_stride is {model.cluster_stride}; expected one of {CLUSTER_STRIDES}"

@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from ovis_jax.models.backbones.vit import VisionTransformer
-from ovis_jax.models.builders.parts import rematerialised
+from ovis_jax.models.builders.parts import check_canvas, rematerialised
 from ovis_jax.models.clip_matching import LABELS, CostWeights
 from ovis_jax.models.heads.query_masks import QueryMaskHead
 from ovis_jax.models.query_losses import QueryLosses
@@ -23,11 +23,7 @@ def build(config: ConfigDict) -> VidEoMT:
             f"config.data.clip.mask_frames: {clip.mask_frames}, expected {clip.num_frames} for "
             "videomt, as many as num_frames"
         )
-    if config.data.pad_multiple % model.encoder.patch:
-        raise ValueError(
-            f"config.data.pad_multiple: {config.data.pad_multiple}, expected a multiple of the "
-            f"{model.encoder.patch} pixels of a patch"
-        )
+    check_canvas(config, model.encoder.patch)
     if model.labels not in LABELS:
         raise ValueError(f"labels is {model.labels!r}; expected one of {LABELS}")
     criterion = dict(model.criterion)

@@ -225,6 +225,13 @@ def test_masks_of_all_frames_are_needed():
         build_model(config)
 
 
+def test_a_canvas_without_a_whole_number_of_the_coarsest_cells_is_refused():
+    config = tiny_config().copy_and_resolve_references().unlock()
+    config.data.pad_multiple = 16
+    with pytest.raises(InputError, match="pad_multiple: 16, expected a multiple of 32"):
+        build_model(config)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [

@@ -65,7 +65,7 @@ def test_bad_values_are_named(field, value, error):
 def test_frames_must_be_whole_patches():
     config = tiny_config().copy_and_resolve_references().unlock()
     config.data.pad_multiple = 8
-    with pytest.raises(InputError, match="multiple of the 16 pixels of a patch"):
+    with pytest.raises(InputError, match="pad_multiple: 8, expected a multiple of 16"):
         build_model(config)
 
 
