@@ -39,9 +39,7 @@ ORACLE = "config.predict.oracle"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line says, returns the exit code; after Ctrl-C, a run can go on."""
     options, settings = parser().parse_with_settings(arguments)
-    return command_line.run_resumable(
-        lambda: join_and_run(options, settings), expected=(Diverged,)
-    )
+    return command_line.run_resumable(lambda: join_and_run(options, settings), expected=(Diverged,))
 
 
 def join_and_run(options: argparse.Namespace, settings: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import flax
@@ -16,6 +16,7 @@ from flax import linen as nn
 
 from ovis_jax.inference import window as windows
 from ovis_jax.inference.snapshot import Snapshot, restored
+from ovis_jax.inference.spread import on_every, spread
 from ovis_jax.structures import FrameOutput, Instances, Window
 
 Scale = float | tuple[float, float]
@@ -99,17 +100,34 @@ class VideoStream:
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
         self.finish = system.finish
-        self._variables = variables
+        self._variables = self._encode_variables = variables
+        self._first: jax.Device | None = None  # where encoded frames are brought
         self.chunk = chunk
         self._after = system.window_after
-        self._encode = jax.jit(functools.partial(system.apply, method="encode"))
+        self._apply_encode = functools.partial(system.apply, method="encode")
+        self._encode = jax.jit(self._apply_encode)
         self._start = jax.jit(functools.partial(start_video, system, tracks))
         self._advance = jax.jit(functools.partial(advance, system), donate_argnums=1)
 
     def on(self, device: jax.Device) -> VideoStream:
         """The same stream on another device; what is compiled is shared."""
         moved = copy.copy(self)
-        moved._variables = jax.device_put(self._variables, device)
+        moved._variables = moved._encode_variables = jax.device_put(self._variables, device)
+        return moved
+
+    def over(self, devices: Sequence[jax.Device]) -> VideoStream:
+        """The same stream with the frames of a chunk encoded on several devices of this process.
+
+        The chunk must be a multiple of their number. The first device steps through the windows.
+        """
+        if self.chunk % len(devices):
+            raise ValueError(
+                f"chunk must be a multiple of {len(devices)} devices, not {self.chunk}"
+            )
+        moved = self.on(devices[0])
+        moved._first = devices[0]
+        moved._encode_variables = on_every(self._variables, devices)
+        moved._encode = spread(self._apply_encode, devices)
         return moved
 
     def __call__(
@@ -151,7 +169,9 @@ class VideoStream:
             state, features = self._restored(resumed, sizes)
             num_frames, first_query = resumed.num_frames, resumed.num_frames - self._after
         for images, exists in _chunks(frames, self.chunk):
-            features = self._encode(self._variables, images, sizes)
+            features = self._encode(self._encode_variables, images, sizes)
+            if self._first is not None:
+                features = jax.device_put(features, self._first)
             own = _part_of(truth, num_frames, self.chunk)
             encoded = windows.EncodedFrames(features=features, exists=exists, truth=own)
             state = self._start(self._variables, encoded) if state is None else state
@@ -177,7 +197,7 @@ class VideoStream:
     def _restored(self, snapshot: Snapshot, sizes: np.ndarray) -> tuple[VideoState, Any]:
         """The state of a snapshot, and features of its shapes, whose numbers are not read."""
         images = jax.ShapeDtypeStruct((self.chunk, *snapshot.canvas, 3), np.uint8)
-        features = jax.eval_shape(self._encode, self._variables, images, sizes)
+        features = jax.eval_shape(self._encode, self._encode_variables, images, sizes)
         encoded = windows.EncodedFrames(features=features, exists=np.zeros(self.chunk, bool))
         shapes = jax.eval_shape(self._start, self._variables, encoded)
         nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features)

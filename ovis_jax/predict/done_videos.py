@@ -17,7 +17,7 @@ from ovis_jax.checkpoints.hub import local_checkpoint
 from ovis_jax.formats.atomic import write_json
 
 _FILE, _BEGUN = "done.json", "begun.json"  # in the folder of a video
-_OPTIONS = ("causal", "annotations", "min_score")
+_OPTIONS = ("causal", "annotations", "min_score", "devices")
 _WRITTEN = {
     "results": ("results.json",),
     "overlay": ("overlay.mp4", "overlay.png"),

@@ -27,7 +27,7 @@ from ovis_jax.inference.snapshot import Snapshot, take_snapshot
 from ovis_jax.inference.stream import ChunkOutput, VideoOutputs, VideoStream
 from ovis_jax.models.oracles import oracle_of
 from ovis_jax.predict.frame_result import FrameResult
-from ovis_jax.predict.trained import TrainedModel, load_trained
+from ovis_jax.predict.trained import TrainedModel, as_causal, load_trained
 from ovis_jax.program.start import start
 from ovis_jax.tracking.paste import OriginalFrame
 from ovis_jax.tracking.rules import Track
@@ -51,6 +51,7 @@ class Predictor:
         causal: bool = False,
         chunk: int | None = None,
         ahead: int = 0,
+        devices: Sequence[jax.Device] = (),
     ):
         """Makes a predictor, which compiles at the first frames of a size.
 
@@ -62,26 +63,28 @@ class Predictor:
             the configuration says. Results do not depend on it.
           ahead: chunks that the device works on while masks of earlier ones are made, so that
             neither waits for the other; results come so many chunks later.
+          devices: of this process, over which the frames of a chunk are spread to be encoded; the
+            first does all else. The chunk must be a multiple of their number, and is the next
+            larger one where it is None. Empty: JAX's default device alone.
 
         Raises:
           InputError: the system has an oracle, which needs annotations, or cannot be causal; or the
-            chunk has no frame.
+            chunk has no frame, or not as many for each device.
         """
         if oracle_of(model.system):
             raise InputError(f"the oracle {oracle_of(model.system)!r} needs annotated videos")
         self.model = as_causal(model) if causal else model
         model = self.model
-        self.chunk = model.config.predict.chunk if chunk is None else chunk
-        if self.chunk < 1:
-            raise InputError(f"config.predict.chunk: {self.chunk}, expected at least 1")
+        self.chunk = _chunk_of(model.config.predict.chunk, chunk, max(1, len(devices)))
         self.delay = model.system.window_after + self.chunk * (1 + ahead) - 1
         self._ahead = ahead
-        self._stream = VideoStream(
+        stream = VideoStream(
             model.system,
             model.variables,
             chunk=self.chunk,
             tracks=model.config.capacity.tracks,
         )
+        self._stream = stream.over(devices) if devices else stream
 
     @classmethod
     def from_checkpoint(
@@ -92,6 +95,7 @@ class Predictor:
         causal: bool = False,
         chunk: int | None = None,
         ahead: int = 0,
+        devices: Sequence[jax.Device] = (),
     ) -> Predictor:
         """Reads a model and makes its predictor.
 
@@ -101,16 +105,17 @@ class Predictor:
         Args:
           checkpoint: work directory, folder of checkpoints or of one, or packed model.
           config: whole configuration, or the name of one; None: that of the checkpoint.
-          causal: see `Predictor`; likewise `chunk` and `ahead`.
+          causal: see `Predictor`; likewise `chunk`, `ahead` and `devices`.
           chunk: see `causal`.
           ahead: see `causal`.
+          devices: see `causal`.
 
         Raises:
           InputError: there is no such checkpoint, or it is of another model.
         """
         model = load_trained(checkpoint, config)
         start(model.config.matmul_precision)
-        return cls(model, causal=causal, chunk=chunk, ahead=ahead)
+        return cls(model, causal=causal, chunk=chunk, ahead=ahead, devices=devices)
 
     def track(
         self,
@@ -140,20 +145,16 @@ class Predictor:
         return tracked
 
 
-def as_causal(model: TrainedModel) -> TrainedModel:
-    """The model, whose system looks at no frame after the query.
-
-    Raises:
-      InputError: the system is not made of single frames.
-    """
-    system = model.system
-    if not system.window_after:
-        return model
-    if "window_after" not in {field.name for field in dataclasses.fields(system)}:
-        raise InputError(
-            f"{type(system).__name__} reads clips that go on after a frame: it cannot be causal"
-        )
-    return dataclasses.replace(model, system=system.clone(window_after=0))
+def _chunk_of(configured: int, chunk: int | None, devices: int) -> int:
+    """Frames that are encoded together, as many by each device."""
+    own = configured if chunk is None else chunk
+    if own < 1:
+        raise InputError(f"config.predict.chunk: {own}, expected at least 1")
+    if chunk is None:
+        return own + -own % devices
+    if chunk % devices:
+        raise InputError(f"chunk: {chunk}, expected a multiple of the {devices} devices")
+    return chunk
 
 
 class TrackedFrames:

@@ -69,6 +69,22 @@ def load_trained(
     return TrainedModel(system, variables, config, classes.categories or unknown, classes)
 
 
+def as_causal(model: TrainedModel) -> TrainedModel:
+    """The model, whose system looks at no frame after the query.
+
+    Raises:
+      InputError: the system is not made of single frames.
+    """
+    system = model.system
+    if not system.window_after:
+        return model
+    if "window_after" not in {field.name for field in dataclasses.fields(system)}:
+        raise InputError(
+            f"{type(system).__name__} reads clips that go on after a frame: it cannot be causal"
+        )
+    return dataclasses.replace(model, system=system.clone(window_after=0))
+
+
 def chosen_config(
     checkpoint: pathlib.Path | str, name: str | None, settings: Sequence[str] = ()
 ) -> ConfigDict:

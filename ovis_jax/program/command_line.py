@@ -37,10 +37,8 @@ def run(main: Callable[[], object], expected: tuple[type[Exception], ...] = ()) 
     return 0
 
 
-def run_resumable(
-    main: Callable[[], object], expected: tuple[type[Exception], ...] = ()
-) -> int:
-    """As `run`, of a program that goes on where Ctrl-C ended it: with one line and `INTERRUPTED`."""
+def run_resumable(main: Callable[[], object], expected: tuple[type[Exception], ...] = ()) -> int:
+    """As `run`, of a program that goes on where Ctrl-C ended it: with a line and `INTERRUPTED`."""
     try:
         return run(main, expected)
     except KeyboardInterrupt:

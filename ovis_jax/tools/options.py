@@ -50,6 +50,7 @@ RECORDS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "you
 
 _CONFIG = "name or file of a configuration, such as quickstart or my/model.py"
 _CAUSAL = "sees no frame after the one it tracks, whatever the model was trained with"
+_DEVICES = "devices over which a video's frames are spread to be encoded (default 1)"
 _FIELDS = "Fields of the configuration are set by --config.FIELD=VALUE."
 
 
@@ -118,6 +119,7 @@ def predict_video() -> ToolParser:
         f"frame), PNGs of ids (default {' '.join(DEFAULT_WRITES)})",
     )
     parser.add_argument("--causal", action="store_true", help=_CAUSAL)
+    parser.add_argument("--devices", type=at_least(1), default=1, metavar="N", help=_DEVICES)
     parser.add_argument(
         "--annotations",
         metavar="FILE",

@@ -12,6 +12,7 @@ import pathlib
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
+import jax
 from tqdm import tqdm
 
 from ovis_jax.data.image_sources import ImageSource, open_images
@@ -181,6 +182,7 @@ def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
         )
     start(config.matmul_precision)
     warn_of_unused_accelerators()
+    devices = first_devices(options.devices)
     folders = output_folders(options.input, pathlib.Path(options.output))
     for folder in folders:
         check_output(folder)
@@ -194,11 +196,25 @@ def run(options: argparse.Namespace, settings: Sequence[str] = ()) -> None:
     model = load_trained(options.checkpoint, config)
     categories = named_categories(options.annotations, model)
     model = dataclasses.replace(model, categories=categories)
-    predictor = Predictor(model, causal=options.causal, ahead=1)
+    predictor = Predictor(model, causal=options.causal, ahead=1, devices=devices)
     for path, images, folder in sources:
         goes_on = done.begin(path, folder)
         predict_video(predictor, images, folder, options.min_score, options.write, goes_on)
         done.end(path, folder)
+
+
+def first_devices(count: int) -> list[jax.Device]:
+    """Those that frames are spread over.
+
+    Raises:
+      InputError: there are not so many.
+    """
+    devices = jax.local_devices()
+    if count > len(devices):
+        raise InputError(
+            f"--devices: {count}, but JAX finds {len(devices)} ({devices[0].platform})"
+        )
+    return devices[:count] if count > 1 else []
 
 
 if __name__ == "__main__":

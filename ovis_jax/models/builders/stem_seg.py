@@ -19,8 +19,8 @@ def build(config: ConfigDict) -> StemSeg:
     """The system.
 
     Raises:
-      ValueError: training clips lack masks, the canvas is no multiple of 32, pixels cannot be clustered
-        at that stride, or a setting makes no sense.
+      ValueError: training clips lack masks, the canvas is no multiple of 32, pixels cannot be
+        clustered at that stride, or a setting makes no sense.
     """
     model, clip = config.model, config.data.clip
     if clip.mask_frames != clip.num_frames:
