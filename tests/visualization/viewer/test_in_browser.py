@@ -1,10 +1,13 @@
 """The page in a real browser, by clicking; skipped where there is none.
 
-Needs Playwright for Python and a Chromium (`apt install chromium`, or `playwright install`).
+Needs the extra `browser` and a Chromium: of the system, of `playwright install chromium`, or the
+program that OVIS_JAX_CHROMIUM names. OVIS_JAX_SCREENSHOTS is a folder for pictures of the page as
+each test left it.
 """
 
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -16,6 +19,7 @@ from ovis_jax.visualization.viewer import page as viewer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright and a browser")
 BROWSER = os.environ.get("OVIS_JAX_CHROMIUM") or shutil.which("chromium")
+SCREENSHOTS = os.environ.get("OVIS_JAX_SCREENSHOTS")
 LEVELS = ("no_occlusion", "slight_occlusion", "severe_occlusion")
 
 
@@ -50,7 +54,7 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, address):
+def page(browser, address, request):
     """The page, freshly loaded; fails if its program does, or if it asks for any other file."""
     own = browser.new_page(viewport=dict(width=1400, height=1000))
     problems, asked = [], []
@@ -60,6 +64,9 @@ def page(browser, address):
     own.goto(address)
     drawn(own, 0)
     yield own
+    if SCREENSHOTS:
+        path = pathlib.Path(SCREENSHOTS) / f"{request.node.name}.png"
+        own.screenshot(path=path, full_page=True)
     assert problems == []
     assert [url for url in asked if not url.startswith("data:")] == [address]
     own.close()
