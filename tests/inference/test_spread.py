@@ -55,6 +55,11 @@ def check_tracks():
         taken = [next(tracked) for _ in range(5)]
         rest = found(both, frames, resumed=tracked.snapshot)
         assert rest == want[rest[0][0] :] and 0 < rest[0][0] <= len(taken)
+    model = toy_model()
+    model.config.predict.chunk = 3
+    assert Predictor(model, devices=devices).chunk == 4
+    with pytest.raises(InputError, match="chunk: 3, expected a multiple of the 2 devices"):
+        Predictor(model, chunk=3, devices=devices)
 
 
 def test_tracks_of_a_video_are_those_of_one_device_to_the_last_bit():
@@ -82,11 +87,3 @@ def check_features():
 @pytest.mark.exhaustive
 def test_a_device_encodes_its_share_of_a_chunk_as_it_would_a_chunk_of_that_size():
     with_two_devices(check_features)
-
-
-def test_every_device_has_equally_many_frames_of_a_chunk():
-    device = jax.devices()[0]
-    assert Predictor(toy_model(), devices=[device] * 3).chunk == 3
-    assert Predictor(toy_model(), chunk=6, devices=[device] * 3).chunk == 6
-    with pytest.raises(InputError, match="chunk: 4, expected a multiple of the 3 devices"):
-        Predictor(toy_model(), chunk=4, devices=[device] * 3)

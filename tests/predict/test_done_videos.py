@@ -19,7 +19,7 @@ def clip(tmp_path):
 
 
 def videos(clip, **changes):
-    options = dict(causal=False, annotations=None, min_score=0.3, write=["results"])
+    options = dict(causal=False, devices=1, annotations=None, min_score=0.3, write=["results"])
     options |= dict(checkpoint=str(clip.parent / "model.npz")) | changes
     return DoneVideos(argparse.Namespace(**options), toy_model().config)
 
