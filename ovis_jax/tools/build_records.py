@@ -105,7 +105,10 @@ def _with_options(config: RecordsConfig, options: AnnotationOptions) -> RecordsC
 
 
 def _download_config(options: argparse.Namespace) -> tfds.download.DownloadConfig:
-    if options.download is None and options.dataset != "occluded_shapes":
+    generated = options.dataset == "occluded_shapes"
+    if generated and options.download is not None:
+        raise InputError(f"--download: {options.download}, but {options.dataset} is generated")
+    if options.download is None and not generated:
         raise InputError(f"--download: expected the folder of the downloaded {options.dataset}")
     if options.download is not None and not options.download.is_dir():
         raise InputError(f"{options.download}: no such folder, expected the downloaded data set")

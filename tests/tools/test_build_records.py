@@ -39,6 +39,7 @@ def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path, capsys):
     [
         (["--image_scale", "48", "32"], "--config: frames"),
         (["--download", "/none"], "/none: no such folder"),
+        (["--dataset", "occluded_shapes"], "download, but occluded_shapes is generated"),
         (["--config", "prepared", "--image_scale", "0", "32"], "image_scale"),
     ],
 )
