@@ -17,6 +17,7 @@ from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.spread import on_every, spread
 from ovis_jax.predict import Predictor
 
+KINDS = "mask_track_rcnn", "queryvis", "idol", "trades", "videomt"  # of encoders
 HALVES = slice(0, 2), slice(2, 4)
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -68,8 +69,8 @@ def test_tracks_of_a_video_are_those_of_one_device_to_the_last_bit():
 
 def check_features():
     frames, sizes = random_frames(4), np.tile(np.float32(IMAGE_SIZE), (4, 1))
-    for name, tiny in SYSTEMS.items():
-        system, variables = tiny.build()
+    for name in KINDS:
+        system, variables = SYSTEMS[name].build()
 
         def encode(*arguments, system=system):
             return system.apply(*arguments, method="encode")
