@@ -123,3 +123,12 @@ def test_the_base_install_does_what_needs_no_model(name):
     heavy = "jax flax absl ml_collections tensorflow cv2 av matplotlib scipy"
     done = python(WITHOUT, heavy, name, "--annotations=/none.json", "--results=x", "--output=/no")
     assert done.returncode == 2 and "is not installed" not in done.stderr, done.stderr
+
+
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.importlib, "import_module", interrupted)
+    assert commands.main(["demo"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
