@@ -22,6 +22,8 @@ MODELS = (
     "trades_detector",
     "trades_tracker",
     "idol",
+    "feelvos",
+    "xception_65_coco",
     "videomt",
     "videomt_transformers",
     "mmdet1_mask_rcnn",
