@@ -15,6 +15,13 @@ def feelvos_r50() -> ConfigDict:
     return config
 
 
+def feelvos_xception65() -> ConfigDict:
+    """The same, but features of pixels come from DeepLabv3+ on Xception-65, as published."""
+    config = feelvos_r50()
+    config.model.features = "deeplab"
+    return config
+
+
 def in_threes(config: ConfigDict) -> None:
     """Clips of a reference frame and two frames that follow each other, as published."""
     config.data.clip.update(num_frames=3, mask_frames=3, others="reference_run")
@@ -36,6 +43,8 @@ def model() -> ConfigDict:
     del own.track["calibrated"]
     own.update(
         system="feelvos",
+        features="detector",  # of pixels: of its pyramid's finest level, or "deeplab"
+        deeplab=dict(width=64, output_stride=16, middle_units=16),  # Xception-65
         embedding=dict(size=100),
         propagation=dict(channels=256, num_convs=4),
         reference_pixels=1024,  # of each object that all pixels are compared with

@@ -7,7 +7,7 @@ from flax import linen as nn
 from ovis_jax.models.batch_norm import BatchNorm
 from ovis_jax.ops import implementations
 
-NORMS = ("none", "group", "frozen_batch", "frozen_batch_0", "batch")
+NORMS = ("none", "group", "frozen_batch", "frozen_batch_0", "frozen_batch_3", "batch")
 GROUP_CHANNELS = 8
 MAP_AXES = (-3, -2, -1)  # what group norm averages over: one map, whatever stands beside it
 PYTORCH_EPSILON = 1e-5
@@ -48,7 +48,7 @@ class ConvNorm(nn.Module):
       kernel_size: odd; padding is `kernel_size // 2` on every side, also with a stride.
       stride: in both axes.
       norm: one of `NORMS`. The convolution has a bias without a norm. "frozen_batch_0" adds nothing
-        to the variance, as maskrcnn-benchmark.
+        to the variance, as maskrcnn-benchmark; "frozen_batch_3" adds 1e-3, as DeepLab's Xception.
       group_rows: of a norm "batch"; see `BatchNorm`.
       groups: the channels fall into so many; an output reads the inputs of its own group. With
         more than one the convolution never has a bias.
@@ -119,6 +119,8 @@ def normalised(
         return FrozenBatchNorm(dtype=dtype, name="norm")(x)
     if norm == "frozen_batch_0":
         return FrozenBatchNorm(epsilon=0.0, dtype=dtype, name="norm")(x)
+    if norm == "frozen_batch_3":
+        return FrozenBatchNorm(epsilon=1e-3, dtype=dtype, name="norm")(x)
     if norm == "batch":
         return BatchNorm(group_rows, dtype=dtype, name="norm")(x, training=training)
     return x
@@ -158,20 +160,25 @@ class DepthwiseConv(nn.Module):
       kernel_size: odd.
       use_bias: adds a bias.
       kernel_init: of the kernel [k, k, 1, C].
+      stride: in both axes.
+      dilation: cells of the map from one cell of the kernel to the next; the padding grows with it.
     """
 
     dtype: str = "float32"
     kernel_size: int = 3
     use_bias: bool = False
     kernel_init: nn.initializers.Initializer = torch_uniform
+    stride: int = 1
+    dilation: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, H, W, C] to the same shape."""
+        """Maps [B, H, W, C] to [B, H / stride, W / stride, C], rounded up."""
         channels = x.shape[-1]
         shape = (self.kernel_size, self.kernel_size, 1, channels)
         kernel = self.param("kernel", self.kernel_init, shape).astype(self.dtype)
-        x = implementations.grouped_convolution()(x.astype(self.dtype), kernel, channels, 1)
+        convolve = implementations.grouped_convolution()
+        x = convolve(x.astype(self.dtype), kernel, channels, self.stride, self.dilation)
         if self.use_bias:
             x = x + self.param("bias", nn.initializers.zeros, (channels,)).astype(self.dtype)
         return x

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 LANES = 128  # channels that a matrix unit takes at once
 
 
-def with_groups(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+def with_groups(
+    x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1, dilation: int = 1
+) -> jax.Array:
     """As the compiler computes groups.
 
     Args:
@@ -17,40 +19,48 @@ def with_groups(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -
       kernel: [k, k, C / groups, C'], k odd; outputs of a group stand together, like its inputs.
       groups: C and C' are multiples of it.
       stride: in both axes.
+      dilation: cells of the map from one cell of the kernel to the next.
 
     Returns:
-      [B, H / stride, W / stride, C'], rounded up; zeros are padded by k // 2 on every side.
+      [B, H / stride, W / stride, C'], rounded up; zeros are padded by dilation * (k // 2) on every
+      side.
     """
-    pad = kernel.shape[0] // 2
+    pad = dilation * (kernel.shape[0] // 2)
     return jax.lax.conv_general_dilated(
         x,
         kernel,
         (stride, stride),
         ((pad, pad), (pad, pad)),
+        rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=groups,
     )
 
 
-def in_blocks(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+def in_blocks(
+    x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1, dilation: int = 1
+) -> jax.Array:
     """Groups of at least `LANES` channels, with kernels that are zero outside of blocks.
 
     More products, on units that would be idle for narrow groups. Arguments: see `with_groups`.
     """
     size, _, own, features = kernel.shape
     if own == 1:  # of each channel for itself: sums, no products of matrices
-        return with_groups(x, kernel, groups, stride)
+        return with_groups(x, kernel, groups, stride, dilation)
     joined = max(min(LANES // own, groups), 1)
     if joined == 1 or groups % joined:
-        return with_groups(x, kernel, groups, stride)
+        return with_groups(x, kernel, groups, stride, dilation)
     fewer = groups // joined
     kernel = kernel.reshape(size, size, own, fewer, joined, features // groups)
     blocks = jnp.eye(joined, dtype=kernel.dtype)
     wide = jnp.einsum("yxifgo,jg->yxjifgo", kernel, blocks)
-    return with_groups(x, wide.reshape(size, size, joined * own, features), fewer, stride)
+    wide = wide.reshape(size, size, joined * own, features)
+    return with_groups(x, wide, fewer, stride, dilation)
 
 
-def tap_by_tap(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) -> jax.Array:
+def tap_by_tap(
+    x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1, dilation: int = 1
+) -> jax.Array:
     """A product of all groups for each cell of the kernel.
 
     On CPUs, where the gradient of `with_groups` takes twenty times as long and more. Arguments: see
@@ -59,15 +69,16 @@ def tap_by_tap(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) ->
     size, _, own, features = kernel.shape
     batch, height, width, channels = x.shape
     if own == stride == 1 and channels == features:
-        return row_by_row(x, kernel)
-    pad = size // 2
+        return row_by_row(x, kernel, dilation)
+    pad = dilation * (size // 2)
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     x = x.reshape(*x.shape[:-1], groups, own)
     kernel = kernel.reshape(size, size, own, groups, features // groups)
     total = 0
     for i in range(size):
         for j in range(size):
-            part = x[:, i : i + height : stride, j : j + width : stride]
+            top, left = dilation * i, dilation * j
+            part = x[:, top : top + height : stride, left : left + width : stride]
             if own == 1:
                 total = total + part * kernel[i, j, 0]
             else:
@@ -75,7 +86,7 @@ def tap_by_tap(x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1) ->
     return total.reshape(batch, *total.shape[1:3], features)
 
 
-def row_by_row(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def row_by_row(x: jax.Array, kernel: jax.Array, dilation: int = 1) -> jax.Array:
     """Each channel for itself: sums over the cells of the kernel, of which a row is kept at a time.
 
     With kernels of 7x7, values and gradient take a quarter of the time of all cells at once, and a
@@ -84,21 +95,23 @@ def row_by_row(x: jax.Array, kernel: jax.Array) -> jax.Array:
     Args:
       x: [B, H, W, C].
       kernel: [k, k, 1, C], k odd.
+      dilation: see `with_groups`.
 
     Returns:
       [B, H, W, C].
     """
     size, (_, height, width, _) = len(kernel), x.shape
-    pad = size // 2
+    pad = dilation * (size // 2)
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
     kernel = jnp.asarray(kernel)  # a traced number is no index of numpy's arrays
 
     @jax.checkpoint
     def add_row(total, i):
-        rows = jax.lax.dynamic_slice_in_dim(padded, i, height, axis=1)
+        rows = jax.lax.dynamic_slice_in_dim(padded, dilation * i, height, axis=1)
         for j in range(size):
-            total = total + rows[:, :, j : j + width] * kernel[i, j, 0]
+            left = dilation * j
+            total = total + rows[:, :, left : left + width] * kernel[i, j, 0]
         return total, None
 
     return jax.lax.scan(add_row, jnp.zeros_like(x), jnp.arange(size))[0]

@@ -43,7 +43,7 @@ def correlation() -> Callable:
 
 
 def grouped_convolution() -> Callable:
-    """Of (x, kernel, groups, stride); see `grouped_conv`."""
+    """Of (x, kernel, groups, stride, dilation); see `grouped_conv`."""
     ways = {
         "cpu": grouped_conv.tap_by_tap,
         "gpu": grouped_conv.with_groups,

@@ -49,6 +49,15 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     return _mixed(x, bilinear_weights(x.shape[-3], height), bilinear_weights(x.shape[-2], width))
 
 
+def resize_corners(x: jax.Array, height: int, width: int) -> jax.Array:
+    """Bilinear between corners: the first and the last cell of each axis keep their values.
+
+    What TensorFlow and PyTorch call `align_corners=True`. Arguments and result: see
+    `resize_bilinear`.
+    """
+    return _mixed(x, corner_weights(x.shape[-3], height), corner_weights(x.shape[-2], width))
+
+
 def resize_trilinear(x: jax.Array, frames: int, height: int, width: int) -> jax.Array:
     """`resize_bilinear` whose frames are mixed likewise, between their centres.
 
@@ -114,6 +123,11 @@ def gather_levels(levels: Sequence[jax.Array]) -> jax.Array:
 def bilinear_weights(old: int, new: int) -> np.ndarray:
     """Weights [new, old] of `resize_bilinear` along one axis; every row adds up to 1."""
     return _weights((np.arange(new) + 0.5) * old / new - 0.5, old)
+
+
+def corner_weights(old: int, new: int) -> np.ndarray:
+    """Weights [new, old] of `resize_corners` along one axis, likewise."""
+    return _weights(np.arange(new) * (old - 1) / max(new - 1, 1), old)
 
 
 def aligned_weights(length: int, factor: int) -> np.ndarray:

@@ -79,6 +79,10 @@ _LATER = {
     "config.train.undecayed": [],
     "config.predict.oracle": "",
     "config.model.transformer.dropout": 0.0,
+    "config.model.features": "detector",
+    "config.model.deeplab.width": 64,
+    "config.model.deeplab.output_stride": 16,
+    "config.model.deeplab.middle_units": 16,
     "config.model.mask.group_rows": 0,
     "config.model.reid.group_rows": 0,
 }

@@ -1,4 +1,4 @@
-"""Turns a published PyTorch file into a checkpoint to train or predict from.
+"""Turns a published file of weights into a checkpoint to train or predict from.
 
 `--model` says what the file is: a whole model of this package (cmasktrack_rcnn, masktrack_rcnn,
 sipmask), a COCO detector (mmdet1_mask_rcnn for mmdetection 0.x and 1.x, mmdet2_mask_rcnn for 2.x

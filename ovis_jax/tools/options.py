@@ -22,6 +22,8 @@ MODELS = (
     "trades_detector",
     "trades_tracker",
     "idol",
+    "feelvos",
+    "xception_65_coco",
     "videomt",
     "videomt_transformers",
     "mmdet1_mask_rcnn",
@@ -135,15 +137,15 @@ def import_weights() -> ToolParser:
     """Of `ovis_jax.tools.import_weights`."""
     parser = ToolParser(
         prog="ovis-jax import-weights",
-        description="Turns a published PyTorch file into a checkpoint to train or predict from.",
+        description="Turns a published file of weights into a checkpoint to train or predict from.",
         epilog=_FIELDS,
     )
     parser.add_argument(
         "--source",
         required=True,
         metavar="PATH",
-        help="file of torch.save, safetensors, npz, or detectron2 .pkl; "
-        "index of shards, or its folder",
+        help="file of torch.save, safetensors, npz, or detectron2 .pkl; index of a TensorFlow "
+        "checkpoint; index of shards, or its folder",
     )
     parser.add_argument("--model", required=True, choices=MODELS, help="what the file is")
     parser.add_argument("--output", required=True, metavar="DIR", help="new folder")

@@ -91,6 +91,10 @@ convolution = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3,
 convolution_3d = Layout(lambda x: x.transpose(2, 3, 4, 1, 0), lambda x: x.transpose(4, 3, 0, 1, 2))
 # [out, in, 1, 1, 1] to [in, out].
 pointwise_3d = Layout(lambda x: x[:, :, 0, 0, 0].T, lambda x: x.T[:, :, None, None, None])
+# [1, 1, in, out] to [in, out]: TensorFlow's.
+pointwise_last = Layout(lambda x: x[0, 0], lambda x: x[None, None])
+# [h, w, C, 1] to [h, w, 1, C]: a convolution of each channel for itself, TensorFlow's.
+depthwise_last = Layout(lambda x: x.swapaxes(2, 3), lambda x: x.swapaxes(2, 3))
 # [out, in, 1, 1] to [in, out].
 pointwise = Layout(lambda x: x[:, :, 0, 0].T, lambda x: x.T[:, :, None, None])
 # [in, out, h, w] to [h, w, in, out].

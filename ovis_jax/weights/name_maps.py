@@ -8,6 +8,7 @@ from ovis_jax.weights.maps import (
     cmasktrack_rcnn,
     crossvis,
     detectron2_mask_rcnn,
+    feelvos,
     idol,
     masktrack_rcnn,
     mmdet1_mask_rcnn,
@@ -29,6 +30,7 @@ from ovis_jax.weights.maps import (
     trades_tracker,
     videomt,
     videomt_transformers,
+    xception_65_coco,
     yolact_plus,
 )
 from ovis_jax.weights.maps.parts import ModelSettings
@@ -68,6 +70,8 @@ NAME_MAPS: dict[str, PublishedModel] = {
     "trades_detector": trades_detector,
     "trades_tracker": trades_tracker,
     "idol": idol,
+    "feelvos": feelvos,
+    "xception_65_coco": xception_65_coco,
     "videomt": videomt,
     "videomt_transformers": videomt_transformers,
     "mmdet1_mask_rcnn": mmdet1_mask_rcnn,

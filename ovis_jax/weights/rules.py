@@ -14,6 +14,7 @@ from flax import traverse_util
 
 from ovis_jax.formats.errors import InputError, Problems
 from ovis_jax.weights.layouts import Layout, same
+from ovis_jax.weights.splits import Split
 
 _LISTED = 3  # problems of one kind, if there are more
 
@@ -63,8 +64,7 @@ class NameMap:
       classes: the layers among `unused` that have a row for each class of COCO; None without any.
       constants: by pattern, what tensors among `unused` must hold, whatever their shape; others
         would give the parameters another meaning.
-      splits: (regular expression, replacements) pairs: a tensor, under its name after `renames`,
-        whose first axis holds those of several names one after the other, all of one length.
+      splits: of tensors, under their names after `renames`, that hold those of several names.
     """
 
     rules: Mapping[str, Rule]
@@ -73,7 +73,7 @@ class NameMap:
     renames: tuple[tuple[str, str], ...] = ()
     classes: ClassLayers | None = None
     constants: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    splits: tuple[Split, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,10 +162,17 @@ def renamed(name: str, name_map: NameMap) -> str:
 def own_names(name: str, name_map: NameMap) -> tuple[str, ...]:
     """The names, in the spelling of the rules, of what a tensor holds: mostly one."""
     name = renamed(name, name_map)
-    for expression, replacements in name_map.splits:
-        if re.search(expression, name):
-            return tuple(re.sub(expression, own, name) for own in replacements)
-    return (name,)
+    split = _split_of(name, name_map)
+    return (name,) if split is None else _names_of_parts(name, split)
+
+
+def _split_of(name: str, name_map: NameMap) -> Split | None:
+    """How a tensor is divided, by its name in the spelling of the rules."""
+    return next((own for own in name_map.splits if re.search(own.expression, name)), None)
+
+
+def _names_of_parts(name: str, split: Split) -> tuple[str, ...]:
+    return tuple(re.sub(split.expression, own, name) for own in split.names)
 
 
 def apply_rules(
@@ -206,13 +213,11 @@ def _renamed(
     """The state dict under the names of the rules."""
     found = {}
     for theirs, value in state.items():
-        names = own_names(theirs, name_map)
-        if len(names) > 1 and (value.ndim == 0 or len(value) % len(names)):
-            raise InputError(
-                f"{source}: {theirs}: shape {value.shape}, expected {len(names)} equal parts"
-            )
-        parts = np.split(value, len(names)) if len(names) > 1 else [value]
-        for name, part in zip(names, parts, strict=True):
+        split = _split_of(renamed(theirs, name_map), name_map)
+        parts = [value] if split is None else split.parts(value)
+        if parts is None:
+            raise InputError(f"{source}: {theirs}: shape {value.shape}, expected {split}")
+        for name, part in zip(own_names(theirs, name_map), parts, strict=True):
             if name in found:
                 raise InputError(
                     f"{source}: {name}: stands there twice, under an old and a new name"

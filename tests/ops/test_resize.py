@@ -6,11 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden_folder import golden_arrays
+from models.naive_deeplab import between_corners
 
 from ovis_jax.ops.resize import (
     gather_levels,
     resample_grid,
     resize_bilinear,
+    resize_corners,
     resize_nearest,
     resize_trilinear,
     upsample_aligned,
@@ -68,6 +70,16 @@ def test_bilinear_resize_follows_its_definition_and_opencv(height, width):
     np.testing.assert_allclose(got, naive_resize(x.astype(np.float64), height, width), atol=1e-5)
     opencv = cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(got, opencv, atol=1e-5)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_corners_keep_their_values_and_others_lie_between(height, width):
+    x = np.random.default_rng(0).normal(size=(5, 7, 3)).astype(np.float32)
+    got = resize_corners(jnp.asarray(x), height, width)
+    np.testing.assert_allclose(got, between_corners(np.float64(x), height, width), atol=1e-5)
+    np.testing.assert_allclose(got[0, 0], x[0, 0], atol=1e-6)
+    if min(height, width) > 1:
+        np.testing.assert_allclose(got[-1, -1], x[-1, -1], atol=1e-6)
 
 
 def test_a_constant_map_stays_constant_and_keeps_its_type():

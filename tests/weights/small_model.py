@@ -7,6 +7,7 @@ import numpy as np
 
 from configs.parts.calibration import calibration
 from configs.parts.crossvis import crossvis_r50
+from configs.parts.feelvos import feelvos_xception65
 from configs.parts.idol import idol_r50
 from configs.parts.mask_track_rcnn import mask_track_rcnn_r50
 from configs.parts.queryvis import queryvis_r50
@@ -103,6 +104,20 @@ def small_idol_config(depth: int = 18, name: str = "resnet"):
     return config.lock()
 
 
+def small_feelvos_config():
+    config = feelvos_xception65()
+    config.model.num_classes = 3
+    config.model.backbone.update(depth=18, width=4)
+    config.model.neck.channels = 8
+    for part in ("rpn", "mask", "propagation"):
+        config.model[part].channels = 8
+    for part in ("box", "track"):
+        config.model[part].channels = 16
+    config.model.deeplab.update(width=4, middle_units=1)
+    config.model.embedding.size = 4
+    return config.lock()
+
+
 def small_trades_config():
     config = trades_dla34()
     config.model.num_classes = 3
@@ -123,6 +138,8 @@ def small_videomt_config():
 
 def settings_for(model: str, depth: int):
     """What the names of a published model depend on, in this size."""
+    if model in ("feelvos", "xception_65_coco"):
+        return small_feelvos_config().model
     return small_videomt_config().model if "videomt" in model else resnet_model(depth)
 
 
@@ -145,6 +162,8 @@ def shapes_for(model: str, depth: int) -> dict:
         return build_model(small_idol_config(depth))[1]
     if model.startswith("stmask") or model == "yolact_plus":
         return build_model(small_stmask_config(depth))[1]
+    if model in ("feelvos", "xception_65_coco"):
+        return build_model(small_feelvos_config())[1]
     if model == "stem_seg":
         return build_model(small_stem_seg_config(depth))[1]
     if model.startswith("trades"):

@@ -11,6 +11,8 @@ LAYOUTS = {
     "convolution": (layouts.convolution, (5, 4, 3, 2)),
     "pointwise": (layouts.pointwise, (5, 4, 1, 1)),
     "transposed_convolution": (layouts.transposed_convolution, (5, 4, 3, 2)),
+    "pointwise_last": (layouts.pointwise_last, (1, 1, 4, 5)),
+    "depthwise_last": (layouts.depthwise_last, (3, 3, 5, 1)),
     "linear": (layouts.linear, (5, 4)),
     "roi_linear": (layouts.roi_linear(2), (5, 12)),
     "bgr_convolution": (layouts.bgr_convolution(STD), (5, 3, 2, 2)),

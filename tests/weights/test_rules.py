@@ -13,6 +13,7 @@ from ovis_jax.weights.rules import (
     convert_state,
     to_state_dict,
 )
+from ovis_jax.weights.splits import Split
 
 RULES = {
     "conv.weight": Rule("params/stem/kernel", convolution),
@@ -129,7 +130,7 @@ def test_other_spellings_are_renamed_but_not_onto_one_another():
 
 def test_a_tensor_may_hold_those_of_several_names():
     rules = {"one.w": Rule("params/a"), "other.w": Rule("params/b")}
-    name_map = NameMap(rules, splits=((r"^both\.", ("one.", "other.")),))
+    name_map = NameMap(rules, splits=(Split(r"^both\.", ("one.", "other.")),))
     template = {"params": {"a": np.zeros((2, 3)), "b": np.zeros((2, 3))}}
     whole = np.arange(12.0).reshape(4, 3)
     got = convert_state({"both.w": whole}, name_map, template, "file").values
@@ -137,6 +138,20 @@ def test_a_tensor_may_hold_those_of_several_names():
     np.testing.assert_array_equal(got["params/b"], whole[2:])
     with pytest.raises(InputError, match=r"both.w: shape \(3, 3\), expected 2 equal parts"):
         convert_state({"both.w": whole[:3]}, name_map, template, "file")
+
+
+def test_parts_may_be_of_any_size_along_any_axis():
+    rules = {"w/many": Rule("params/a"), "w/few": Rule("params/b")}
+    split = Split(r"^w$", ("w/many", "w/few"), axis=1, sizes=(-1, 2))
+    template = {"params": {"a": np.zeros((3, 4)), "b": np.zeros((3, 2))}}
+    whole = np.arange(18.0).reshape(3, 6)
+    name_map = NameMap(rules, splits=(split,))
+    got = convert_state({"w": whole}, name_map, template, "file").values
+    np.testing.assert_array_equal(got["params/a"], whole[:, :4])
+    np.testing.assert_array_equal(got["params/b"], whole[:, 4:])
+    for wrong in (whole[:, :1], whole[0]):
+        with pytest.raises(InputError, match=r"w: shape .*, expected parts of sizes any, 2 along"):
+            convert_state({"w": wrong}, name_map, template, "file")
 
 
 def test_half_precision_is_widened():

@@ -10,6 +10,8 @@ from ovis_jax.models.layers import DepthwiseConv
 from ovis_jax.ops.matching import global_distances, local_distances
 
 _EMBEDDING_KERNEL, _SEGMENTATION_KERNEL = 3, 7
+CUES = 3
+"""What is known of an object at a pixel: global distance, probability, local distance."""
 
 
 class SplitSeparableConv(nn.Module):

@@ -263,7 +263,7 @@ class MaskTrackRCNN(OnlineSystem):
 
     def initialise(self, frames: jax.Array) -> None:
         """Touches every part once, so that `init` makes all parameters; frames [B, H, W, 3]."""
-        pyramid = self.encode(frames, jnp.zeros((len(frames), 2)))
+        pyramid = self.pyramid(frames, jnp.zeros((len(frames), 2)))
         calibrated = self.calibrate(pyramid, pyramid)
         self.rpn(pyramid)
         rois = jnp.zeros((len(frames), 1, 4))

@@ -16,11 +16,12 @@ from ovis_jax.weights.layouts import (
 )
 from ovis_jax.weights.maps.parts import ModelSettings, affine
 from ovis_jax.weights.rules import NameMap, Rule
+from ovis_jax.weights.splits import Split
 
 CONFIG = "videomt_vitl_ovis"
 BACKBONE = "backbone.encoder.backbone"
 BUFFERS = ("backbone.attn_mask_probs", "criterion.empty_weight", "*.rope_embeddings.*")
-QKV = (r"\.attn\.qkv\.", (".attn.q.", ".attn.k.", ".attn.v."))
+QKV = Split(r"\.attn\.qkv\.", (".attn.q.", ".attn.k.", ".attn.v."))
 DINOV2_BLOCK = {
     # theirs: ours
     "attn.q": "attention/query",

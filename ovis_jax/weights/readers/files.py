@@ -8,17 +8,21 @@ import zipfile
 import numpy as np
 
 from ovis_jax.formats.errors import InputError
-from ovis_jax.weights.readers import npz, safetensors, torch_files
+from ovis_jax.weights.readers import npz, safetensors, tensor_bundles, torch_files
 from ovis_jax.weights.readers.shards import (
     check_is_whole,
     is_index,
     read_shards,
     weights_in,
 )
+from ovis_jax.weights.readers.sorted_tables import is_table
 from ovis_jax.weights.readers.state_dicts import StateDict, find_state_dict
 from ovis_jax.weights.readers.wrappers import Unwrapped, unwrap
 
-_KINDS = "expected a file of torch.save, a pickle of numpy arrays, safetensors or npz"
+_KINDS = (
+    "expected a file of torch.save, a pickle of numpy arrays, safetensors, npz or the index of a "
+    "TensorFlow checkpoint"
+)
 _LONGEST_REASON = 200  # characters of an error of a library
 
 
@@ -34,7 +38,8 @@ def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
 
     Args:
       path: of a file of `torch.save` (both kinds), a pickle of numpy arrays as detectron2 publishes
-        them (or of tensors), a safetensors file or an npz archive; or of the index of several such
+        them (or of tensors), a safetensors file, an npz archive, or the `.index` of a TensorFlow
+        checkpoint, with or without that ending; or of the index of several such
         files, or a folder that holds it.
       entry: path of the entry that holds the state dict, with "/" between names; empty: found by
         its name ("state_dict", "model" and others).
@@ -48,6 +53,8 @@ def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
     """
     path = pathlib.Path(path)
     path = weights_in(path) if path.is_dir() else path
+    if not path.exists() and path.with_name(f"{path.name}.index").is_file():
+        path = path.with_name(f"{path.name}.index")  # TensorFlow names checkpoints without it
     if not path.is_file():
         raise InputError(f"{path}: expected a file of weights")
     notes: list[str] = []
@@ -65,7 +72,10 @@ def read_weights(path: pathlib.Path | str, entry: str = "") -> Unwrapped:
 
 def _read_file(path: pathlib.Path, entry: str) -> StateDict:
     with _damage_is_bad_input(path):
-        return find_state_dict(_read(path.read_bytes()), entry)
+        data = path.read_bytes()
+        bundle = is_table(data)
+        tree = tensor_bundles.read_bundle(path, data) if bundle else _read(data)
+        return find_state_dict(tree, entry)
 
 
 def _choice(found: StateDict) -> list[str]:
