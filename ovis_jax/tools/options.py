@@ -5,50 +5,8 @@ import pathlib
 
 from ovis_jax.formats.categories import CATEGORY_SETS
 from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
+from ovis_jax.tools.choices import DEFAULT_WRITES, MODELS, MODES, PLATFORMS, RECORDS, WRITES
 from ovis_jax.tools.tool import ToolParser, at_least
-
-MODES = ("train", "evaluate", "predict", "train_and_evaluate")
-MODELS = (
-    "cmasktrack_rcnn",
-    "masktrack_rcnn",
-    "sipmask",
-    "crossvis",
-    "queryvis",
-    "stem_seg",
-    "stmask",
-    "stmask_detector",
-    "yolact_plus",
-    "trades",
-    "trades_detector",
-    "trades_tracker",
-    "idol",
-    "feelvos",
-    "xception_65_coco",
-    "videomt",
-    "videomt_transformers",
-    "mmdet1_mask_rcnn",
-    "mmdet2_mask_rcnn",
-    "torchvision_mask_rcnn",
-    "detectron2_mask_rcnn",
-    "torchvision_resnet",
-    "timm_resnet",
-    "torchvision_swin",
-    "timm_swin",
-    "authors_swin",
-    "torchvision_convnext",
-    "timm_convnext",
-)
-"""Keys of `ovis_jax.weights.name_maps.NAME_MAPS`."""
-
-PLATFORMS = ("cpu", "cuda", "tpu")
-"""Keys of `ovis_jax.export.programs.PLATFORMS`."""
-
-WRITES = ("results", "overlay", "frames", "ids")
-DEFAULT_WRITES = ("results", "overlay")
-"""What `ovis-jax predict` writes; "frames" and "ids" are written frame by frame."""
-
-RECORDS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "youtube_vis_2021")
-"""Names of the builders of `ovis_jax.data.tfds`."""
 
 _CONFIG = "name or file of a configuration, such as quickstart or my/model.py"
 _CAUSAL = "sees no frame after the one it tracks, whatever the model was trained with"

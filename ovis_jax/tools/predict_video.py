@@ -31,7 +31,7 @@ from ovis_jax.predict.videos import report
 from ovis_jax.program import command_line
 from ovis_jax.program.accelerators import warn_of_unused_accelerators
 from ovis_jax.program.start import start
-from ovis_jax.tools.options import DEFAULT_WRITES
+from ovis_jax.tools.choices import DEFAULT_WRITES
 from ovis_jax.tools.options import predict_video as parser
 from ovis_jax.tools.output_paths import check_output
 from ovis_jax.tracking.tracklets import Tracklets

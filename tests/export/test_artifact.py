@@ -18,7 +18,7 @@ from ovis_jax.export.artifact import description, frame_size, write_artifact
 from ovis_jax.export.programs import PLATFORMS, Programs
 from ovis_jax.export.stablehlo import write_stablehlo
 from ovis_jax.predict.predictor import Predictor
-from ovis_jax.tools import options
+from ovis_jax.tools import choices
 
 SIZE = (80, 48)
 CHUNK = 2
@@ -145,7 +145,7 @@ def test_the_same_model_is_the_same_file(tmp_path):
 
 
 def test_programs_are_written_for_every_platform_wherever_that_is_done(tmp_path):
-    assert tuple(PLATFORMS) == options.PLATFORMS, "copy the keys to options.PLATFORMS"
+    assert tuple(PLATFORMS) == choices.PLATFORMS, "copy the keys to choices.PLATFORMS"
     export(tmp_path / "model.zip", toy_model(1), tuple(PLATFORMS))
     files = np.load(tmp_path / "model.zip")
     for platform in PLATFORMS:

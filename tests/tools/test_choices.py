@@ -1,14 +1,14 @@
 """Choices that are listed apart from what they choose, so that `--help` need not import it."""
 
 from ovis_jax.data import tfds as builders
-from ovis_jax.tools import options
+from ovis_jax.tools import choices
 from ovis_jax.weights.name_maps import NAME_MAPS
 
 
 def test_the_models_are_those_that_can_be_imported():
-    assert options.MODELS == tuple(NAME_MAPS), "copy the keys of NAME_MAPS to options.MODELS"
+    assert choices.MODELS == tuple(NAME_MAPS), "copy the keys of NAME_MAPS to choices.MODELS"
 
 
 def test_the_records_are_those_that_have_a_builder():
     names = {getattr(builders, name).name for name in builders.__all__}
-    assert set(options.RECORDS) == names, "copy the names of the builders to options.RECORDS"
+    assert set(choices.RECORDS) == names, "copy the names of the builders to choices.RECORDS"
