@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
 
 from benchmarks.stages import mask_track_rcnn
-from benchmarks.stages.calibrated import query_pyramid
+from ovis_jax.models.systems.feelvos import pixels_and_pyramid
 from ovis_jax.structures import Window
 
 TRACKS = 10  # live at once, as in the published configuration
@@ -25,13 +26,13 @@ def with_objects(variables: dict) -> dict:
 
 def stages(system: nn.Module, stage: Callable, window: Window) -> dict[str, Callable]:
     """The parts of `step` that are timed; see `benchmarks.inference.stages_of_ours`."""
-    pyramid = query_pyramid(window)
+    pixels, pyramid = pixels_and_pyramid(jax.tree.map(lambda x: x[:1], window.features))
     propose = stage("propose", pyramid, window.image_size[None])
     classify = stage("classify", pyramid, propose().boxes)
 
-    def carry(system, pyramid):
-        memory = system.init_memory(TRACKS, [x[0] for x in pyramid])
-        embeddings = system.embedding(pyramid[0])[0]
-        return system.propagate(pyramid[0], embeddings, memory)
+    def carry(system, pixels):
+        memory = system.init_memory(TRACKS, [pixels[0]])
+        embeddings = system.embedding(pixels)[0]
+        return system.propagate(pixels, embeddings, memory)
 
-    return {"propose": propose, "classify": classify, "propagate": stage(carry, pyramid)}
+    return {"propose": propose, "classify": classify, "propagate": stage(carry, pixels)}

@@ -18,11 +18,13 @@ from ovis_jax.models.systems.feelvos import TwoFeatures
 from ovis_jax.ops.row_keys import RowKeys
 
 OWN = {"xception", "deeplab", "embedding", "propagation"}
-DEEPLAB = dict(width=2, output_stride=16, middle_units=1)
+DEEPLAB = dict(width=2, middle_units=1)
 
 
 def config_of(**model):
-    return tiny_feelvos.tiny_config(features="deeplab", deeplab=DEEPLAB, **model)
+    """Few layers, as each is compiled."""
+    heads = dict(propagation=dict(num_convs=1), radius=1)
+    return tiny_feelvos.tiny_config(features="deeplab", deeplab=DEEPLAB, **heads, **model)
 
 
 @functools.cache
@@ -94,6 +96,7 @@ def test_objects_that_come_again_keep_their_identity_in_a_stream():
     assert found.mask_logits.shape == (4, 4, HEIGHT // 4, WIDTH // 4)
 
 
+@pytest.mark.exhaustive
 def test_frames_are_encoded_on_every_kind_of_device():
     system = build_system(config_of(dtype="bfloat16"))
     frames = jax.ShapeDtypeStruct((1, HEIGHT, WIDTH, 3), jnp.uint8)

@@ -34,6 +34,9 @@ def converted(model, tensors):
 
 def test_every_tensor_of_feelvos_has_its_place_and_the_detector_is_new():
     own = published.feelvos()
+    layers = {name.rsplit("/", 1)[0] for name in own if name.endswith("weights")}
+    separable = [name for name in layers if name.endswith("_pointwise") and "xception" in name]
+    assert len(separable) + len(("conv1_1", "conv1_2")) == 65
     left = published.training(own)
     got = converted("feelvos", own | left)
     assert set(got.fresh) == DETECTOR
