@@ -23,7 +23,9 @@ OFFSETS_NOTE = (
     f"Objects in frames beside each frame up to {REACH} away; the finest level, resized pixels. "
     "Length: mean over taps and visible cells. Followed motion: 100 % if the mean offset is the "
     "motion of the object (middle of the whole object, where the data have it), 0 if it has "
-    "nothing to do with it (least squares). Missed: mean distance of the mean offset to the motion."
+    "nothing to do with it (least squares). Missed: mean distance of the mean offset to the "
+    "motion. Known motion: the same share of the displacement at which features of the object, in "
+    "the mean, correlate most with those of the reference frame."
 )
 FEATURES_NOTE = (
     "Distance: of the mean feature of an occluded object to that of the same object in its frames "
@@ -47,25 +49,25 @@ def calibration_diagnosis(outcome: Outcome) -> Findings:
     heads = ("objects", "length", "motion", "missed")
     columns = [Column("calibration, occlusion"), Column(heads[0])]
     columns += [Column(head, "pixels", 1) for head in heads[1:]]
-    columns.append(Column("followed motion", "%", 1))
+    columns += [Column(head, "%", 1) for head in ("followed motion", "known motion")]
     first = Table("offsets", "Offsets of the calibration", columns, offsets, OFFSETS_NOTE)
     return Findings([first, *tables], values={"diagnosis": values})
 
 
 def offset_rows(found: list[Probed]) -> dict[str, list]:
-    """By occlusion level: pairs, mean length, mean motion, mean miss, share of the motion."""
+    """By occlusion level: pairs, mean length, motion and miss; shares followed and known."""
     rows = {}
     for number, level in enumerate(LEVELS):
         chosen = [
             (own.levels[own.objects] == number) & np.isfinite(own.motions).all(axis=1)
             for own in found
         ]
-        lengths, offsets, motions = (
+        lengths, offsets, motions, peaks = (
             np.concatenate([getattr(own, name)[k] for own, k in zip(found, chosen, strict=True)])
-            for name in ("lengths", "offsets", "motions")
+            for name in ("lengths", "offsets", "motions", "peaks")
         )
         if not len(lengths):
-            rows[level] = [0, None, None, None, None]
+            rows[level] = [0, *[None] * 5]
             continue
         power = float(np.sum(motions**2))
         rows[level] = [
@@ -73,7 +75,7 @@ def offset_rows(found: list[Probed]) -> dict[str, list]:
             float(lengths.mean()),
             float(np.hypot(*motions.T).mean()),
             float(np.hypot(*(offsets - motions).T).mean()),
-            float(np.sum(offsets * motions)) / power if power else None,
+            *(float(np.sum(x * motions)) / power if power else None for x in (offsets, peaks)),
         ]
     return rows
 

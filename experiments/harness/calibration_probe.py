@@ -6,6 +6,7 @@ Looked at is the finest level, which objects of up to 112 pixels are read from.
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 
 import jax
@@ -18,6 +19,7 @@ from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 from ovis_jax.formats.annotations import Annotations, load_annotations
+from ovis_jax.ops.correlation import correlation
 from ovis_jax.predict.trained import TrainedModel, load_trained
 
 REACH = 5  # frames on either side that are looked at as references
@@ -38,6 +40,8 @@ class Probed:
       lengths: [P] mean length of the offsets of all taps, resized pixels.
       offsets: [P, 2] mean offset (y, x), resized pixels.
       motions: [P, 2] (y, x) by which the object moves to the reference frame; NaN if it is outside.
+      peaks: [P, 2] (y, x) by which the reference frame is displaced where it resembles the object
+        most, by the correlation of the calibration's input; resized pixels.
     """
 
     videos: np.ndarray
@@ -50,6 +54,7 @@ class Probed:
     lengths: np.ndarray
     offsets: np.ndarray
     motions: np.ndarray
+    peaks: np.ndarray
 
 
 def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
@@ -94,7 +99,8 @@ def probe(model: TrainedModel, annotations: Annotations, middles: dict) -> Probe
         frames = VideoFrames(model.config.data.eval_images, video, resized)
         objects = annotations.instances_of(video.id)
         seen = _Seen(np.stack(list(frames)), frames.geometry, video, objects)
-        parts.append((number, seen, _looked_at(seen, frames_of, compare, middles)))
+        found = _looked_at(seen, frames_of, compare, middles, model.system.calibration.dilation)
+        parts.append((number, seen, found))
     return _joined(parts, categories)
 
 
@@ -129,7 +135,7 @@ class _Seen:
 
 
 def _programs(model: TrainedModel):
-    """Frames to their finest level; two levels to what calibration makes of them."""
+    """Frames to their finest level; two levels to what calibration makes and could know of them."""
     system, variables = model.system, model.variables
 
     @jax.jit
@@ -144,17 +150,30 @@ def _programs(model: TrainedModel):
     return frames_of, compare
 
 
-def _calibration(system, query: jax.Array, reference: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Calibrated levels [B, h, w, C], and offsets [B, h, w, taps, 2] in cells."""
+def _calibration(
+    system, query: jax.Array, reference: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Calibrated levels [B, h, w, C], offsets [B, h, w, taps, 2] in cells, and correlations."""
     calibration = system.calibration
+    volume = correlation(query, reference, calibration.displacements, calibration.dilation)
     if calibration.compare == "addition":
-        return calibration.level(query, reference), jnp.zeros((*query.shape[:3], 1, 2))
+        offsets = jnp.zeros((*query.shape[:3], 1, 2))
+        return calibration.level(query, reference), offsets, volume
     reference = query if calibration.compare == "query" else reference
     offsets = calibration.offsets(query, reference)
-    return calibration.level(query, reference), offsets.reshape(*query.shape[:3], -1, 2)
+    return calibration.level(query, reference), offsets.reshape(*query.shape[:3], -1, 2), volume
 
 
-def _looked_at(seen: _Seen, frames_of, compare, middles: dict) -> dict[str, np.ndarray]:
+def _peak(volume: np.ndarray, dilation: int) -> np.ndarray:
+    """(y, x) in cells of the largest of displacements [D * D], as `correlation` orders them."""
+    side = math.isqrt(len(volume))
+    place = np.array(np.unravel_index(volume.argmax(), (side, side)))
+    return (place - (side - 1) / 2) * dilation
+
+
+def _looked_at(
+    seen: _Seen, frames_of, compare, middles: dict, dilation: int
+) -> dict[str, np.ndarray]:
     """Arrays of `Probed` of one video, objects counted from its first one."""
     size = np.array(seen.geometry.image_size, np.float32)
     levels = frames_of(seen.frames, size)
@@ -168,7 +187,7 @@ def _looked_at(seen: _Seen, frames_of, compare, middles: dict) -> dict[str, np.n
     pairs: list[tuple] = []
     for away in (*range(-REACH, 0), *range(1, REACH + 1)):
         others = np.clip(np.arange(num_frames) + away, 0, num_frames - 1)
-        calibrated, offsets = map(np.asarray, compare(levels, levels[others]))
+        calibrated, offsets, volume = map(np.asarray, compare(levels, levels[others]))
         for k, (number, frame, own) in enumerate(cells):
             if not 0 <= frame + away < num_frames:
                 continue
@@ -176,10 +195,10 @@ def _looked_at(seen: _Seen, frames_of, compare, middles: dict) -> dict[str, np.n
             counts[k] += 1
             taps = stride * offsets[frame][own]
             motion = places[number][frame + away] - places[number][frame]
-            pairs.append(
-                (k, np.hypot(*taps.reshape(-1, 2).T).mean(), taps.mean(axis=(0, 1)), motion)
-            )
-    objects, lengths, means, motions = zip(*pairs, strict=True) if pairs else ((), (), (), ())
+            length, mean = np.hypot(*taps.reshape(-1, 2).T).mean(), taps.mean(axis=(0, 1))
+            peak = stride * _peak(volume[frame][own].mean(axis=0), dilation)
+            pairs.append((k, length, mean, motion, peak))
+    objects, lengths, means, motions, peaks = zip(*pairs, strict=True) if pairs else [()] * 5
     return {
         "tracks": np.array([number for number, _, _ in cells], int),
         "levels": np.array(
@@ -191,6 +210,7 @@ def _looked_at(seen: _Seen, frames_of, compare, middles: dict) -> dict[str, np.n
         "lengths": np.array(lengths, np.float32),
         "offsets": np.array(means, np.float32).reshape(-1, 2),
         "motions": np.array(motions, np.float32).reshape(-1, 2),
+        "peaks": np.array(peaks, np.float32).reshape(-1, 2),
     }
 
 

@@ -54,6 +54,8 @@ KNOWN = {
     "timm_convnext": [*rules_of("timm_convnext"), "head.fc.weight"],
     "queryvis": published_queryinst.queryinst(25),
     "stmask": published.stmask(25),
+    "stmask_detector": published.stmask_detector(),
+    "yolact_plus": published.yolact_plus(),
 }
 FOREIGN = {
     "maskrcnn_resnet50_fpn_v2 .batch norms in FPN and heads, four conv": second_version(),
@@ -63,7 +65,6 @@ FOREIGN = {
     "Faster R-CNN of mmdet": without(published.mmdet("roi_head.", 81, 80, 80), "mask_"),
     "Faster R-CNN of detectron2": without(published.detectron2(), "mask_"),
     "SipMask for images": without(published.sipmask(25), "track"),
-    "STMask for images": without(published.stmask(25), "track", "TemporalNet"),
     "a detectron2 model with a C4 head": ["roi_heads.res5.0.conv1.weight"],
     "Sparse R-CNN of mmdet": without(published_queryinst.queryinst(80), "mask_head"),
     "Cascade R-CNN of mmdet": ["roi_head.bbox_head.0.fc_cls.weight"],

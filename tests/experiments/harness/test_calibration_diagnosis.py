@@ -22,6 +22,8 @@ VIDEOS = ShapesParameters(0, 2, 4, 96, 64, sizes=(24.0, 40.0), amodal=True, nois
 
 class Calibration(nn.Module):
     compare: str = "correlation"
+    displacements: int = 5
+    dilation: int = 1
 
     def offsets(self, query, reference):
         del reference
@@ -100,6 +102,27 @@ def test_features_are_means_over_visible_cells(folder, found):
     np.testing.assert_allclose(found.calibrated, calibrated, rtol=1e-4)
 
 
+def test_peaks_are_where_objects_correlate_most_with_the_reference_frame(folder, found):
+    annotations = load_annotations(folder / "annotations_valid.json")
+    video = annotations.videos[0]
+    images = [cv2.imread(folder / "valid" / name)[..., ::-1] for name in video.file_names]
+    levels = [squares(image.astype(float)) for image in images]
+    own = annotations.instances_of(video.id)[found.tracks[0]]
+    frame = next(t for t in range(4) if own.mask(t) is not None)
+    cells = np.argwhere(squares(own.mask(frame)) > 0.5)
+    want = []
+    for reference in (levels[t] for t in range(4) if t != frame):
+        padded = np.pad(reference, [(2, 2), (2, 2), (0, 0)])
+        sums = {
+            (i, j): sum(levels[frame][y, x] @ padded[y + 2 + i, x + 2 + j] for y, x in cells)
+            for i in range(-2, 3)
+            for j in range(-2, 3)
+        }
+        want.append(STRIDE * np.array(max(sums, key=sums.get)))
+    got = found.peaks[found.objects == 0]
+    assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, want))
+
+
 def example(levels, videos=None) -> Probed:
     count = len(levels)
     empty = np.zeros((0, 2))
@@ -115,6 +138,7 @@ def example(levels, videos=None) -> Probed:
         lengths=np.zeros(0),
         offsets=empty,
         motions=empty,
+        peaks=empty,
     )
 
 
@@ -158,14 +182,15 @@ def test_classes_are_those_of_other_videos():
         assert got[i] == (np.argmin(away) == own.classes[i])
 
 
-def test_followed_motion_is_the_share_that_the_offsets_have():
+def test_followed_and_known_motion_are_the_shares_of_offsets_and_peaks():
     own = dataclasses.replace(
         example([0, 2]),
         objects=np.array([0, 0, 1, 1]),
         lengths=np.array([1.0, 2.0, 3.0, 5.0]),
         offsets=np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [7.0, 7.0]]),
         motions=np.array([[0.0, 4.0], [2.0, 0.0], [3.0, 4.0], [np.nan, np.nan]]),
+        peaks=np.array([[0.0, 4.0], [2.0, 0.0], [3.0, -1.0], [7.0, 7.0]]),
     )
     rows = offset_rows([own])
-    assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5] and rows["slight"][0] == 0
-    assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0]
+    assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5, 1.0] and rows["slight"] == [0, *[None] * 5]
+    assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0, 0.2]
