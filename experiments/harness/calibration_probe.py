@@ -20,7 +20,7 @@ from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.ops.correlation import correlation
-from ovis_jax.predict.trained import TrainedModel, load_trained
+from ovis_jax.predict.trained import TrainedModel, checkpoint_config, load_trained
 
 REACH = 5  # frames on either side that are looked at as references
 
@@ -61,7 +61,7 @@ def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
     """What the calibration of a run does on its validation videos; kept in the run's folder.
 
     Args:
-      folder: work directory of a run that has trained.
+      folder: work directory of a run that has trained, or predicted with given weights.
       eval_annotations: ground truth with occlusion levels; amodal masks are read from beside it,
         where they are.
     """
@@ -69,9 +69,11 @@ def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
     if kept.exists():
         with np.load(kept) as arrays:
             return Probed(**arrays)
-    found = probe(
-        load_trained(folder), load_annotations(eval_annotations), motions_of(eval_annotations)
-    )
+    config = checkpoint_config(folder)
+    given = config.train.init_checkpoint  # of a run that has only predicted
+    trained = (folder / "checkpoints").is_dir()
+    model = load_trained(folder) if trained else load_trained(given, config)
+    found = probe(model, load_annotations(eval_annotations), motions_of(eval_annotations))
     np.savez(
         kept, **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     )
