@@ -2,7 +2,8 @@
 
 import dataclasses
 import fnmatch
-from collections.abc import Collection, Iterator
+import functools
+from collections.abc import Collection
 
 from ovis_jax.formats.errors import InputError
 from ovis_jax.weights.maps.parts import ModelSettings
@@ -124,11 +125,11 @@ def check_foreign(names: Collection[str], model: str, settings: ModelSettings, s
             raise InputError(f"{source}: looks like {foreign.what}, expected {model}")
 
 
-def _variants(model: str) -> Iterator[tuple[str, NameMap]]:
+@functools.cache
+def _variants(model: str) -> tuple[tuple[str, NameMap], ...]:
     """The sizes in which a published model exists, and the names of each."""
     published = NAME_MAPS[model]
-    for size, settings in published.VARIANTS.items():
-        yield size, published.name_map(settings)
+    return tuple((size, published.name_map(own)) for size, own in published.VARIANTS.items())
 
 
 def _named(names: Collection[str], model: str) -> str:
