@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import ovis_jax
 from ovis_jax.formats.errors import BAD_INPUT, INTERRUPTED
-from ovis_jax.tools import options
+from ovis_jax.tools import options, results_options
 from ovis_jax.tools.tool import ToolParser
 
 _HELP = ("-h", "--help")
@@ -42,10 +42,18 @@ COMMANDS = {
         "ovis_jax.tools.predict_video", "track the objects of a video", options.predict_video
     ),
     "evaluate": Command("ovis_jax.tools.evaluate_results", "score results of any model"),
-    "analyze": Command("ovis_jax.tools.analyze_results", "why results score as they do"),
+    "analyze": Command(
+        "ovis_jax.tools.analyze_results", "why results score as they do", results_options.analyze
+    ),
     "statistics": Command("ovis_jax.tools.dataset_statistics", "what data sets hold"),
-    "browse": Command("ovis_jax.tools.browse", "draw ground truth or results over videos"),
-    "convert": Command("ovis_jax.tools.convert_annotations", "annotations to other formats"),
+    "browse": Command(
+        "ovis_jax.tools.browse", "draw ground truth or results over videos", results_options.browse
+    ),
+    "convert": Command(
+        "ovis_jax.tools.convert_annotations",
+        "annotations to other formats",
+        results_options.convert,
+    ),
     "extract-frames": Command("ovis_jax.tools.extract_frames", "frames of videos as images"),
     "split": Command("ovis_jax.tools.split_annotations", "a part of a training set to tune on"),
     "generate shapes": Command("ovis_jax.tools.generate_shapes", "the data set Occluded Shapes"),

@@ -23,15 +23,12 @@ from ovis_jax.formats.crowds import crowds_as_objects
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.result_heads import ResultsOptions
 from ovis_jax.formats.results import ReadResults, read_results
-from ovis_jax.tools.annotation_flags import add_crowd_flag
 from ovis_jax.tools.output_paths import check_output
+from ovis_jax.tools.results_options import analyze as parser
 from ovis_jax.tools.scoring_flags import (
-    add_samples,
-    add_scored_files,
-    add_unknown_flags,
     ignored_unknown,
 )
-from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
+from ovis_jax.tools.tool import file_labels, run_tool
 from ovis_jax.tools.viewer_links import (
     DrawnVideos,
     draw_videos,
@@ -45,7 +42,7 @@ COMPARISON = "comparison"
 
 def main(arguments: list[str] | None = None) -> int:
     """Analyses, writes, returns the exit code."""
-    return run_tool(_parser(), lambda options: print(f"wrote {run(options)}"), arguments)
+    return run_tool(parser(), lambda options: print(f"wrote {run(options)}"), arguments)
 
 
 def run(options: argparse.Namespace) -> pathlib.Path:
@@ -129,24 +126,6 @@ def _labels(options: argparse.Namespace) -> list[str]:
             + ", ".join(labels)
         )
     return list(labels)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(
-        prog="ovis-jax analyze", description="Explains the score of results of any model."
-    )
-    add_scored_files(parser)
-    parser.add_argument("--output", required=True, type=pathlib.Path, help="folder for the report")
-    parser.add_argument("--names", nargs="+", help="what the results are called in the report")
-    parser.add_argument(
-        "--images",
-        type=pathlib.Path,
-        help="folder of the frames; draws the videos that tables name, and links them",
-    )
-    add_samples(parser)
-    add_unknown_flags(parser)
-    add_crowd_flag(parser)
-    return parser
 
 
 if __name__ == "__main__":

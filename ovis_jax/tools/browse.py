@@ -20,20 +20,20 @@ from ovis_jax.formats.annotation_options import warn_of_boxes, with_chosen_crowd
 from ovis_jax.formats.annotations import Annotations, Video, load_annotations
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.results import TrackResult, load_results
-from ovis_jax.tools.annotation_flags import add_crowd_flag, annotation_options, warn
+from ovis_jax.tools.annotation_flags import annotation_options, warn
+from ovis_jax.tools.choices import DRAWN_VIDEOS
 from ovis_jax.tools.output_paths import check_output
-from ovis_jax.tools.tool import ToolParser, file_labels, run_tool
+from ovis_jax.tools.results_options import browse as parser
+from ovis_jax.tools.tool import file_labels, run_tool
 from ovis_jax.visualization.browsing import Browsed, frames_in, write_browser
 from ovis_jax.visualization.overlays import chosen_videos
 from ovis_jax.visualization.single_video import single_video
 from ovis_jax.visualization.viewer.page import Systems
 
-_CHOSEN = 4  # videos, unless they are named
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Draws, prints the page, returns the exit code."""
-    return run_tool(_parser(), lambda options: print(run(options)), arguments)
+    return run_tool(parser(), lambda options: print(run(options)), arguments)
 
 
 def run(options: argparse.Namespace) -> pathlib.Path:
@@ -83,7 +83,7 @@ def named_videos(
       InputError: there is no video of an id.
     """
     if not ids:
-        return chosen_videos(annotations.videos, _CHOSEN)
+        return chosen_videos(annotations.videos, DRAWN_VIDEOS)
     videos = {video.id: video for video in annotations.videos}
     for number in ids:
         if number not in videos:
@@ -100,30 +100,6 @@ def as_record(result: TrackResult) -> dict:
         "score": result.score,
         "segmentations": segmentations,
     }
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="ovis-jax browse", description="Draws videos with their objects.")
-    path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument(
-        "--annotations", **path, help="ground truth, OVIS format, or videos and categories alone"
-    )
-    parser.add_argument(
-        "--images",
-        required=True,
-        **path,
-        help="folder of the frames; without --annotations the video, or the folder of its frames",
-    )
-    parser.add_argument(
-        "--results", nargs="+", **path, help="results.json of one or more systems, side by side"
-    )
-    parser.add_argument("--output", required=True, **path, help="folder to write to")
-    parser.add_argument(
-        "--videos", type=int, nargs="+", metavar="ID", help=f"default: {_CHOSEN} of all"
-    )
-    parser.add_argument("--min-score", type=float, default=0.3, help="of results that are drawn")
-    add_crowd_flag(parser)
-    return parser
 
 
 if __name__ == "__main__":

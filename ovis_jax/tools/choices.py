@@ -42,3 +42,10 @@ DEFAULT_WRITES = ("results", "overlay")
 
 RECORDS = ("coco_instances", "occluded_shapes", "ovis", "youtube_vis_2019", "youtube_vis_2021")
 """Names of the builders of `ovis_jax.data.tfds`."""
+
+READERS = ("ovis", "coco", "davis", "mots", "mots-txt", "labelme", "cvat", "results")
+WRITERS = ("ovis", "coco", "coco-results", "davis", "mots", "mots-txt", "labelme", "cvat")
+"""Keys of `READERS` and `WRITERS` of `ovis_jax.tools.convert_annotations`."""
+
+DRAWN_VIDEOS = 4
+"""That `ovis-jax browse` draws unless they are named."""

@@ -35,8 +35,8 @@ from ovis_jax.formats.box_check import compare_boxes
 from ovis_jax.formats.crowds import crowds_as_objects, many_crowds
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.mask_boxes import with_mask_boxes
-from ovis_jax.tools.annotation_flags import add_box_flag, add_crowd_flag
-from ovis_jax.tools.tool import ToolParser, at_least, run_tool
+from ovis_jax.tools.results_options import convert as parser
+from ovis_jax.tools.tool import run_tool
 
 READERS: dict[str, Callable[[pathlib.Path, Sources], Annotations]] = {
     "ovis": ovis.read,
@@ -65,7 +65,7 @@ _WITH_ANNOTATED_FRAMES = ("ovis", "labelme")
 
 def main(arguments: list[str] | None = None) -> int:
     """Converts, prints what was written and lost, returns the exit code."""
-    return run_tool(_parser(), lambda options: print(*run(options), sep="\n"), arguments)
+    return run_tool(parser(), lambda options: print(*run(options), sep="\n"), arguments)
 
 
 def run(options: argparse.Namespace) -> list[str]:
@@ -141,41 +141,6 @@ def _write(output: pathlib.Path, kind: str, annotations: Annotations) -> list[st
         return lost
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(prog="ovis-jax convert", description="Converts annotations of videos.")
-    path = dict(type=pathlib.Path, metavar="PATH")
-    parser.add_argument("--from", required=True, choices=READERS, dest="source", help="format")
-    parser.add_argument("--to", required=True, choices=WRITERS, dest="target", help="format")
-    parser.add_argument("--input", required=True, **path, help="file or folder to read")
-    parser.add_argument("--output", required=True, **path, help="file or folder to write")
-    parser.add_argument("--images", **path, help="frames, where the input does not name them")
-    parser.add_argument(
-        "--categories", **path, help="annotation file whose ids and names of categories are used"
-    )
-    parser.add_argument(
-        "--annotations", **path, help="annotation file whose videos results are of (results)"
-    )
-    parser.add_argument(
-        "--first-frame",
-        type=int,
-        choices=(0, 1),
-        help="number of the first frame (mots-txt): 0 in KITTI MOTS, 1 in MOTSChallenge",
-    )
-    parser.add_argument(
-        "--skip-shapes", action="store_true", help="pass over shapes that are no masks (cvat, coco)"
-    )
-    parser.add_argument("--min-score", type=float, help="least score of tracks (results)")
-    parser.add_argument(
-        "--most-tracks",
-        type=at_least(1),
-        metavar="N",
-        help="surest tracks of each video (results)",
-    )
-    add_crowd_flag(parser)
-    add_box_flag(parser)
-    return parser
 
 
 if __name__ == "__main__":
