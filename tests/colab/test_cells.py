@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib
 import importlib.metadata
 import importlib.util
 import io
@@ -44,6 +45,16 @@ def test_there_are_four():
         "score_my_results",
         "train_on_your_videos",
     ]
+
+
+@every_notebook
+def test_what_a_notebook_imports_of_the_package_exists(name):
+    code = [ast.parse(cell.python()) for cell in cells(name) if cell.kind == "code"]
+    statements = [own for tree in code for own in ast.walk(tree) if isinstance(own, ast.ImportFrom)]
+    for own in statements:
+        if own.module.partition(".")[0] == "ovis_jax":
+            module = importlib.import_module(own.module)
+            assert {each.name for each in own.names} <= set(dir(module)), own.module
 
 
 @every_notebook
