@@ -35,7 +35,13 @@ def identities(system, variables, frames, valid):
         yield np.asarray(output.ids)[np.asarray(output.valid)].tolist()
 
 
-@pytest.mark.parametrize("name", ["mask_track_rcnn"])  # SipMask's: tests/golden/sipmask
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mask_track_rcnn",
+        pytest.param("sipmask", marks=pytest.mark.exhaustive),  # also in tests/golden/sipmask
+    ],
+)
 def test_every_part_learns_without_calibration(name):
     (total, _), gradient = total_loss(*SYSTEMS[name].build(calibrated=False), frame_pairs())
     assert np.isfinite(total)
