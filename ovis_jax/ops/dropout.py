@@ -17,7 +17,9 @@ def dropout(x: jax.Array, keys: jax.Array | None, rate: float) -> jax.Array:
     if keys is None or not rate:
         return x
     kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
-    return jnp.where(kept, x / (1 - rate), 0)
+    # In float32, since 1 - rate rounded to bfloat16 would change every element the same way.
+    grown = x.astype(jnp.promote_types(x.dtype, jnp.float32)) / (1 - rate)
+    return jnp.where(kept, grown, 0).astype(x.dtype)
 
 
 def split_keys(keys: jax.Array | None, num: int) -> list[jax.Array | None]:

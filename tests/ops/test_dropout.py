@@ -28,6 +28,14 @@ def test_the_masks_of_a_row_are_its_own_wherever_it_stands():
     assert ((whole[0] == 0) != (whole[1] == 0)).any()
 
 
+def test_in_bfloat16_elements_grow_as_in_float32_and_are_rounded_once():
+    x = X.astype(jnp.bfloat16)
+    out = dropout(x, KEYS, 0.1)
+    assert out.dtype == jnp.bfloat16
+    whole = dropout(x.astype(jnp.float32), KEYS, 0.1).astype(jnp.bfloat16)
+    np.testing.assert_array_equal(np.asarray(out, np.float32), np.asarray(whole, np.float32))
+
+
 def test_what_is_dropped_has_no_gradient_even_if_it_is_no_number():
     x = jnp.where(dropout(jnp.ones_like(X), KEYS, 0.5) == 0, jnp.nan, X)
     value, gradient = jax.value_and_grad(lambda x: dropout(x, KEYS, 0.5).sum())(x)
