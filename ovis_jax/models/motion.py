@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm, torch_uniform
+from ovis_jax.ops import implementations
 from ovis_jax.ops.cost_volume import cost_volume_maxima, expected_offsets
 from ovis_jax.ops.deform_conv import deform_conv
 from ovis_jax.ops.gaussians import box_radius, gaussian_row
@@ -155,7 +156,7 @@ class Warp(nn.Module):
 
 def pooled(x: jax.Array) -> jax.Array:
     """Largest of each 2x2 cells: [B, h, w, E] to [B, h / 2, w / 2, E]."""
-    return nn.max_pool(x, (POOLED, POOLED), (POOLED, POOLED))
+    return implementations.max_pool()(x, POOLED, POOLED, 0)
 
 
 @flax.struct.dataclass

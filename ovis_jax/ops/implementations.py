@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from ovis_jax.ops import correlation_loop, correlation_rows, correlation_tiles, grouped_conv
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
+from ovis_jax.ops import max_pool as pool
 from ovis_jax.ops.platforms import platform
 
 _CUDNN_HEAD = 128  # numbers, at most
@@ -50,6 +51,11 @@ def grouped_convolution() -> Callable:
         "tpu": grouped_conv.in_blocks,
     }
     return ways[platform()]
+
+
+def max_pool() -> Callable:
+    """Of (x, size, stride, pad); see `max_pool`."""
+    return pool.by_comparison if platform() == "cpu" else pool.by_selection
 
 
 def attention(dtype: jnp.dtype, size: int) -> str | None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.layers import ConvNorm
+from ovis_jax.ops import implementations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,4 +130,4 @@ class DLA(nn.Module):
 
 def halved(x: jax.Array) -> jax.Array:
     """Largest of each 2x2 cells: [B, H, W, C] to [B, H / 2, W / 2, C]."""
-    return nn.max_pool(x, (2, 2), (2, 2))
+    return implementations.max_pool()(x, 2, 2, 0)

@@ -9,6 +9,7 @@ from flax import linen as nn
 from ovis_jax.models.backbones.stems import checked_frames
 from ovis_jax.models.deformable import ModulatedConvNorm
 from ovis_jax.models.layers import ConvNorm
+from ovis_jax.ops import implementations
 
 STAGE_BLOCKS = {
     18: (2, 2, 2, 2),
@@ -152,7 +153,7 @@ class ResNet(nn.Module):
         x = checked_frames(images).astype(self.dtype)
         stem = ConvNorm(self.width, 7, 2, self.norm, self.dtype, name="stem")
         x = nn.relu(stem(x, training))
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = implementations.max_pool()(x, 3, 2, 1)
         if self.frozen_stages >= 0:
             x = jax.lax.stop_gradient(x)
         outputs = []
