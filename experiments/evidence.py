@@ -42,10 +42,12 @@ EXPECTED = (
 )
 NONE, QUERY, ADDITION = "none", "deformable convolution of the query", "addition"
 DIFFERENCE, CORRELATION, DETECTOR = "difference", "correlation", "detector"
-ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION)
+MOTION = "correlation, from its motion"  # beyond the paper
+ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION, MOTION)
 SAMPLING = {arm: (arm, f"{arm}, whole video") for arm in (NONE, CORRELATION)}
 COMPARE, WINDOW = "model.calibration.compare", "predict.reference_window"
 PARAMETERS = {"train.fresh": "('calibration',)"}  # of the calibration, which the detector lacks
+SHARPNESS = "model.calibration.motion_sharpness"
 WHOLE_VIDEO = {"data.reference_sampling": "video"}
 PAPER = Paper(
     order=(CORRELATION, DIFFERENCE, NONE, ADDITION),
@@ -68,6 +70,7 @@ def rows(size: Size) -> tuple[Run, ...]:
         Run(ADDITION, "cmasktrack_rcnn", addition, start=DETECTOR),
         changed(correlation, DIFFERENCE, {COMPARE: DIFFERENCE}),
         correlation,
+        changed(correlation, MOTION, {SHARPNESS: 4.0}),
         *(changed(own, SAMPLING[own.label][1], WHOLE_VIDEO) for own in (none, correlation)),
         *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
     )
@@ -99,7 +102,7 @@ def experiment(condition: Condition, size: Size) -> Experiment:
                 only(differences_over_seeds(f"sampling_{arm}", "Sampling of reference frames"), own)
                 for arm, own in SAMPLING.items()
             ),
-            only(calibration_diagnosis, (DIFFERENCE, CORRELATION)),
+            only(calibration_diagnosis, (DIFFERENCE, CORRELATION, MOTION)),
         ),
         paper=PAPER,
         dataset=evidence_dataset(condition, size),

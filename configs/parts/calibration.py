@@ -14,5 +14,6 @@ def calibration() -> ConfigDict:
             channels=256,
             num_convs=3,
             init_scale=1.0,
+            motion_sharpness=0.0,  # of the correlation's own motion, beyond the paper
         )
     )

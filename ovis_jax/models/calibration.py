@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.deformable import DEFORM_KERNEL, DeformConv
 from ovis_jax.models.layers import kaiming_normal, torch_uniform
 from ovis_jax.ops import implementations
 from ovis_jax.ops.canvas import Canvas, canvas_of, keep_on_level
-from ovis_jax.ops.correlation import correlation
+from ovis_jax.ops.correlation import correlation, expected_displacement
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
 LEAKY_SLOPE = 0.1
@@ -34,6 +35,9 @@ class TemporalCalibration(nn.Module):
         published, where training starts from a detector; 0 leaves the query untouched at first,
         which a detector that is itself trained from scratch needs: an unaligned reference is noise
         to it.
+      motion_sharpness: 0: offsets are what the convolutions say, as published. Else they are that
+        on top of the displacement which the correlation expects at each position, see
+        `expected_displacement`; beyond the paper.
       dtype: of the computation; offsets are float32.
     """
 
@@ -44,12 +48,17 @@ class TemporalCalibration(nn.Module):
     channels: int = 256
     num_convs: int = 3
     init_scale: float = 1.0
+    motion_sharpness: float = 0.0
     dtype: str = "float32"
 
     def setup(self):
         """Makes the offset convolutions and the deformable kernel."""
         if self.compare not in COMPARISONS:
             raise ValueError(f"compare is {self.compare!r}; expected one of {COMPARISONS}")
+        if self.motion_sharpness and self.compare != "correlation":
+            raise ValueError(
+                f"motion_sharpness needs a correlation, but compare is {self.compare!r}"
+            )
         self.offset_convs = [
             nn.Conv(self.channels, (3, 3), kernel_init=kaiming_normal, dtype=self.dtype)
             for _ in range(self.num_convs)
@@ -103,12 +112,15 @@ class TemporalCalibration(nn.Module):
 
         With a canvas, taps that would leave the level of their position read nothing.
         """
-        x = self.comparison(query, reference)
+        x = compared = self.comparison(query, reference)
         for conv in self.offset_convs:
             x = x if canvas is None else canvas.clear(x)
             x = nn.relu(conv(x))
         x = x if canvas is None else canvas.clear(x)
         offsets = self.offset(x)
+        if self.motion_sharpness:
+            motion = expected_displacement(compared, self.dilation, self.motion_sharpness)
+            offsets += jnp.tile(motion, DEFORM_KERNEL**2)
         return offsets if canvas is None else keep_on_level(offsets, DEFORM_KERNEL, canvas)
 
     def comparison(self, query: jax.Array, reference: jax.Array) -> jax.Array:

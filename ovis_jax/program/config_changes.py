@@ -48,6 +48,7 @@ _LATER = {
     "config.model.occlusion.pair_sigma": 0.0,
     "config.model.linker": "cues",
     "config.model.track.calibrated": False,
+    "config.model.calibration.motion_sharpness": 0.0,
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
     "config.model.tracker.label_weight": 10.0,

@@ -62,8 +62,25 @@ def test_an_unknown_comparison_is_refused():
         calibration(compare="sum")
 
 
-def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other():
-    module, variables = calibration(num_convs=2)
+def test_offsets_begin_at_the_motion_that_the_correlation_knows():
+    settings = dict(displacements=5, dilation=1, channels=8, num_convs=1, init_scale=0.0)
+    module = TemporalCalibration(**settings, motion_sharpness=20.0)
+    query = jax.random.normal(jax.random.key(3), (1, 12, 12, 64))
+    reference = jnp.roll(query, (1, -2), axis=(1, 2))
+    variables = module.init(jax.random.key(0), [query], [reference])
+    offsets = module.apply(variables, query, reference, method="offsets")
+    inner = offsets.reshape(1, 12, 12, 9, 2)[:, 3:-3, 3:-3]
+    np.testing.assert_allclose(inner, np.broadcast_to([1.0, -2.0], inner.shape), atol=0.1)
+
+
+def test_motion_is_known_to_a_correlation_alone():
+    with pytest.raises(ValueError, match="motion_sharpness needs a correlation"):
+        calibration(compare="difference", motion_sharpness=4.0)
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 4.0])
+def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(sharpness):
+    module, variables = calibration(num_convs=2, motion_sharpness=sharpness)
     query, reference = (
         [jax.random.normal(jax.random.key(seed + i), (2, *shape, 4)) for i, shape in SHAPES]
         for seed in (0, 10)

@@ -8,7 +8,7 @@ from golden_folder import golden_arrays
 from ops.float64 import float64
 from ops.naive import naive_correlation
 
-from ovis_jax.ops.correlation import correlation
+from ovis_jax.ops.correlation import correlation, expected_displacement
 
 
 def random_maps(shape=(2, 5, 7, 3)):
@@ -97,3 +97,40 @@ def test_a_cell_that_is_not_a_number_stays_in_its_frame():
     np.testing.assert_array_equal(poisoned[1], clean[1])
     elsewhere = jnp.ones((5, 7), bool).at[2, 3].set(False)
     np.testing.assert_array_equal(poisoned[0][elsewhere], clean[0][elsewhere])
+
+
+def naive_expected_displacement(maps, dilation, sharpness):
+    side = round(np.sqrt(maps.shape[-1]))
+    along = [(a - (side - 1) / 2) * dilation for a in range(side)]
+    out = np.zeros((*maps.shape[:-1], 2))
+    for place in np.ndindex(maps.shape[:-1]):
+        own = maps[place]
+        weights = np.exp(sharpness * (own - own.mean()) / own.std())
+        for number, weight in enumerate(weights / weights.sum()):
+            out[place] += weight * np.array([along[number // side], along[number % side]])
+    return out
+
+
+@pytest.mark.parametrize(("side", "dilation", "sharpness"), [(4, 2, 3.0), (3, 1, 0.5), (5, 3, 0.0)])
+def test_the_expected_displacement_follows_its_definition(side, dilation, sharpness):
+    maps = np.random.default_rng(0).normal(size=(2, 3, 4, side**2))
+    want = naive_expected_displacement(maps, dilation, sharpness)
+    for scale in (1.0, 1e-3, 1e3):  # features of any length
+        got = expected_displacement(jnp.asarray(scale * maps), dilation, sharpness)
+        np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+@pytest.mark.parametrize("moved", [(2, -4), (-6, 0), (0, 2)])
+def test_a_sharp_expectation_finds_by_how_much_a_map_has_moved(moved):
+    query = np.random.default_rng(1).normal(size=(1, 20, 24, 64))
+    reference = np.roll(query, moved, axis=(1, 2))
+    maps = correlation(jnp.asarray(query), jnp.asarray(reference), displacements=7, dilation=2)
+    inner = expected_displacement(maps, 2, sharpness=10.0)[:, 6:-6, 6:-6]
+    np.testing.assert_allclose(inner, np.broadcast_to(moved, inner.shape), atol=0.2)
+
+
+def test_where_all_displacements_are_equally_like_nothing_has_moved():
+    maps = jnp.full((1, 2, 2, 9), 0.3)
+    out, pullback = jax.vjp(lambda x: expected_displacement(x, 1, 4.0), maps)
+    np.testing.assert_allclose(out, 0, atol=1e-6)
+    assert np.isfinite(pullback(jnp.ones_like(out))[0]).all()
