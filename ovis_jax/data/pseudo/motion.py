@@ -63,11 +63,8 @@ def resize_transform(old: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
 
 
 def view_transform(size: tuple[int, int], geometry: FrameGeometry) -> np.ndarray:
-    """[3, 3]: from pixels of a still of (width, height) to those of the resized frame.
-
-    A frame that is centred as a whole is stretched to its canvas.
-    """
-    if geometry.middle is not None:
+    """[3, 3]: from pixels of a still of (width, height) to those of the resized frame."""
+    if geometry.centered is not None:
         matrix = np.diag([*geometry.scale, 1.0])
         matrix[:2, 2] = geometry.offset
         return matrix

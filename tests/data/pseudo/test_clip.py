@@ -16,6 +16,7 @@ from ovis_jax.data.pseudo.motion import (
     draw_transforms,
     mirror_transform,
     resize_transform,
+    view_transform,
 )
 from ovis_jax.data.pseudo.paste import (
     Pasting,
@@ -23,6 +24,7 @@ from ovis_jax.data.pseudo.paste import (
     draw_count,
     draw_place,
 )
+from ovis_jax.data.transforms import Resizing, frame_geometry, transform_image
 
 MOTION = Motion(rotation=20, shear=8, translation=0.3, scale=0.4, perspective=0.1)
 PASTING = Pasting(probability=1.0, max_objects=3, size=(0.7, 1.4), travel=1.0)
@@ -212,3 +214,21 @@ def test_a_pasted_object_has_the_wanted_size_and_passes_in_front_of_the_hidden_o
     x, y = middle[:, 0], middle[:, 1]
     assert ((99 <= x) & (x <= 160) & (79 <= y) & (y <= 120)).any()
     assert np.ptp(x) <= 60 and np.ptp(y) <= 40
+
+
+@pytest.mark.parametrize("size", [(110, 40), (70, 110), (96, 64)])
+@pytest.mark.parametrize("fit", ["within", "exact", "centered"])
+def test_a_still_at_rest_lies_where_a_frame_of_a_video_would(fit, size):
+    """A frame that is centred keeps its proportions, with black borders."""
+    geometry = frame_geometry(*size, Resizing(image_scale=SIZE, pad_multiple=32, fit=fit))
+    rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
+    image = np.stack([2 * columns, 2 * rows, np.full_like(rows, 200)], axis=-1).astype(np.uint8)
+    seen = (geometry.width, geometry.height)
+    moves = draw_transforms(np.random.default_rng(0), REST, 1, *seen)
+    still = Still(image, np.ones((1, *image.shape[:2]), bool))
+    clip = PseudoClip(still, moves @ view_transform(size, geometry), [], [])
+    drawn = draw_frame(clip, 0, seen, (0, 0, 0)).image
+    want = transform_image(image, geometry, flip=False)[: seen[1], : seen[0]]
+    whole, outside = inner(want[..., 2] == 200), inner(want[..., 2] == 0)
+    assert whole.mean() > 0.2 and np.abs(drawn[whole].astype(int) - want[whole]).max() <= 3
+    assert (drawn[outside] == 0).all() and outside.any() == (fit == "centered" and size != SIZE)
