@@ -1,8 +1,6 @@
 """The run lengths in compressed masks, read and checked for many masks at once; numpy only.
 
-In `counts` a number is written with characters of five bits each, lowest first; the characters are
-those from "0" on. Bit 32 says that more follow, bit 16 of the last is the sign. From the fourth
-number on, each is the difference to the number two before.
+How they are written is said in `ovis_jax.formats.run_pairs`, which reads those without a problem.
 """
 
 from __future__ import annotations
@@ -13,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovis_jax.formats.plain_values import kind
+from ovis_jax.formats.run_pairs import MAX_CHARACTERS, RunPairs, read_pairs
 
-_MAX_CHARACTERS = 6  # of a number: 30 bits, more than any frame has pixels
 _BATCH = 1 << 17  # characters read at once, so that intermediate arrays stay in the cache
 
 
@@ -48,7 +46,7 @@ def read_runs(counts: Sequence[str], pixels: np.ndarray) -> Runs:
     areas, problems, empty_runs = np.zeros(len(counts), np.int64), {}, []
     for first, end in zip(edges[:-1], edges[1:], strict=True):
         own = counts[first:end]
-        found = _read_batch(own, lengths[first:end], pixels[first:end])
+        found = _read_batch(own, pixels[first:end])
         if found is None:  # something is wrong: look at each mask alone
             found = _read_singly(own, pixels[first:end])
         areas[first:end] = found.areas
@@ -89,24 +87,16 @@ def joined_runs(runs: Sequence[int]) -> list[int]:
     return joined
 
 
-def _read_batch(counts: Sequence[str], lengths: np.ndarray, pixels: np.ndarray) -> Runs | None:
+def _read_batch(counts: Sequence[str], pixels: np.ndarray) -> Runs | None:
     """As `read_runs`; None if any mask has a problem."""
-    try:
-        digits = np.frombuffer("".join(counts).encode("ascii"), np.uint8) - np.uint8(48)
-    except UnicodeEncodeError:
+    found = read_pairs(counts)
+    if found is None or found.runs.min() < 0:
         return None
-    ends = np.cumsum(lengths)
-    if not lengths.all() or digits.max() > 63 or (digits[ends - 1] >= 32).any():
+    areas = np.add.reduceat(found.ones(), found.firsts)
+    totals = np.add.reduceat(found.zeros(), found.firsts) + areas
+    if (totals != pixels).any():
         return None
-    numbers, last = _numbers(digits)
-    if numbers is None:
-        return None
-    firsts = np.concatenate([[0], np.searchsorted(last, ends[:-1])])
-    runs = _chained_runs(numbers, firsts)
-    totals, areas = _totals_and_areas(runs.astype(np.int64), firsts)
-    if runs.min() < 0 or (totals != pixels).any():
-        return None
-    return Runs(areas, {}, _with_empty_runs(runs, firsts))
+    return Runs(areas, {}, _with_empty_runs(found))
 
 
 def _numbers(digits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -124,7 +114,7 @@ def _numbers(digits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     lengths[1:] -= last[:-1]
     numbers = ((digits[last] ^ np.uint8(16)).view(np.int8) - np.int8(16)).astype(np.int32)
     longer = np.flatnonzero(lengths > 1)
-    for place in range(1, _MAX_CHARACTERS):
+    for place in range(1, MAX_CHARACTERS):
         if not longer.size:
             return numbers, last
         lower = digits[last[longer] - place] & np.uint8(31)
@@ -153,20 +143,16 @@ def _chained_runs(numbers: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     return runs
 
 
-def _totals_and_areas(runs: np.ndarray, firsts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[N] sums of all runs of each mask, and of every second run; changes `runs`, int64."""
-    totals = np.add.reduceat(runs, firsts)
-    np.negative(runs[0::2], out=runs[0::2])
-    odd_minus_even = np.add.reduceat(runs, firsts)
-    return totals, (totals + np.where(firsts % 2, -odd_minus_even, odd_minus_even)) // 2
-
-
-def _with_empty_runs(runs: np.ndarray, firsts: np.ndarray) -> list[int]:
+def _with_empty_runs(found: RunPairs) -> list[int]:
     """Masks with an empty run other than the first and the last."""
+    runs, first = found.runs, 2 * found.firsts
+    last = first + found.numbers - 1
+    outer = np.unique(np.concatenate([first, last, np.append(first[1:], runs.size) - 1]))
+    if runs.size - np.count_nonzero(runs) == np.count_nonzero(runs[outer] == 0):
+        return []
     inner = runs == 0
-    inner[firsts] = False
-    inner[firsts - 1] = False  # the last of the mask before; of the last mask for the first one
-    masks = np.searchsorted(firsts, np.flatnonzero(inner), side="right") - 1
+    inner[outer] = False
+    masks = np.searchsorted(first, np.flatnonzero(inner), side="right") - 1
     return np.unique(masks).tolist()
 
 

@@ -1,0 +1,139 @@
+"""The run lengths in many compressed masks at once, two to an integer; numpy only.
+
+In `counts` a number is written with characters of five bits each, lowest first; the characters are
+those from "0" on. Bit 32 says that more follow, bit 16 of the last is the sign. From the fourth
+number on, each is the difference to the number two before. So zeros and ones are two sums that run
+side by side, and one addition of 64-bit integers does both: a pair of a run of zeros and the run of
+ones behind it lies in the lower and the upper half.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+MAX_CHARACTERS = 6
+"""Of a number: 30 bits, more than any frame has pixels."""
+
+_MORE = 80  # characters from here on say that more follow
+_FOLLOWED = bytes(range(_MORE, _MORE + 32))
+_SIGNED = bytes((((code - 48) & 31 ^ 16) - 16) & 255 for code in range(256))  # as int8
+_HALF = np.int64(0xFFFFFFFF)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPairs:
+    """Runs of N masks, one mask behind the other; right where none of them is negative.
+
+    Attributes:
+      pairs: [pairs] little-endian int64, run of zeros + 2**32 * run of ones. The last pair of a
+        mask that ends with zeros has a run of no ones.
+      firsts: [N] int64, where each mask begins.
+      numbers: [N] int64, how many runs each mask has.
+    """
+
+    pairs: np.ndarray
+    firsts: np.ndarray
+    numbers: np.ndarray
+
+    @property
+    def runs(self) -> np.ndarray:
+        """[2 * pairs] int32, zeros and ones in turn."""
+        return self.pairs.view("<i4")
+
+    def zeros(self) -> np.ndarray:
+        """[pairs] int64, runs of zeros."""
+        return self.pairs & _HALF
+
+    def ones(self) -> np.ndarray:
+        """[pairs] int64, runs of ones."""
+        return self.pairs >> 32
+
+
+def read_pairs(counts: Sequence[str]) -> RunPairs | None:
+    """Reads the `counts` of at least one compressed mask.
+
+    Run lengths wrap around at 32 bits, as in the C code; then one of the mask's is negative.
+
+    Returns:
+      None if a mask is empty text, has other characters, a number that is too long or one that does
+      not end.
+    """
+    lengths = np.fromiter(map(len, counts), np.int64, len(counts))
+    try:
+        text = "".join(counts).encode("ascii")
+    except UnicodeEncodeError:
+        return None
+    codes, ends = np.frombuffer(text, np.uint8), np.cumsum(lengths)
+    if not lengths.all() or codes.min() < 48 or codes.max() > 111:
+        return None
+    if (codes[ends - 1] >= _MORE).any():
+        return None
+    followed = np.flatnonzero(codes >= _MORE)
+    own_followed = np.diff(np.searchsorted(followed, ends), prepend=0)
+    numbers = lengths - own_followed
+    odd = numbers & 1
+    firsts = np.cumsum(numbers + odd) - numbers - odd
+    last_digits = _last_digits(counts, odd)
+    differences = _packed().take(last_digits.view("<u2"))
+    if followed.size:
+        padding = np.repeat(np.cumsum(odd) - odd, own_followed)
+        at = followed - np.arange(followed.size) + padding
+        if not _add_lower_digits(differences, at, codes[followed], last_digits):
+            return None
+    found = RunPairs(_chained(differences, firsts >> 1), firsts >> 1, numbers)
+    found.runs[(firsts + numbers)[odd == 1]] = 0
+    return found
+
+
+def _last_digits(counts: Sequence[str], odd: np.ndarray) -> np.ndarray:
+    """[numbers] int8, the last and signed digit of each number; a 0 makes odd masks even."""
+    padded = [""] * (2 * len(counts))
+    padded[::2] = counts
+    padded[1::2] = ["0" if is_odd else "" for is_odd in odd.tolist()]
+    text = "".join(padded).encode("ascii")
+    return np.frombuffer(text.translate(_SIGNED, _FOLLOWED), np.int8)
+
+
+@functools.cache
+def _packed() -> np.ndarray:
+    """[2**16] int64, what two digits, read as one integer, are as a pair."""
+    two = np.arange(1 << 16).astype("<u2").view(np.int8).reshape(-1, 2).astype("<i8")
+    return two[:, 0] + (two[:, 1] << 32)
+
+
+def _add_lower_digits(
+    differences: np.ndarray, at: np.ndarray, codes: np.ndarray, last_digits: np.ndarray
+) -> bool:
+    """Makes whole numbers of those of more than one digit; False if one is too long.
+
+    Args:
+      differences: [pairs] int64, last digits; changed.
+      at: [K] ascending, the number that each digit but the last belongs to.
+      codes: [K] uint8, their characters.
+      last_digits: [numbers] int8.
+    """
+    begin = np.flatnonzero(np.diff(at, prepend=-1))
+    sizes = np.diff(begin, append=at.size)
+    if sizes.max() >= MAX_CHARACTERS:
+        return False
+    places = np.arange(at.size) - np.repeat(begin, sizes)
+    lower = np.add.reduceat((codes & 31 ^ 16).astype(np.int64) << 5 * places, begin)
+    own = at[begin]
+    last = last_digits[own].astype(np.int64)
+    added = (last << 5 * sizes) + lower - last
+    np.add.at(differences, own >> 1, added << 32 * (own & 1))
+    return True
+
+
+def _chained(differences: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """Adds up differences [pairs], changed; masks begin at the pairs `firsts`."""
+    more = firsts[np.diff(firsts, append=differences.size) > 1]
+    alone = (differences[more] & _HALF).astype("<u4").view("<i4")  # no chain begins with the first
+    differences[more + 1] -= alone
+    sums = np.add.reduceat(differences, firsts)
+    differences[firsts[1:]] -= sums[:-1]
+    return np.cumsum(differences, out=differences)
