@@ -43,12 +43,13 @@ class Segmentations:
 
     def __getitem__(self, frame: int) -> dict | None:
         """Compressed mask of a frame, `{"size": [height, width], "counts": str}`, or None."""
+        counts = self.counts(frame)
+        return None if counts is None else {"size": list(self.size), "counts": counts}
+
+    def counts(self, frame: int) -> str | None:
+        """The `counts` of the compressed mask of a frame, or None."""
         entry = self.entries[frame]
-        if entry is None:
-            return None
-        if isinstance(entry, list):
-            return rle.from_polygons(entry, *self.size)
-        return {"size": list(self.size), "counts": entry}
+        return rle.from_polygons(entry, *self.size)["counts"] if type(entry) is list else entry
 
     def areas(self) -> np.ndarray:
         """[T] int64, number of pixels in each frame; 0 where there is no mask."""
