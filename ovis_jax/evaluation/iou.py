@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ovis_jax.evaluation.mask_columns import MAX_PIXELS, mask_columns, shared_pixels
+from ovis_jax.evaluation.mask_columns import MAX_PIXELS, mask_columns
 from ovis_jax.formats import rle
 from ovis_jax.formats.segmentations import Segmentations
 
@@ -26,113 +26,113 @@ def track_iou(tracks: Sequence[Segmentations], truth: Sequence[Segmentations]) -
     Returns:
       [D, G] float64, exact up to one rounding; 0 where the union is empty.
     """
-    track_areas, truth_areas = _areas(tracks), _areas(truth)
-    frames = _common_frames(tracks, track_areas, truth, truth_areas)
-    shared = _shared_pixels(frames, (len(tracks), len(truth)))
-    union = track_areas.sum(axis=1)[:, None] + truth_areas.sum(axis=1) - shared
+    tubes = [*tracks, *truth]
+    areas = np.stack([tube.areas() for tube in tubes])
+    totals = areas.sum(axis=1)
+    shared = _shared_pixels(tubes, areas, len(tracks))
+    union = totals[: len(tracks), None] + totals[len(tracks) :] - shared
     return shared / np.where(union > 0, union, 1)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Frame:
-    """A frame with masks on both sides: of R tracks and C objects.
+class _Masks:
+    """N masks of some frames, frame by frame, those of tracks before those of objects.
 
     Attributes:
-      rows: R numbers of tracks.
-      columns: C numbers of objects.
-      counts: of R + C compressed masks.
+      tubes: [N] int, of which track or object, counted together.
+      counts: N compressed masks.
+      areas: [N] int64 pixels.
+      ones: [P] int, of which pairs of masks the intersection is wanted: the track's; likewise
+        `others`, the object's.
+      others: see `ones`.
       size: (height, width).
-      areas: [R + C] int64 pixels.
     """
 
-    rows: list[int]
-    columns: list[int]
+    tubes: np.ndarray
     counts: list[str]
-    size: tuple[int, int]
     areas: np.ndarray
+    ones: np.ndarray
+    others: np.ndarray
+    size: tuple[int, int]
+
+    def shared_pixels(self) -> np.ndarray:
+        """[P], pixels of the intersections."""
+        masks = mask_columns(self.counts, *self.size)
+        return self._merged() if masks is None else masks.shared_pixels(self.ones, self.others)
+
+    def _merged(self) -> np.ndarray:
+        """The same by merging run lengths."""
+        masks = [{"size": self.size, "counts": counts} for counts in self.counts]
+        pairs = zip(self.ones.tolist(), self.others.tolist(), strict=True)
+        iou = np.array([rle.iou([masks[one]], [masks[other]])[0, 0] for one, other in pairs])
+        totals = self.areas[self.ones] + self.areas[self.others]
+        return np.rint(iou * totals / (1 + iou))  # I / U and A + B = I + U give I
 
 
-def _shared_pixels(frames: Iterator[_Frame], shape: tuple[int, int]) -> np.ndarray:
-    """[D, G] float64, pixels of the intersections in all frames.
+def _shared_pixels(
+    tubes: Sequence[Segmentations], areas: np.ndarray, num_tracks: int
+) -> np.ndarray:
+    """[D, G] float64, pixels of the intersections in all frames; areas are [D + G, T]."""
+    num_objects = len(tubes) - num_tracks
+    shared = np.zeros(num_tracks * num_objects)
+    for masks in _batches(tubes, areas, num_tracks):
+        pairs = masks.tubes[masks.ones] * num_objects + masks.tubes[masks.others] - num_tracks
+        shared += np.bincount(pairs, weights=masks.shared_pixels(), minlength=shared.size)
+    return shared.reshape(num_tracks, num_objects)
 
-    What is found is collected and added up at the end, since calls of numpy on so little cost more
-    than they do.
+
+def _batches(
+    tubes: Sequence[Segmentations], areas: np.ndarray, num_tracks: int
+) -> Iterator[_Masks]:
+    """Masks of frames that have some on both sides, as many frames at a time as are read well."""
+    visible = areas > 0
+    numbers = np.stack([side.sum(axis=0) for side in np.split(visible, [num_tracks])])  # [2, T]
+    visible &= numbers.all(axis=0)
+    frames, owners = np.nonzero(visible.T)
+    if not frames.size:
+        return
+    counts = _counts(tubes, owners.tolist(), frames.tolist())
+    size = tubes[0].size
+    weight = np.fromiter(map(len, counts), np.int64, len(counts)) / _BATCH
+    weight = np.maximum(weight, size[0] * size[1] / MAX_PIXELS)
+    begin = np.flatnonzero(np.diff(frames, prepend=-1))
+    batch = np.cumsum(np.add.reduceat(weight, begin)).astype(np.int64)
+    edges = begin[np.flatnonzero(np.diff(batch, prepend=-1))].tolist()
+    for first, end in zip(edges, [*edges[1:], frames.size], strict=True):
+        present = numbers[:, np.unique(frames[first:end])]
+        yield _Masks(
+            owners[first:end],
+            counts[first:end],
+            areas[owners[first:end], frames[first:end]],
+            *_pairs(*present),
+            size,
+        )
+
+
+def _counts(
+    tubes: Sequence[Segmentations], owners: Sequence[int], frames: Sequence[int]
+) -> list[str]:
+    """Compressed masks of some tubes and frames."""
+    entries = [tube.entries for tube in tubes]
+    counts = [entries[owner][frame] for owner, frame in zip(owners, frames, strict=True)]
+    for place, entry in enumerate(counts):
+        if type(entry) is not str:  # polygons
+            counts[place] = tubes[owners[place]].counts(frames[place])
+    return counts
+
+
+def _pairs(num_tracks: np.ndarray, num_objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of a track's and an object's mask in the same frame.
+
+    Args:
+      num_tracks: [F] int, masks of tracks in each frame; likewise `num_objects`.
+      num_objects: see `num_tracks`.
+
+    Returns:
+      Two [P] int, numbers of masks that are listed frame by frame.
     """
-    pixels, pairs = [], []
-    for batch in _batches(frames):
-        pixels += _batch_pixels(batch)
-        for frame in batch:
-            pairs.append(np.add.outer(np.multiply(frame.rows, shape[1]), frame.columns).ravel())
-    if not pixels:
-        return np.zeros(shape)
-    size = shape[0] * shape[1]
-    pairs, pixels = np.concatenate(pairs), np.concatenate(pixels)
-    return np.bincount(pairs, weights=pixels, minlength=size).reshape(shape)
-
-
-def _batches(frames: Iterator[_Frame]) -> Iterator[list[_Frame]]:
-    """As many frames at a time as are read well together."""
-    batch, characters, pixels = [], 0, 0
-    for frame in frames:
-        own = sum(map(len, frame.counts))
-        own_pixels = len(frame.counts) * frame.size[0] * frame.size[1]
-        if batch and (characters + own > _BATCH or pixels + own_pixels >= MAX_PIXELS):
-            yield batch
-            batch, characters, pixels = [], 0, 0
-        batch.append(frame)
-        characters, pixels = characters + own, pixels + own_pixels
-    if batch:
-        yield batch
-
-
-def _batch_pixels(batch: Sequence[_Frame]) -> list[np.ndarray]:
-    """For each frame [R * C], pixels of the intersections."""
-    masks = mask_columns([counts for frame in batch for counts in frame.counts], *batch[0].size)
-    if masks is None:
-        return [_merged_pixels(frame) for frame in batch]
-    found, place = [], 0
-    for frame in batch:
-        middle, end = place + len(frame.rows), place + len(frame.counts)
-        found.append(shared_pixels(masks, slice(place, middle), slice(middle, end)).ravel())
-        place = end
-    return found
-
-
-def _merged_pixels(frame: _Frame) -> np.ndarray:
-    """[R * C], pixels of the intersections, found by merging run lengths."""
-    masks = [{"size": frame.size, "counts": counts} for counts in frame.counts]
-    middle = len(frame.rows)
-    iou = rle.iou(masks[:middle], masks[middle:])
-    totals = np.add.outer(frame.areas[:middle], frame.areas[middle:])
-    return np.rint(iou * totals / (1 + iou)).ravel()  # I / U and A + B = I + U give I
-
-
-def _common_frames(
-    tracks: Sequence[Segmentations],
-    track_areas: np.ndarray,
-    truth: Sequence[Segmentations],
-    truth_areas: np.ndarray,
-) -> Iterator[_Frame]:
-    """Frames with masks on both sides; areas are [D, T] and [G, T]."""
-    masks = [*tracks, *truth]
-    areas = np.concatenate([track_areas, truth_areas])
-    for frame, visible in enumerate(_visible(areas)):
-        rows = [number for number in visible if number < len(tracks)]
-        columns = [number - len(tracks) for number in visible[len(rows) :]]
-        if rows and columns:
-            counts = [masks[number].counts(frame) for number in visible]
-            yield _Frame(rows, columns, counts, masks[0].size, areas[visible, frame])
-
-
-def _visible(areas: np.ndarray) -> list[list[int]]:
-    """For each frame the indices of those with a pixel."""
-    visible: list[list[int]] = [[] for _ in range(areas.shape[1])]
-    frames, indices = np.nonzero(areas.T)
-    for frame, index in zip(frames.tolist(), indices.tolist(), strict=True):
-        visible[frame].append(index)
-    return visible
-
-
-def _areas(tracks: Sequence[Segmentations]) -> np.ndarray:
-    """[N, T] int64, pixels of each mask."""
-    return np.stack([track.areas() for track in tracks])
+    size = num_tracks * num_objects
+    before = np.cumsum(num_tracks + num_objects) - num_tracks - num_objects
+    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    track, item = np.divmod(within, np.repeat(num_objects, size))
+    return track + np.repeat(before, size), item + np.repeat(before + num_tracks, size)

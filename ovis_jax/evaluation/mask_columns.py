@@ -1,93 +1,120 @@
 """Masks as spans in the columns of a frame, so that intersections are minima and maxima.
 
-Run lengths go down the columns. A column of a mask mostly has one span of ones, so N masks are two
-arrays over all their columns; a second span in a column goes to a second *layer*, and so on.
+Run lengths go down the columns. A column of a mask mostly has one span of ones, so a mask is little
+more than one *cell* for each of its columns, from the first to the last with a pixel. A second span
+in a column goes to a second *layer*, with cells of its own, and so on.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ovis_jax.formats.run_pairs import RunPairs, read_pairs
 
-MAX_LAYERS = 4
-"""With more spans in a column, merging runs is quicker than comparing every layer with every."""
-
 MAX_PIXELS = 1 << 31
-"""Of all masks together, and of what `shared_pixels` adds up."""
+"""Of the frames of all masks that are read together."""
 
-MAX_HEIGHT = (1 << 15) - 1
+_MAX_LAYERS = 8  # with more, merging runs is quicker than comparing every layer with every
+_MAX_HEIGHT = (1 << 15) - 1
+_CELLS = 1 << 17  # compared at once
+_START = np.int32(0xFFFF)
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskColumns:
-    """Spans of N masks of width W in L layers; rows from `start` to before `stop`.
+    """N masks in L layers.
 
     Attributes:
-      start: [L, N, W] int16; likewise `stop`. Both are 0 where a column has no span.
-      stop: see `start`.
-      left: [L, N] first column with a span; W where there is none.
-      right: [L, N] column behind the last one with a span; 0 where there is none.
+      cells: [cells] int32, first row of a span + 2**16 * row behind the last one; 0 without one.
+      offset: [L, N] int64, number of a column's cell, less the column.
+      left: [L, N] int64, first column that has a cell.
+      right: [L, N] int64, column behind the last one that has a cell; not above `left` without any.
     """
 
-    start: np.ndarray
-    stop: np.ndarray
+    cells: np.ndarray
+    offset: np.ndarray
     left: np.ndarray
     right: np.ndarray
 
+    def shared_pixels(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """[P] int64, pixels that are in both masks of each of P pairs.
+
+        Args:
+          ones: [P] int, numbers of the first masks; likewise `others`.
+          others: see `ones`.
+        """
+        shared = np.zeros(ones.size, np.int64)
+        for one, other in itertools.product(range(len(self.left)), repeat=2):
+            left = np.maximum(self.left[one, ones], self.left[other, others])
+            widths = np.minimum(self.right[one, ones], self.right[other, others]) - left
+            for pairs in _portions(widths):
+                first = left[pairs]
+                at = [
+                    self.offset[layer, masks[pairs]] + first
+                    for layer, masks in ((one, ones), (other, others))
+                ]
+                shared[pairs] += self._shared_in_rows(*at, widths[pairs])
+        return shared
+
+    def _shared_in_rows(
+        self, ones: np.ndarray, others: np.ndarray, widths: np.ndarray
+    ) -> np.ndarray:
+        """[P] int32, pixels that two rows of cells share, which begin at `ones` and `others`."""
+        begin = np.cumsum(widths) - widths
+        step = np.arange(widths.sum())
+        one = self.cells.take(np.repeat(ones - begin, widths) + step)
+        other = self.cells.take(np.repeat(others - begin, widths) + step)
+        common = np.minimum(one, other)
+        common >>= 16  # a span that stops earlier has the smaller cell
+        one &= _START
+        other &= _START
+        common -= np.maximum(one, other, out=one)
+        return np.add.reduceat(np.maximum(common, 0, out=common), begin)
+
 
 def mask_columns(counts: Sequence[str], height: int, width: int) -> MaskColumns | None:
-    """Reads at least one compressed mask; they have been checked.
+    """Reads at least one compressed mask; all have been checked.
 
     Returns:
-      None if another way is better: there are too many spans in a column, or too many pixels.
+      None if merging runs is better: there are too many spans in a column, or too many pixels.
     """
-    if height > MAX_HEIGHT or len(counts) * height * width >= MAX_PIXELS:
+    if height > _MAX_HEIGHT or len(counts) * height * width >= MAX_PIXELS:
         return None
     spans = _Spans.of(read_pairs(counts), height)
-    layers = [spans]
     again = spans.again()
-    if again.size:
-        layer = np.zeros(spans.column.size, np.int8)
-        layer[again] = np.minimum(_places(again) + 1, MAX_LAYERS)
-        if layer.max() == MAX_LAYERS:
-            return None
-        layers = [spans.part(layer == number) for number in range(layer.max() + 1)]
-    return _dense(layers, len(counts), width)
-
-
-def shared_pixels(masks: MaskColumns, rows: slice, others: slice) -> np.ndarray:
-    """[R, C] int64, pixels that each of some masks shares with each of others."""
-    shared = np.zeros((rows.stop - rows.start, others.stop - others.start), np.int64)
-    for one, two in itertools.product(range(len(masks.start)), repeat=2):
-        left = max(masks.left[one, rows].min(), masks.left[two, others].min())
-        right = min(masks.right[one, rows].max(), masks.right[two, others].max())
-        if left < right:
-            a, b = (one, rows, None, slice(left, right)), (two, others, slice(left, right))
-            common = np.minimum(masks.stop[a], masks.stop[b])
-            common -= np.maximum(masks.start[a], masks.start[b])
-            shared += np.maximum(common, 0, out=common).sum(axis=-1, dtype=np.int32)
-    return shared
+    if not again.size:
+        return MaskColumns(*spans.cells(width, 0))
+    layer = np.zeros(spans.column.size, np.int8)
+    layer[again] = np.minimum(_places(again) + 1, _MAX_LAYERS)
+    if layer.max() == _MAX_LAYERS:
+        return None
+    found, number = [], 0
+    for chosen in range(layer.max() + 1):
+        found.append(spans.part(np.flatnonzero(layer == chosen)).cells(width, number))
+        number += found[-1][0].size
+    return MaskColumns(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Spans:
-    """Spans of ones, ascending; all [spans] int32.
+    """Spans of ones, ascending.
 
     Attributes:
-      column: counted through all masks.
-      start: first row.
-      stop: row behind the last one. An empty span is where a mask has ended with zeros: in the
-        first column of the next one.
+      column: [spans] int32, counted through all masks.
+      start: [spans] int32, first row.
+      stop: [spans] int32, row behind the last one; `start` in an empty span, which only the last of
+        a mask may be.
+      edges: [N + 1] int64, the first span of each mask, and the number of spans.
     """
 
     column: np.ndarray
     start: np.ndarray
     stop: np.ndarray
+    edges: np.ndarray
 
     @classmethod
     def of(cls, found: RunPairs, height: int) -> _Spans:
@@ -97,7 +124,7 @@ class _Spans:
         begin, ones = begin.astype(np.int32), ones.astype(np.int32)
         column = begin // np.int32(height)
         start = begin - column * np.int32(height)
-        spans = cls(column, start, start + ones)
+        spans = cls(column, start, start + ones, np.append(found.firsts, ones.size))
         return spans if spans.stop.max() <= height else spans._split(height)
 
     def _split(self, height: int) -> _Spans:
@@ -107,7 +134,8 @@ class _Spans:
         step = np.arange(column.size, dtype=np.int32)
         step -= np.repeat(np.cumsum(times, dtype=np.int32) - times, times)
         start[step > 0] = 0
-        return _Spans(column + step, start, np.minimum(stop - step * height, height))
+        edges = np.append(0, np.cumsum(times))[self.edges]
+        return _Spans(column + step, start, np.minimum(stop - step * height, height), edges)
 
     def again(self) -> np.ndarray:
         """Those that have another one before them in their column."""
@@ -115,19 +143,30 @@ class _Spans:
         return same[self.stop[same] > self.start[same]] + 1
 
     def part(self, chosen: np.ndarray) -> _Spans:
-        """Those where `chosen` is true."""
-        return _Spans(self.column[chosen], self.start[chosen], self.stop[chosen])
+        """Some spans, given by ascending numbers."""
+        arrays = (array[chosen] for array in (self.column, self.start, self.stop))
+        return _Spans(*arrays, np.searchsorted(chosen, self.edges))
 
-    def ends(self, edges: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """`left` and `right` of masks that begin at all `edges` but the last."""
-        first, behind = (place := np.searchsorted(self.column, edges))[:-1].copy(), place[1:]
-        some = first < behind
-        first[some] += self.stop[first[some]] == self.start[first[some]]
-        some = first < behind
-        left, right = np.full(some.size, width), np.zeros(some.size, np.int64)
-        left[some] = self.column[first[some]] - edges[:-1][some]
-        right[some] = self.column[behind[some] - 1] - edges[:-1][some] + 1
-        return left, right
+    def cells(self, width: int, number: int) -> tuple[np.ndarray, ...]:
+        """The fields of `MaskColumns` for one layer, whose cells are counted from `number` on."""
+        first, last = self.edges[:-1], self.edges[1:] - 1
+        some = np.flatnonzero(last >= first)
+        empty = last[some[self.stop[last[some]] == self.start[last[some]]]]
+        last = last - np.isin(last, empty)
+        some = np.flatnonzero(last >= first)
+        left, right = np.zeros((2, first.size), np.int64)
+        before = some * width
+        left[some] = self.column[first[some]] - before
+        right[some] = self.column[last[some]] + 1 - before
+        widths = right - left
+        offset = np.cumsum(widths) - widths - left
+        place = self.column + np.repeat(
+            offset - np.arange(first.size) * width, np.diff(self.edges)
+        ).astype(np.int32)
+        place[empty] = widths.sum()
+        cells = np.zeros(widths.sum() + 1, np.int32)  # one more for the empty ones
+        cells[place] = self.start | self.stop << 16
+        return cells, (offset + number)[None], left[None], right[None]
 
 
 def _places(positions: np.ndarray) -> np.ndarray:
@@ -136,11 +175,9 @@ def _places(positions: np.ndarray) -> np.ndarray:
     return np.arange(positions.size) - np.repeat(begin, np.diff(begin, append=positions.size))
 
 
-def _dense(layers: Sequence[_Spans], number: int, width: int) -> MaskColumns:
-    edges = np.arange(number + 1, dtype=np.int32) * np.int32(width)
-    start, stop = np.zeros((2, len(layers), number * width + 1), np.int16)  # one for the last empty
-    for layer, spans in enumerate(layers):
-        start[layer, spans.column], stop[layer, spans.column] = spans.start, spans.stop
-    left, right = np.stack([spans.ends(edges, width) for spans in layers], axis=1)
-    shape = len(layers), number, width
-    return MaskColumns(start[:, :-1].reshape(shape), stop[:, :-1].reshape(shape), left, right)
+def _portions(widths: np.ndarray) -> Iterator[np.ndarray]:
+    """Numbers of those above 0, as many at a time as have `_CELLS` together."""
+    some = np.flatnonzero(widths > 0)
+    if some.size:
+        portion = np.cumsum(widths[some]) // _CELLS
+        yield from np.split(some, np.flatnonzero(np.diff(portion)) + 1)
