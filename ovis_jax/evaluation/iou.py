@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -94,17 +95,18 @@ def _batches(
     counts = _counts(tubes, owners.tolist(), frames.tolist())
     size = tubes[0].size
     weight = np.fromiter(map(len, counts), np.int64, len(counts)) / _BATCH
-    weight = np.maximum(weight, size[0] * size[1] / MAX_PIXELS)
-    begin = np.flatnonzero(np.diff(frames, prepend=-1))
+    weight = np.maximum(weight, 2 * size[0] * size[1] / MAX_PIXELS)
+    present = np.flatnonzero(numbers.all(axis=0))
+    begin = np.searchsorted(frames, present)
     batch = np.cumsum(np.add.reduceat(weight, begin)).astype(np.int64)
-    edges = begin[np.flatnonzero(np.diff(batch, prepend=-1))].tolist()
-    for first, end in zip(edges, [*edges[1:], frames.size], strict=True):
-        present = numbers[:, np.unique(frames[first:end])]
+    edges = [0, *(np.flatnonzero(batch[1:] - batch[:-1]) + 1).tolist(), present.size]
+    for one, other in itertools.pairwise(edges):
+        own = slice(begin[one], begin[other] if other < begin.size else frames.size)
         yield _Masks(
-            owners[first:end],
-            counts[first:end],
-            areas[owners[first:end], frames[first:end]],
-            *_pairs(*present),
+            owners[own],
+            counts[own],
+            areas[owners[own], frames[own]],
+            *_pairs(*numbers[:, present[one:other]]),
             size,
         )
 

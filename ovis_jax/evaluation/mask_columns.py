@@ -118,10 +118,9 @@ class _Spans:
 
     @classmethod
     def of(cls, found: RunPairs, height: int) -> _Spans:
-        ones = found.ones()
-        begin = np.cumsum(found.zeros() + ones)
+        zeros, ones = found.runs[::2], found.runs[1::2]
+        begin = np.cumsum(zeros + ones, dtype=np.int32)
         begin -= ones
-        begin, ones = begin.astype(np.int32), ones.astype(np.int32)
         column = begin // np.int32(height)
         start = begin - column * np.int32(height)
         spans = cls(column, start, start + ones, np.append(found.firsts, ones.size))
@@ -149,21 +148,17 @@ class _Spans:
 
     def cells(self, width: int, number: int) -> tuple[np.ndarray, ...]:
         """The fields of `MaskColumns` for one layer, whose cells are counted from `number` on."""
-        first, last = self.edges[:-1], self.edges[1:] - 1
-        some = np.flatnonzero(last >= first)
-        empty = last[some[self.stop[last[some]] == self.start[last[some]]]]
-        last = last - np.isin(last, empty)
-        some = np.flatnonzero(last >= first)
-        left, right = np.zeros((2, first.size), np.int64)
-        before = some * width
-        left[some] = self.column[first[some]] - before
-        right[some] = self.column[last[some]] + 1 - before
+        number_of, last = self.edges[1:] - self.edges[:-1], self.edges[1:] - 1
+        empty = (number_of > 0) & (self.stop[last] == self.start[last])
+        some = np.flatnonzero(number_of - empty)
+        before = np.arange(last.size) * width
+        left, right = np.zeros((2, last.size), np.int64)
+        left[some] = self.column[self.edges[some]] - before[some]
+        right[some] = self.column[(last - empty)[some]] + 1 - before[some]
         widths = right - left
         offset = np.cumsum(widths) - widths - left
-        place = self.column + np.repeat(
-            offset - np.arange(first.size) * width, np.diff(self.edges)
-        ).astype(np.int32)
-        place[empty] = widths.sum()
+        place = self.column + np.repeat((offset - before).astype(np.int32), number_of)
+        place[last[empty]] = widths.sum()
         cells = np.zeros(widths.sum() + 1, np.int32)  # one more for the empty ones
         cells[place] = self.start | self.stop << 16
         return cells, (offset + number)[None], left[None], right[None]
@@ -171,8 +166,10 @@ class _Spans:
 
 def _places(positions: np.ndarray) -> np.ndarray:
     """How many of the ascending positions stand right before each: 0, 1, … in every row."""
-    begin = np.flatnonzero(np.diff(positions, prepend=-1) != 1)
-    return np.arange(positions.size) - np.repeat(begin, np.diff(begin, append=positions.size))
+    begin = np.append(0, np.flatnonzero(positions[1:] - positions[:-1] != 1) + 1)
+    return np.arange(positions.size) - np.repeat(
+        begin, np.append(begin[1:], positions.size) - begin
+    )
 
 
 def _portions(widths: np.ndarray) -> Iterator[np.ndarray]:
@@ -180,4 +177,5 @@ def _portions(widths: np.ndarray) -> Iterator[np.ndarray]:
     some = np.flatnonzero(widths > 0)
     if some.size:
         portion = np.cumsum(widths[some]) // _CELLS
-        yield from np.split(some, np.flatnonzero(np.diff(portion)) + 1)
+        edges = [0, *(np.flatnonzero(portion[1:] - portion[:-1]) + 1).tolist(), some.size]
+        yield from (some[first:end] for first, end in itertools.pairwise(edges))

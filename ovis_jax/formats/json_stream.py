@@ -39,7 +39,7 @@ def open_json(path: pathlib.Path | str) -> Iterator[JsonStream]:
             if kind:
                 raise InputError(f"{path}: {kind}; expected a JSON file")
             encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8-sig"
-            yield JsonStream(io.TextIOWrapper(content, encoding, newline=""), str(path))
+            yield JsonStream(io.TextIOWrapper(content, encoding, newline="\n"), str(path))
     except _DAMAGED as error:
         raise InputError(f"{path}: damaged archive: {error}") from error
     except OSError as error:

@@ -73,7 +73,8 @@ def read_pairs(counts: Sequence[str]) -> RunPairs | None:
     if (codes[ends - 1] >= _MORE).any():
         return None
     followed = np.flatnonzero(codes >= _MORE)
-    own_followed = np.diff(np.searchsorted(followed, ends), prepend=0)
+    own_followed = np.searchsorted(followed, ends)
+    own_followed[1:] -= own_followed[:-1].copy()
     numbers = lengths - own_followed
     odd = numbers & 1
     firsts = np.cumsum(numbers + odd) - numbers - odd
@@ -116,8 +117,8 @@ def _add_lower_digits(
       codes: [K] uint8, their characters.
       last_digits: [numbers] int8.
     """
-    begin = np.flatnonzero(np.diff(at, prepend=-1))
-    sizes = np.diff(begin, append=at.size)
+    begin = np.append(0, np.flatnonzero(at[1:] - at[:-1]) + 1)
+    sizes = np.append(begin[1:], at.size) - begin
     if sizes.max() >= MAX_CHARACTERS:
         return False
     places = np.arange(at.size) - np.repeat(begin, sizes)
@@ -131,7 +132,7 @@ def _add_lower_digits(
 
 def _chained(differences: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     """Adds up differences [pairs], changed; masks begin at the pairs `firsts`."""
-    more = firsts[np.diff(firsts, append=differences.size) > 1]
+    more = firsts[np.append(firsts[1:], differences.size) - firsts > 1]
     alone = (differences[more] & _HALF).astype("<u4").view("<i4")  # no chain begins with the first
     differences[more + 1] -= alone
     sums = np.add.reduceat(differences, firsts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import itertools
 from collections.abc import Iterable
+from types import NoneType
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from ovis_jax.formats.errors import InputError, Problems
 from ovis_jax.formats.rle_runs import joined_runs, read_runs, run_lengths
 
 Entry = str | list | None
+_USUAL = {str, NoneType}  # types of entries that are compressed masks or none
 
 
 class Segmentations:
@@ -35,7 +38,11 @@ class Segmentations:
           areas: [T] int64, pixels of each compressed mask; 0 elsewhere.
         """
         self.size, self.entries, self._areas = size, entries, areas
-        self._polygons = [f for f, entry in enumerate(entries) if type(entry) is list]
+        self._polygons = (
+            [f for f, entry in enumerate(entries) if type(entry) is list]
+            if list in set(map(type, entries))
+            else []
+        )
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -73,9 +80,14 @@ class Segmentations:
         ]
         return Segmentations(self.size, entries, np.where(wanted, self._areas, 0))
 
-    def set_counts(self, frame: int, counts: str, area: int) -> None:
-        """Puts in the checked counts of a compressed mask, and its number of pixels."""
-        self.entries[frame], self._areas[frame] = counts, area
+    def set_areas(self, areas: np.ndarray) -> None:
+        """Puts in the number of pixels of each compressed mask, [T] int64."""
+        self._areas = areas
+
+    def join_runs(self, frame: int) -> None:
+        """Writes a compressed mask without empty runs."""
+        runs = joined_runs(run_lengths(self.entries[frame]).tolist())
+        self.entries[frame] = rle.from_uncompressed({"size": self.size, "counts": runs})["counts"]
 
 
 def compact(raw: list) -> tuple[list | None, list]:
@@ -88,7 +100,7 @@ def compact(raw: list) -> tuple[list | None, list]:
       not understood stay as they are, for `check_segmentations` to complain about.
     """
     size = next((e.get("size") for e in raw if _is_compressed(e)), None)
-    return size, [_compact_entry(entry, size) for entry in raw]
+    return size, _usual(raw, size) or [_compact_entry(entry, size) for entry in raw]
 
 
 def check_segmentations(
@@ -130,7 +142,7 @@ def _check_entries(
         problem = rle.check_rle({"size": found, "counts": entries[frame]}, *size)
         problems.add(f"{where}, frame {frame}: {problem}")
         entries = [None] * len(entries)
-    if not all(entry is None or type(entry) is str for entry in entries):
+    if not set(map(type, entries)) <= _USUAL:
         entries = list(entries)
         for frame, entry in enumerate(entries):
             if entry is None or type(entry) is str:
@@ -167,24 +179,37 @@ def _check_other(where: str, size: tuple[int, int], entry: object, polygons: boo
 
 def _check_counts(names: list[str], tracks: list[Segmentations], problems: Problems) -> None:
     """Reads the counts of compressed masks: fills in areas, joins runs that are split."""
-    places = [
-        (number, frame)
-        for number, track in enumerate(tracks)
-        for frame, entry in enumerate(track.entries)
-        if type(entry) is str
-    ]
-    counts = [tracks[number].entries[frame] for number, frame in places]
-    pixels = [tracks[number].size[0] * tracks[number].size[1] for number, _ in places]
-    runs = read_runs(counts, np.array(pixels))
-    for place in sorted(runs.problems):
-        number, frame = places[place]
-        problems.add(f"{names[number]}, frame {frame}: {runs.problems[place]}")
-    for place in runs.empty_runs:
-        whole = joined_runs(run_lengths(counts[place]).tolist())
-        size = tracks[places[place][0]].size
-        counts[place] = rle.from_uncompressed({"size": size, "counts": whole})["counts"]
-    for (number, frame), text, area in zip(places, counts, runs.areas.tolist(), strict=True):
-        tracks[number].set_counts(frame, text, area)
+    if not tracks:
+        return
+    entries = list(itertools.chain.from_iterable(track.entries for track in tracks))
+    places = np.array([place for place, e in enumerate(entries) if type(e) is str], np.int64)
+    lengths = np.array([len(track) for track in tracks])
+    before = np.cumsum(lengths) - lengths
+    owners = np.repeat(np.arange(len(tracks)), lengths)[places]
+    pixels = np.array([track.size[0] * track.size[1] for track in tracks])[owners]
+    runs = read_runs([entries[place] for place in places.tolist()], pixels)
+    areas = np.zeros(len(entries), np.int64)
+    areas[places] = runs.areas
+    for track, own in zip(tracks, np.split(areas, before[1:]), strict=True):
+        track.set_areas(own)
+    for number in sorted(runs.problems):
+        owner = owners[number]
+        frame = places[number] - before[owner]
+        problems.add(f"{names[owner]}, frame {frame}: {runs.problems[number]}")
+    for number in runs.empty_runs:
+        owner = owners[number]
+        tracks[owner].join_runs(places[number] - before[owner])
+
+
+def _usual(raw: list, size: list | None) -> list | None:
+    """The entries if all are compressed masks of this size, or None, as nearly always."""
+    try:
+        if size is None or not all([entry is None or entry["size"] == size for entry in raw]):
+            return None
+        entries = [None if entry is None else entry["counts"] for entry in raw]
+    except (TypeError, KeyError, IndexError):
+        return None
+    return entries if set(map(type, entries)) <= _USUAL else None
 
 
 def _compact_entry(entry: object, size: list | None) -> object:
