@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ovis_jax.formats.run_pairs import RunPairs, read_pairs
+from ovis_jax.evaluation.mask_spans import Spans
+from ovis_jax.formats.run_pairs import read_pairs
 
 MAX_PIXELS = 1 << 31
 """Of the frames of all masks that are read together."""
@@ -84,92 +85,60 @@ def mask_columns(counts: Sequence[str], height: int, width: int) -> MaskColumns 
     """
     if height > _MAX_HEIGHT or len(counts) * height * width >= MAX_PIXELS:
         return None
-    spans = _Spans.of(read_pairs(counts), height)
+    spans = Spans.of(read_pairs(counts), height)
+    left, right = spans.ends(width)
+    whole = right - left == spans.numbers
+    whole[spans.owners(spans.again())] = False
+    offset = spans.edges[:-1] - left
+    if whole.all():
+        return MaskColumns(spans.cells(), offset[None], left[None], right[None])
+    layers = _layers(spans.of_masks(~whole))
+    if layers is None:
+        return None
+    fields = np.zeros((3, len(layers), whole.size), np.int64)
+    fields[:, 0] = np.where(whole, [offset, left, right], 0)
+    cells = [spans.cells()]
+    for layer, own in enumerate(layers):
+        some = np.flatnonzero(own.numbers)
+        cells.append(_put(own, some, width, fields[:, layer], sum(map(len, cells))))
+    return MaskColumns(np.concatenate(cells), *fields)
+
+
+def _layers(spans: Spans) -> list[Spans] | None:
+    """Parts with no more than one span in a column; None if there are too many."""
     again = spans.again()
-    if not again.size:
-        return MaskColumns(*spans.cells(width, 0))
     layer = np.zeros(spans.column.size, np.int8)
     layer[again] = np.minimum(_places(again) + 1, _MAX_LAYERS)
     if layer.max() == _MAX_LAYERS:
         return None
-    found, number = [], 0
-    for chosen in range(layer.max() + 1):
-        found.append(spans.part(np.flatnonzero(layer == chosen)).cells(width, number))
-        number += found[-1][0].size
-    return MaskColumns(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+    return [spans.part(layer == number) for number in range(layer.max() + 1)]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Spans:
-    """Spans of ones, ascending.
+def _put(layer: Spans, some: np.ndarray, width: int, fields: np.ndarray, number: int) -> np.ndarray:
+    """Cells of the masks `some` in a layer.
 
-    Attributes:
-      column: [spans] int32, counted through all masks.
-      start: [spans] int32, first row.
-      stop: [spans] int32, row behind the last one; `start` in an empty span, which only the last of
-        a mask may be.
-      edges: [N + 1] int64, the first span of each mask, and the number of spans.
+    Args:
+      layer: no more than one span in a column.
+      some: [S] masks that have spans in it.
+      width: of the frame.
+      fields: [3, N] `offset`, `left` and `right`; filled in.
+      number: of the first cell.
     """
-
-    column: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    edges: np.ndarray
-
-    @classmethod
-    def of(cls, found: RunPairs, height: int) -> _Spans:
-        zeros, ones = found.runs[::2], found.runs[1::2]
-        begin = np.cumsum(zeros + ones, dtype=np.int32)
-        begin -= ones
-        column = begin // np.int32(height)
-        start = begin - column * np.int32(height)
-        spans = cls(column, start, start + ones, np.append(found.firsts, ones.size))
-        return spans if spans.stop.max() <= height else spans._split(height)
-
-    def _split(self, height: int) -> _Spans:
-        """Parts those that go on in the next column; leaves out empty ones."""
-        times = np.where(self.stop > self.start, (self.stop + (height - 1)) // height, 0)
-        column, start, stop = (np.repeat(a, times) for a in (self.column, self.start, self.stop))
-        step = np.arange(column.size, dtype=np.int32)
-        step -= np.repeat(np.cumsum(times, dtype=np.int32) - times, times)
-        start[step > 0] = 0
-        edges = np.append(0, np.cumsum(times))[self.edges]
-        return _Spans(column + step, start, np.minimum(stop - step * height, height), edges)
-
-    def again(self) -> np.ndarray:
-        """Those that have another one before them in their column."""
-        same = np.flatnonzero(self.column[1:] == self.column[:-1])
-        return same[self.stop[same] > self.start[same]] + 1
-
-    def part(self, chosen: np.ndarray) -> _Spans:
-        """Some spans, given by ascending numbers."""
-        arrays = (array[chosen] for array in (self.column, self.start, self.stop))
-        return _Spans(*arrays, np.searchsorted(chosen, self.edges))
-
-    def cells(self, width: int, number: int) -> tuple[np.ndarray, ...]:
-        """The fields of `MaskColumns` for one layer, whose cells are counted from `number` on."""
-        number_of, last = self.edges[1:] - self.edges[:-1], self.edges[1:] - 1
-        empty = (number_of > 0) & (self.stop[last] == self.start[last])
-        some = np.flatnonzero(number_of - empty)
-        before = np.arange(last.size) * width
-        left, right = np.zeros((2, last.size), np.int64)
-        left[some] = self.column[self.edges[some]] - before[some]
-        right[some] = self.column[(last - empty)[some]] + 1 - before[some]
-        widths = right - left
-        offset = np.cumsum(widths) - widths - left
-        place = self.column + np.repeat((offset - before).astype(np.int32), number_of)
-        place[last[empty]] = widths.sum()
-        cells = np.zeros(widths.sum() + 1, np.int32)  # one more for the empty ones
-        cells[place] = self.start | self.stop << 16
-        return cells, (offset + number)[None], left[None], right[None]
+    left, right = layer.ends(width)[:, some]
+    widths = right - left
+    offset = np.cumsum(widths) - widths - left
+    fields[:, some] = offset + number, left, right
+    cells = np.zeros(widths.sum(), np.int32)
+    shift = (offset - some * width).astype(np.int32)
+    cells[layer.column + np.repeat(shift, layer.numbers[some])] = layer.cells()
+    return cells
 
 
 def _places(positions: np.ndarray) -> np.ndarray:
     """How many of the ascending positions stand right before each: 0, 1, … in every row."""
     begin = np.append(0, np.flatnonzero(positions[1:] - positions[:-1] != 1) + 1)
-    return np.arange(positions.size) - np.repeat(
-        begin, np.append(begin[1:], positions.size) - begin
-    )
+    sizes = np.append(begin[1:], positions.size) - begin
+    return np.arange(positions.size) - np.repeat(begin, sizes)
 
 
 def _portions(widths: np.ndarray) -> Iterator[np.ndarray]:

@@ -92,8 +92,8 @@ def _read_batch(counts: Sequence[str], pixels: np.ndarray) -> Runs | None:
     found = read_pairs(counts)
     if found is None or found.runs.min() < 0:
         return None
-    areas = np.add.reduceat(found.ones(), found.firsts)
-    totals = np.add.reduceat(found.zeros(), found.firsts) + areas
+    areas = np.add.reduceat(found.pairs >> 32, found.firsts)
+    totals = np.add.reduceat(found.pairs & 0xFFFFFFFF, found.firsts) + areas
     if (totals != pixels).any():
         return None
     return Runs(areas, {}, _with_empty_runs(found))
@@ -146,8 +146,8 @@ def _chained_runs(numbers: np.ndarray, firsts: np.ndarray) -> np.ndarray:
 def _with_empty_runs(found: RunPairs) -> list[int]:
     """Masks with an empty run other than the first and the last."""
     runs, first = found.runs, 2 * found.firsts
-    last = first + found.numbers - 1
-    outer = np.unique(np.concatenate([first, last, np.append(first[1:], runs.size) - 1]))
+    last, end = first + found.numbers - 1, np.append(first[1:], runs.size) - 1
+    outer = np.unique(np.concatenate([first, last, last + 1, end]))
     if runs.size - np.count_nonzero(runs) == np.count_nonzero(runs[outer] == 0):
         return []
     inner = runs == 0

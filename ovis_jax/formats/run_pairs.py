@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,10 +30,10 @@ class RunPairs:
     """Runs of N masks, one mask behind the other; right where none of them is negative.
 
     Attributes:
-      pairs: [pairs] little-endian int64, run of zeros + 2**32 * run of ones. The last pair of a
-        mask that ends with zeros has a run of no ones.
+      pairs: [pairs] little-endian int64, run of zeros + 2**32 * run of ones. The last pair of each
+        mask has a run of no ones.
       firsts: [N] int64, where each mask begins.
-      numbers: [N] int64, how many runs each mask has.
+      numbers: [N] int64, how many runs each mask has, without those that fill up its last pair.
     """
 
     pairs: np.ndarray
@@ -44,13 +45,15 @@ class RunPairs:
         """[2 * pairs] int32, zeros and ones in turn."""
         return self.pairs.view("<i4")
 
+    @property
     def zeros(self) -> np.ndarray:
-        """[pairs] int64, runs of zeros."""
-        return self.pairs & _HALF
+        """[pairs] int32, runs of zeros."""
+        return self.runs[::2]
 
+    @property
     def ones(self) -> np.ndarray:
-        """[pairs] int64, runs of ones."""
-        return self.pairs >> 32
+        """[pairs] int32, runs of ones."""
+        return self.runs[1::2]
 
 
 def read_pairs(counts: Sequence[str]) -> RunPairs | None:
@@ -64,38 +67,45 @@ def read_pairs(counts: Sequence[str]) -> RunPairs | None:
     """
     lengths = np.fromiter(map(len, counts), np.int64, len(counts))
     try:
-        text = "".join(counts).encode("ascii")
+        text = "0".join([*counts, ""]).encode("ascii")
     except UnicodeEncodeError:
         return None
-    codes, ends = np.frombuffer(text, np.uint8), np.cumsum(lengths)
+    codes, ends = np.frombuffer(text, np.uint8), np.cumsum(lengths + 1)
     if not lengths.all() or codes.min() < 48 or codes.max() > 111:
         return None
-    if (codes[ends - 1] >= _MORE).any():
+    if (codes[ends - 2] >= _MORE).any():
         return None
     followed = np.flatnonzero(codes >= _MORE)
     own_followed = np.searchsorted(followed, ends)
     own_followed[1:] -= own_followed[:-1].copy()
     numbers = lengths - own_followed
-    odd = numbers & 1
-    firsts = np.cumsum(numbers + odd) - numbers - odd
-    last_digits = _last_digits(counts, odd)
+    even = 1 - (numbers & 1)
+    last_digits = _last_digits(text, ends[even == 1].tolist())
     differences = _packed().take(last_digits.view("<u2"))
     if followed.size:
-        padding = np.repeat(np.cumsum(odd) - odd, own_followed)
-        at = followed - np.arange(followed.size) + padding
+        at = followed - np.arange(followed.size)
+        if even.any():
+            at += np.repeat(np.cumsum(even) - even, own_followed)
         if not _add_lower_digits(differences, at, codes[followed], last_digits):
             return None
+    sizes = numbers + 1 + even
+    firsts = np.cumsum(sizes) - sizes
     found = RunPairs(_chained(differences, firsts >> 1), firsts >> 1, numbers)
-    found.runs[(firsts + numbers)[odd == 1]] = 0
+    found.runs[firsts + numbers] = 0
+    found.runs[firsts + sizes - 1] = 0
     return found
 
 
-def _last_digits(counts: Sequence[str], odd: np.ndarray) -> np.ndarray:
-    """[numbers] int8, the last and signed digit of each number; a 0 makes odd masks even."""
-    padded = [""] * (2 * len(counts))
-    padded[::2] = counts
-    padded[1::2] = ["0" if is_odd else "" for is_odd in odd.tolist()]
-    text = "".join(padded).encode("ascii")
+def _last_digits(text: bytes, even: Sequence[int]) -> np.ndarray:
+    """[numbers] int8, the last and signed digit of each number.
+
+    Args:
+      text: of masks, with a 0 behind each.
+      even: behind which characters another 0 is wanted.
+    """
+    if even:
+        edges = [0, *even, len(text)]
+        text = b"0".join([text[first:end] for first, end in itertools.pairwise(edges)])
     return np.frombuffer(text.translate(_SIGNED, _FOLLOWED), np.int8)
 
 
