@@ -12,7 +12,7 @@ from ovis_jax.evaluation.mask_columns import MAX_PIXELS, mask_columns
 from ovis_jax.formats import rle
 from ovis_jax.formats.segmentations import Segmentations
 
-_BATCH = 1 << 17  # characters of masks that are read at once
+_BATCH = 1 << 18  # characters of masks that are read at once
 
 
 def track_iou(tracks: Sequence[Segmentations], truth: Sequence[Segmentations]) -> np.ndarray:

@@ -92,9 +92,8 @@ def _read_batch(counts: Sequence[str], pixels: np.ndarray) -> Runs | None:
     found = read_pairs(counts)
     if found is None or found.runs.min() < 0:
         return None
-    areas = np.add.reduceat(found.pairs >> 32, found.firsts)
-    totals = np.add.reduceat(found.pairs & 0xFFFFFFFF, found.firsts) + areas
-    if (totals != pixels).any():
+    zeros, areas = found.areas()
+    if (zeros + areas != pixels).any():
         return None
     return Runs(areas, {}, _with_empty_runs(found))
 

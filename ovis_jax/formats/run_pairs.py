@@ -10,7 +10,6 @@ ones behind it lies in the lower and the upper half.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Sequence
 
@@ -22,7 +21,7 @@ MAX_CHARACTERS = 6
 _MORE = 80  # characters from here on say that more follow
 _FOLLOWED = bytes(range(_MORE, _MORE + 32))
 _SIGNED = bytes((((code - 48) & 31 ^ 16) - 16) & 255 for code in range(256))  # as int8
-_HALF = np.int64(0xFFFFFFFF)
+_HALF = 0xFFFFFFFF
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +54,15 @@ class RunPairs:
         """[pairs] int32, runs of ones."""
         return self.runs[1::2]
 
+    def areas(self) -> tuple[np.ndarray, np.ndarray]:
+        """[N] int64 zeros and [N] int64 ones of each mask."""
+        longest = np.append(self.firsts[1:], self.pairs.size) - self.firsts
+        if int(self.runs.max()) * int(longest.max()) <= _HALF:  # no sum of zeros runs over
+            sums = np.add.reduceat(self.pairs, self.firsts)
+            return sums & _HALF, sums >> 32
+        halves = self.pairs & _HALF, self.pairs >> 32
+        return tuple(np.add.reduceat(half, self.firsts) for half in halves)
+
 
 def read_pairs(counts: Sequence[str]) -> RunPairs | None:
     """Reads the `counts` of at least one compressed mask.
@@ -80,24 +88,23 @@ def read_pairs(counts: Sequence[str]) -> RunPairs | None:
     own_followed[1:] -= own_followed[:-1].copy()
     numbers = lengths - own_followed
     even = 1 - (numbers & 1)
-    last_digits = _last_digits(text, ends[even == 1].tolist())
-    differences = _packed().take(last_digits.view("<u2"))
+    differences = _last_digits(text, ends[even == 1].tolist())
     if followed.size:
         at = followed - np.arange(followed.size)
         if even.any():
             at += np.repeat(np.cumsum(even) - even, own_followed)
-        if not _add_lower_digits(differences, at, codes[followed], last_digits):
+        if not _add_lower_digits(differences, at, codes[followed]):
             return None
     sizes = numbers + 1 + even
     firsts = np.cumsum(sizes) - sizes
-    found = RunPairs(_chained(differences, firsts >> 1), firsts >> 1, numbers)
+    found = RunPairs(_chained(_packed(differences), firsts >> 1), firsts >> 1, numbers)
     found.runs[firsts + numbers] = 0
     found.runs[firsts + sizes - 1] = 0
     return found
 
 
 def _last_digits(text: bytes, even: Sequence[int]) -> np.ndarray:
-    """[numbers] int8, the last and signed digit of each number.
+    """[numbers] int32, the last and signed digit of each number.
 
     Args:
       text: of masks, with a 0 behind each.
@@ -106,26 +113,16 @@ def _last_digits(text: bytes, even: Sequence[int]) -> np.ndarray:
     if even:
         edges = [0, *even, len(text)]
         text = b"0".join([text[first:end] for first, end in itertools.pairwise(edges)])
-    return np.frombuffer(text.translate(_SIGNED, _FOLLOWED), np.int8)
+    return np.frombuffer(text.translate(_SIGNED, _FOLLOWED), np.int8).astype("<i4")
 
 
-@functools.cache
-def _packed() -> np.ndarray:
-    """[2**16] int64, what two digits, read as one integer, are as a pair."""
-    two = np.arange(1 << 16).astype("<u2").view(np.int8).reshape(-1, 2).astype("<i8")
-    return two[:, 0] + (two[:, 1] << 32)
-
-
-def _add_lower_digits(
-    differences: np.ndarray, at: np.ndarray, codes: np.ndarray, last_digits: np.ndarray
-) -> bool:
+def _add_lower_digits(numbers: np.ndarray, at: np.ndarray, codes: np.ndarray) -> bool:
     """Makes whole numbers of those of more than one digit; False if one is too long.
 
     Args:
-      differences: [pairs] int64, last digits; changed.
+      numbers: [numbers] int32, last digits; changed.
       at: [K] ascending, the number that each digit but the last belongs to.
       codes: [K] uint8, their characters.
-      last_digits: [numbers] int8.
     """
     begin = np.append(0, np.flatnonzero(at[1:] - at[:-1]) + 1)
     sizes = np.append(begin[1:], at.size) - begin
@@ -134,10 +131,15 @@ def _add_lower_digits(
     places = np.arange(at.size) - np.repeat(begin, sizes)
     lower = np.add.reduceat((codes & 31 ^ 16).astype(np.int64) << 5 * places, begin)
     own = at[begin]
-    last = last_digits[own].astype(np.int64)
-    added = (last << 5 * sizes) + lower - last
-    np.add.at(differences, own >> 1, added << 32 * (own & 1))
+    numbers[own] = (numbers[own] << 5 * sizes) + lower
     return True
+
+
+def _packed(numbers: np.ndarray) -> np.ndarray:
+    """[pairs] int64, lower + 2**32 * upper number; takes the memory of [2 * pairs] int32."""
+    pairs = numbers.view("<i8")
+    pairs -= (pairs & 0x80000000) << 1  # as they stand, a lower number below 0 is 2**32 too large
+    return pairs
 
 
 def _chained(differences: np.ndarray, firsts: np.ndarray) -> np.ndarray:
