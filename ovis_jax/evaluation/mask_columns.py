@@ -65,16 +65,16 @@ class MaskColumns:
         self, ones: np.ndarray, others: np.ndarray, widths: np.ndarray
     ) -> np.ndarray:
         """[P] int32, pixels that two rows of cells share, which begin at `ones` and `others`."""
-        begin = np.cumsum(widths) - widths
-        step = np.arange(widths.sum())
-        one = self.cells.take(np.repeat(ones - begin, widths) + step)
-        other = self.cells.take(np.repeat(others - begin, widths) + step)
+        one, other = (self._joined(begin, begin + widths) for begin in (ones, others))
         common = np.minimum(one, other)
         common >>= 16  # a span that stops earlier has the smaller cell
-        one &= _START
-        other &= _START
-        common -= np.maximum(one, other, out=one)
-        return np.add.reduceat(np.maximum(common, 0, out=common), begin)
+        common -= np.maximum(one & _START, other & _START)
+        return np.add.reduceat(np.maximum(common, 0, out=common), np.cumsum(widths) - widths)
+
+    def _joined(self, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Rows of cells one behind the other; slices of bytes are quicker than indices."""
+        cells, rows = memoryview(self.cells), zip(begin.tolist(), end.tolist(), strict=True)
+        return np.frombuffer(b"".join([cells[first:last] for first, last in rows]), np.int32)
 
 
 def mask_columns(counts: Sequence[str], height: int, width: int) -> MaskColumns | None:

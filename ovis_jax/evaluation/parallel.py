@@ -29,38 +29,57 @@ from ovis_jax.evaluation.overlaps import (
     pooled_categories,
     truth_masks,
 )
-from ovis_jax.evaluation.repeated import TrackKey, count_repeated, track_keys
+from ovis_jax.evaluation.repeated import (
+    TrackHead,
+    TrackKey,
+    alike,
+    count_repeated,
+    track_heads,
+    track_keys,
+)
 from ovis_jax.formats.annotations import Annotations, load_annotations, load_header
 from ovis_jax.formats.errors import InputError
 from ovis_jax.formats.file_parts import FilePart, cut_records
 from ovis_jax.formats.result_heads import AS_ANNOTATED, ResultsOptions
-from ovis_jax.formats.results import ReadResults, load_part
+from ovis_jax.formats.results import ReadResults, TrackResult, load_part
 
-# Reading and sending a byte of ground truth, less what the others do to receive it, takes about a
-# third of the time of reading and measuring a byte of results.
-_TRUTH_COST = 0.32
+# Reading and sending a byte of ground truth, less what the others do to receive it, takes about
+# this much of the time of reading and measuring a byte of results.
+_TRUTH_COST = 0.45
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredPart:
-    """What is known of a part of the results, or of all parts.
+    """What is known of a part of the results.
 
     Attributes:
       num_tracks: in it.
       overlaps: of its tracks.
-      keys: of its tracks, to find those that are there twice.
+      heads: of its tracks, to find those that may be there twice.
       dropped: see `ReadResults`.
     """
 
     num_tracks: int
     overlaps: dict[Key, Overlaps]
-    keys: list[TrackKey]
+    heads: list[TrackHead | None]
     dropped: dict[str, collections.Counter[int]]
 
-    @property
-    def num_repeated(self) -> int:
-        """How many tracks are the same as an earlier one."""
-        return count_repeated(self.keys)
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredResults:
+    """What is known of all parts.
+
+    Attributes:
+      num_tracks: in them.
+      num_repeated: of these, the same as an earlier one.
+      overlaps: of the tracks.
+      dropped: see `ReadResults`.
+    """
+
+    num_tracks: int
+    num_repeated: int
+    overlaps: dict[Key, Overlaps]
+    dropped: dict[str, collections.Counter[int]]
 
 
 def measure_files(
@@ -70,7 +89,7 @@ def measure_files(
     options: ResultsOptions = AS_ANNOTATED,
     *,
     progress: bool = False,
-) -> tuple[Annotations, MeasuredPart] | None:
+) -> tuple[Annotations, MeasuredResults] | None:
     """Ground truth and what is known of the results, exactly as one process finds it.
 
     Returns:
@@ -106,26 +125,36 @@ def measure_files(
 
 
 def _lead(
-    links: list[Connection], truth: dict, measure_own: Callable[[dict], MeasuredPart | None]
-) -> MeasuredPart | None:
+    links: list[Connection],
+    truth: dict,
+    measure_own: Callable[[dict], tuple[MeasuredPart, Sequence[TrackResult]] | None],
+) -> MeasuredResults | None:
     """The work of this process: its own part, and joining all."""
     message = pickle.dumps(truth, pickle.HIGHEST_PROTOCOL)
     for link in links:  # in threads, since a process takes the message when its part is read
         threading.Thread(target=_send, args=(link, message), daemon=True).start()
-    parts = [measure_own(truth)]
-    for link in links:
-        try:
-            parts.append(link.recv())
-        except EOFError:
+    own = measure_own(truth)
+    if own is None:
+        return None
+    try:
+        parts = [own[0], *(link.recv() for link in links)]
+        if any(part is None for part in parts):
             return None
-    return None if any(part is None for part in parts) else _join(parts)
+        wanted = alike([part.heads for part in parts])
+        for link, numbers in zip(links, wanted[1:], strict=True):
+            link.send(numbers)
+        keys = track_keys(own[1][number] for number in wanted[0])
+        return _join(parts, keys + [key for link in links for key in link.recv()])
+    except (EOFError, OSError):  # a process is gone
+        return None
 
 
-def _join(parts: Sequence[MeasuredPart]) -> MeasuredPart:
-    return MeasuredPart(
+def _join(parts: Sequence[MeasuredPart], keys: Sequence[TrackKey]) -> MeasuredResults:
+    """All parts; `keys` are those of tracks that may be there twice."""
+    return MeasuredResults(
         num_tracks=sum(part.num_tracks for part in parts),
+        num_repeated=count_repeated(keys),
         overlaps=join_overlaps([(part.num_tracks, part.overlaps) for part in parts]),
-        keys=[key for part in parts for key in part.keys],
         dropped={
             kind: sum((part.dropped[kind] for part in parts), collections.Counter())
             for kind in parts[0].dropped
@@ -143,6 +172,7 @@ def _work(link: Connection, path: str, part: FilePart, options: ResultsOptions) 
         return
     truth = pickle.loads(link.recv_bytes())
     link.send(_measured(read, truth, options.class_agnostic, progress=False))
+    link.send(track_keys(read.tracks[number] for number in link.recv()))
 
 
 def _measure_part(
@@ -151,19 +181,20 @@ def _measure_part(
     options: ResultsOptions,
     progress: bool,
     truth: dict,
-) -> MeasuredPart | None:
+) -> tuple[MeasuredPart, Sequence[TrackResult]] | None:
+    """What is known of a part, and its tracks; None if there is a problem in it."""
     try:
         read = load_part(part, annotations, options, progress=progress)
         read = in_annotated_frames(read, annotations.videos)
     except (InputError, OSError):
         return None
-    return _measured(read, truth, options.class_agnostic, progress)
+    return _measured(read, truth, options.class_agnostic, progress), read.tracks
 
 
 def _measured(read: ReadResults, truth: dict, class_agnostic: bool, progress: bool) -> MeasuredPart:
     tracks = read.tracks
     overlaps = measure_overlaps(truth, tracks, class_agnostic=class_agnostic, progress=progress)
-    return MeasuredPart(len(tracks), overlaps, track_keys(tracks), read.dropped)
+    return MeasuredPart(len(tracks), overlaps, track_heads(tracks), read.dropped)
 
 
 def _truth(annotations: Annotations, options: ResultsOptions) -> dict:
