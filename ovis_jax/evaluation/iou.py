@@ -37,37 +37,51 @@ def track_iou(tracks: Sequence[Segmentations], truth: Sequence[Segmentations]) -
 
 @dataclasses.dataclass(frozen=True)
 class _Masks:
-    """N masks of some frames, frame by frame, those of tracks before those of objects.
+    """N masks of F frames, frame by frame, those of tracks before those of objects.
 
     Attributes:
       tubes: [N] int, of which track or object, counted together.
       counts: N compressed masks.
       areas: [N] int64 pixels.
-      ones: [P] int, of which pairs of masks the intersection is wanted: the track's; likewise
-        `others`, the object's.
-      others: see `ones`.
+      num_tracks: [F] int, masks of tracks in each frame.
+      num_objects: [F] int, masks of objects in each frame.
       size: (height, width).
     """
 
     tubes: np.ndarray
     counts: list[str]
     areas: np.ndarray
-    ones: np.ndarray
-    others: np.ndarray
+    num_tracks: np.ndarray
+    num_objects: np.ndarray
     size: tuple[int, int]
 
-    def shared_pixels(self) -> np.ndarray:
-        """[P], pixels of the intersections."""
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """[P] track's and [P] object's mask of all pairs in the same frame."""
+        size = self.num_tracks * self.num_objects
+        both = self.num_tracks + self.num_objects
+        before = np.cumsum(both) - both
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        track, item = np.divmod(within, np.repeat(self.num_objects, size))
+        tracks = track + np.repeat(before, size)
+        return tracks, item + np.repeat(before + self.num_tracks, size)
+
+    def shared_pixels(self, tracks: np.ndarray, objects: np.ndarray) -> np.ndarray:
+        """[P], pixels of the intersections of all `pairs`."""
         masks = mask_columns(self.counts, *self.size)
-        return self._merged() if masks is None else masks.shared_pixels(self.ones, self.others)
+        return self._merged() if masks is None else masks.shared_pixels(tracks, objects)
 
     def _merged(self) -> np.ndarray:
         """The same by merging run lengths."""
         masks = [{"size": self.size, "counts": counts} for counts in self.counts]
-        pairs = zip(self.ones.tolist(), self.others.tolist(), strict=True)
-        iou = np.array([rle.iou([masks[one]], [masks[other]])[0, 0] for one, other in pairs])
-        totals = self.areas[self.ones] + self.areas[self.others]
-        return np.rint(iou * totals / (1 + iou))  # I / U and A + B = I + U give I
+        found, place = [], 0
+        for rows, columns in zip(self.num_tracks.tolist(), self.num_objects.tolist(), strict=True):
+            middle, end = place + rows, place + rows + columns
+            iou = rle.iou(masks[place:middle], masks[middle:end])
+            totals = np.add.outer(self.areas[place:middle], self.areas[middle:end])
+            pixels = np.rint(iou * totals / (1 + iou))  # I / U and A + B = I + U give I
+            found.append(pixels.ravel())
+            place = end
+        return np.concatenate(found)
 
 
 def _shared_pixels(
@@ -77,8 +91,9 @@ def _shared_pixels(
     num_objects = len(tubes) - num_tracks
     shared = np.zeros(num_tracks * num_objects)
     for masks in _batches(tubes, areas, num_tracks):
-        pairs = masks.tubes[masks.ones] * num_objects + masks.tubes[masks.others] - num_tracks
-        shared += np.bincount(pairs, weights=masks.shared_pixels(), minlength=shared.size)
+        pairs = masks.pairs()
+        places = masks.tubes[pairs[0]] * num_objects + masks.tubes[pairs[1]] - num_tracks
+        shared += np.bincount(places, masks.shared_pixels(*pairs), minlength=shared.size)
     return shared.reshape(num_tracks, num_objects)
 
 
@@ -106,7 +121,7 @@ def _batches(
             owners[own],
             counts[own],
             areas[owners[own], frames[own]],
-            *_pairs(*numbers[:, present[one:other]]),
+            *numbers[:, present[one:other]],
             size,
         )
 
@@ -121,20 +136,3 @@ def _counts(
         if type(entry) is not str:  # polygons
             counts[place] = tubes[owners[place]].counts(frames[place])
     return counts
-
-
-def _pairs(num_tracks: np.ndarray, num_objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of a track's and an object's mask in the same frame.
-
-    Args:
-      num_tracks: [F] int, masks of tracks in each frame; likewise `num_objects`.
-      num_objects: see `num_tracks`.
-
-    Returns:
-      Two [P] int, numbers of masks that are listed frame by frame.
-    """
-    size = num_tracks * num_objects
-    before = np.cumsum(num_tracks + num_objects) - num_tracks - num_objects
-    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    track, item = np.divmod(within, np.repeat(num_objects, size))
-    return track + np.repeat(before, size), item + np.repeat(before + num_tracks, size)

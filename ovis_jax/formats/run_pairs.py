@@ -55,9 +55,9 @@ class RunPairs:
         return self.runs[1::2]
 
     def areas(self) -> tuple[np.ndarray, np.ndarray]:
-        """[N] int64 zeros and [N] int64 ones of each mask."""
+        """[N] int64 zeros and [N] int64 ones of each mask, if no run is negative."""
         longest = np.append(self.firsts[1:], self.pairs.size) - self.firsts
-        if int(self.runs.max()) * int(longest.max()) <= _HALF:  # no sum of zeros runs over
+        if int(self.runs.max()) * int(longest.max()) < 1 << 31:  # sums fit into their halves
             sums = np.add.reduceat(self.pairs, self.firsts)
             return sums & _HALF, sums >> 32
         halves = self.pairs & _HALF, self.pairs >> 32
