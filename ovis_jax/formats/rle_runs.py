@@ -145,12 +145,16 @@ def _chained_runs(numbers: np.ndarray, firsts: np.ndarray) -> np.ndarray:
 def _with_empty_runs(found: RunPairs) -> list[int]:
     """Masks with an empty run other than the first and the last."""
     runs, first = found.runs, 2 * found.firsts
-    last, end = first + found.numbers - 1, np.append(first[1:], runs.size) - 1
-    outer = np.unique(np.concatenate([first, last, last + 1, end]))
-    if runs.size - np.count_nonzero(runs) == np.count_nonzero(runs[outer] == 0):
+    last, end = first + found.numbers - 1, np.append(first[1:], runs.size)
+    num_outer = (
+        np.count_nonzero(runs[first] == 0)
+        + np.count_nonzero(runs[last[last > first]] == 0)
+        + (end - last - 1).sum()  # what fills up the last pair
+    )
+    if runs.size - np.count_nonzero(runs) == num_outer:
         return []
     inner = runs == 0
-    inner[outer] = False
+    inner[np.concatenate([first, last, last + 1, end - 1])] = False
     masks = np.searchsorted(first, np.flatnonzero(inner), side="right") - 1
     return np.unique(masks).tolist()
 

@@ -138,7 +138,9 @@ def _add_lower_digits(numbers: np.ndarray, at: np.ndarray, codes: np.ndarray) ->
 def _packed(numbers: np.ndarray) -> np.ndarray:
     """[pairs] int64, lower + 2**32 * upper number; takes the memory of [2 * pairs] int32."""
     pairs = numbers.view("<i8")
-    pairs -= (pairs & 0x80000000) << 1  # as they stand, a lower number below 0 is 2**32 too large
+    excess = pairs & 0x80000000  # as they stand, a lower number below 0 is 2**32 too large
+    excess <<= 1
+    pairs -= excess
     return pairs
 
 
