@@ -206,7 +206,8 @@ def _usual(raw: list, size: list | None) -> list | None:
     try:
         if size is None or not all([entry is None or entry["size"] == size for entry in raw]):
             return None
-        entries = [None if entry is None else entry["counts"] for entry in raw]
+        # Counts that are null or empty are no mask, but not usual either.
+        entries = [None if entry is None else entry["counts"] or () for entry in raw]
     except (TypeError, KeyError, IndexError):
         return None
     return entries if set(map(type, entries)) <= _USUAL else None

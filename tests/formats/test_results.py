@@ -93,6 +93,16 @@ def test_whole_floats_are_ids(annotations, records):
         ("segmentations", [None, {"size": [6, 4], "counts": "h0"}], r"frame 1: size is \[6, 4\]"),
         ("segmentations", [None, {"size": [4, 6], "counts": "1"}], "frame 1: counts add up to 1"),
         ("segmentations", [None, {"size": [4, 6], "counts": ""}], "frame 1: counts are empty"),
+        (
+            "segmentations",
+            [{"size": [4, 6], "counts": "h0"}, {"size": [4, 6], "counts": None}],
+            "segmentations, frame 1: counts are null",
+        ),
+        (
+            "segmentations",
+            [{"size": None, "counts": "h0"}, None],
+            "segmentations, frame 0: size is None",
+        ),
     ],
 )
 def test_an_error_names_entry_and_field(annotations, records, tmp_path, field, value, message):
