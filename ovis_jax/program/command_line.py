@@ -63,7 +63,9 @@ def start_logging() -> None:
     """Logs to stderr: warnings of everybody, and what this package has to say."""
     flags.FLAGS.mark_as_parsed()  # we define none; absl warns if they are not
     logging.use_absl_handler()
-    logging.set_verbosity(logging.INFO)
+    # Not by `set_verbosity`, which lowers the root's level: handlers that libraries bring along, as
+    # jax 0.7 does, would then write what they have to say.
+    logging.get_absl_logger().setLevel(logging.converter.STANDARD_INFO)
     logging.get_absl_handler().python_handler.addFilter(
         lambda record: record.levelno >= logging.converter.STANDARD_WARNING or _is_ours(record)
     )
