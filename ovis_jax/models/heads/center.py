@@ -151,7 +151,10 @@ def heat_loss(logits: jax.Array, heat: jax.Array, targets: CenterTargets) -> Mea
 def focal_heat_loss(probs: jax.Array, heat: jax.Array, targets: CenterTargets) -> Mean:
     """`heat_loss` of probabilities [B, h, w, K], none of them 0 or 1."""
     far = (1 - heat) ** NEGATIVE_POWER
-    negative = jnp.sum(jnp.log(1 - probs) * probs**POSITIVE_POWER * far)
+    negative = jnp.sum(jnp.log(1 - probs) * probs**POSITIVE_POWER * far, axis=(1, 2, 3))
+    # Frame by frame, so that a batch is the sum of its parts: compilers would else join both sums
+    # into one of many thousand float32 terms.
+    negative = jnp.sum(jax.lax.optimization_barrier(negative))
     own = jnp.take_along_axis(at_cells(probs, targets), targets.labels[..., None], axis=-1)[..., 0]
     own = jnp.where(targets.valid, own, 1)
     positive = jnp.sum(jnp.log(own) * (1 - own) ** POSITIVE_POWER)

@@ -65,7 +65,5 @@ def test_losses_and_metrics_of_parts_add_up_to_those_of_the_batch(model):
     is_mean = {"is_leaf": lambda x: isinstance(x, Mean)}
     together = jax.tree.map(lambda a, b: (a + b).value, first, second, **is_mean)
     values = jax.tree.map(lambda mean: mean.value, whole, **is_mean)
-    # Without optimisation jaxlib 0.7 adds the thousands of terms of TraDeS's heat one after the
-    # other, which is 2e-5 off for the whole batch; 3e-6 with it.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=5e-5), together, values)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), together, values)
     assert all(first[0][loss].value != second[0][loss].value for loss in whole[0])
