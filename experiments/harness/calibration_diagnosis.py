@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.harness.calibration_probe import REACH, Probed, probed
+from experiments.harness.calibration_probe import REACH, SHARPNESS, Probed, probed
 from experiments.harness.differences import DRAWS
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
@@ -17,6 +17,7 @@ from ovis_jax.analysis.sections import Column, Table
 from ovis_jax.evaluation.comparison import video_draws
 
 LEVELS = ("no", "slight", "severe")
+SHARES = ("followed motion", "known motion", "known at each position")
 BEFORE, AFTER = "query", "calibrated"
 
 OFFSETS_NOTE = (
@@ -25,7 +26,9 @@ OFFSETS_NOTE = (
     "motion of the object (middle of the whole object, where the data have it), 0 if it has "
     "nothing to do with it (least squares). Missed: mean distance of the mean offset to the "
     "motion. Known motion: the same share of the displacement at which features of the object, in "
-    "the mean, correlate most with those of the reference frame."
+    "the mean, correlate most with those of the reference frame. Known at each position: of the "
+    "displacement that every cell expects by its own correlations (softmax, sharpness "
+    f"{SHARPNESS:g}), in the mean."
 )
 FEATURES_NOTE = (
     "Distance: of the mean feature of an occluded object to that of the same object in its frames "
@@ -49,25 +52,25 @@ def calibration_diagnosis(outcome: Outcome) -> Findings:
     heads = ("objects", "length", "motion", "missed")
     columns = [Column("calibration, occlusion"), Column(heads[0])]
     columns += [Column(head, "pixels", 1) for head in heads[1:]]
-    columns += [Column(head, "%", 1) for head in ("followed motion", "known motion")]
+    columns += [Column(head, "%", 1) for head in SHARES]
     first = Table("offsets", "Offsets of the calibration", columns, offsets, OFFSETS_NOTE)
     return Findings([first, *tables], values={"diagnosis": values})
 
 
 def offset_rows(found: list[Probed]) -> dict[str, list]:
-    """By occlusion level: pairs, mean length, motion and miss; shares followed and known."""
+    """By occlusion level: pairs, mean length, motion and miss; the shares of `SHARES`."""
     rows = {}
     for number, level in enumerate(LEVELS):
         chosen = [
             (own.levels[own.objects] == number) & np.isfinite(own.motions).all(axis=1)
             for own in found
         ]
-        lengths, offsets, motions, peaks = (
+        lengths, motions, offsets, peaks, expected = (
             np.concatenate([getattr(own, name)[k] for own, k in zip(found, chosen, strict=True)])
-            for name in ("lengths", "offsets", "motions", "peaks")
+            for name in ("lengths", "motions", "offsets", "peaks", "expected")
         )
         if not len(lengths):
-            rows[level] = [0, *[None] * 5]
+            rows[level] = [0, *[None] * (3 + len(SHARES))]
             continue
         power = float(np.sum(motions**2))
         rows[level] = [
@@ -75,7 +78,10 @@ def offset_rows(found: list[Probed]) -> dict[str, list]:
             float(lengths.mean()),
             float(np.hypot(*motions.T).mean()),
             float(np.hypot(*(offsets - motions).T).mean()),
-            *(float(np.sum(x * motions)) / power if power else None for x in (offsets, peaks)),
+            *(
+                float(np.sum(own * motions)) / power if power else None
+                for own in (offsets, peaks, expected)
+            ),
         ]
     return rows
 

@@ -19,10 +19,11 @@ from ovis_jax.data.transforms import FrameGeometry
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 from ovis_jax.formats.annotations import Annotations, load_annotations
-from ovis_jax.ops.correlation import correlation
+from ovis_jax.ops.correlation import correlation, expected_displacement
 from ovis_jax.predict.trained import TrainedModel, checkpoint_config, load_trained
 
 REACH = 5  # frames on either side that are looked at as references
+SHARPNESS = 4.0  # of `expected_displacement`; also that of the arm that starts from it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Probed:
       motions: [P, 2] (y, x) by which the object moves to the reference frame; NaN if it is outside.
       peaks: [P, 2] (y, x) by which the reference frame is displaced where it resembles the object
         most, by the correlation of the calibration's input; resized pixels.
+      expected: [P, 2] (y, x) likewise, but of every position on its own: the mean over visible
+        cells of `expected_displacement`; resized pixels.
     """
 
     videos: np.ndarray
@@ -55,6 +58,7 @@ class Probed:
     offsets: np.ndarray
     motions: np.ndarray
     peaks: np.ndarray
+    expected: np.ndarray
 
 
 def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
@@ -66,17 +70,17 @@ def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
         where they are.
     """
     kept = folder / "calibration_probe.npz"
+    names = {field.name for field in dataclasses.fields(Probed)}
     if kept.exists():
         with np.load(kept) as arrays:
-            return Probed(**arrays)
+            if set(arrays) == names:  # else it is of an earlier version, which knew less
+                return Probed(**arrays)
     config = checkpoint_config(folder)
     given = config.train.init_checkpoint  # of a run that has only predicted
     trained = (folder / "checkpoints").is_dir()
     model = load_trained(folder) if trained else load_trained(given, config)
     found = probe(model, load_annotations(eval_annotations), motions_of(eval_annotations))
-    np.savez(
-        kept, **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    )
+    np.savez(kept, **{name: getattr(found, name) for name in names})
     return found
 
 
@@ -152,18 +156,22 @@ def _programs(model: TrainedModel):
     return frames_of, compare
 
 
-def _calibration(
-    system, query: jax.Array, reference: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Calibrated levels [B, h, w, C], offsets [B, h, w, taps, 2] in cells, and correlations."""
+def _calibration(system, query: jax.Array, reference: jax.Array) -> tuple[jax.Array, ...]:
+    """Calibrated levels [B, h, w, C], offsets [B, h, w, taps, 2] in cells, and what could be known.
+
+    That is correlations [B, h, w, D**2] and the displacement that each position expects by them
+    [B, h, w, 2], in cells.
+    """
     calibration = system.calibration
     volume = correlation(query, reference, calibration.displacements, calibration.dilation)
+    expected = expected_displacement(volume, calibration.dilation, SHARPNESS)
     if calibration.compare == "addition":
         offsets = jnp.zeros((*query.shape[:3], 1, 2))
-        return calibration.level(query, reference), offsets, volume
+        return calibration.level(query, reference), offsets, volume, expected
     reference = query if calibration.compare == "query" else reference
     offsets = calibration.offsets(query, reference)
-    return calibration.level(query, reference), offsets.reshape(*query.shape[:3], -1, 2), volume
+    offsets = offsets.reshape(*query.shape[:3], -1, 2)
+    return calibration.level(query, reference), offsets, volume, expected
 
 
 def _peak(volume: np.ndarray, dilation: int) -> np.ndarray:
@@ -189,7 +197,7 @@ def _looked_at(
     pairs: list[tuple] = []
     for away in (*range(-REACH, 0), *range(1, REACH + 1)):
         others = np.clip(np.arange(num_frames) + away, 0, num_frames - 1)
-        calibrated, offsets, volume = map(np.asarray, compare(levels, levels[others]))
+        calibrated, offsets, volume, expected = map(np.asarray, compare(levels, levels[others]))
         for k, (number, frame, own) in enumerate(cells):
             if not 0 <= frame + away < num_frames:
                 continue
@@ -199,8 +207,11 @@ def _looked_at(
             motion = places[number][frame + away] - places[number][frame]
             length, mean = np.hypot(*taps.reshape(-1, 2).T).mean(), taps.mean(axis=(0, 1))
             peak = stride * _peak(volume[frame][own].mean(axis=0), dilation)
-            pairs.append((k, length, mean, motion, peak))
-    objects, lengths, means, motions, peaks = zip(*pairs, strict=True) if pairs else [()] * 5
+            own_peaks = stride * expected[frame][own].mean(axis=0)
+            pairs.append((k, length, mean, motion, peak, own_peaks))
+    names = ("objects", "lengths", "offsets", "motions", "peaks", "expected")
+    columns = zip(*pairs, strict=True) if pairs else [()] * len(names)
+    found = dict(zip(names, columns, strict=True))
     return {
         "tracks": np.array([number for number, _, _ in cells], int),
         "levels": np.array(
@@ -208,11 +219,9 @@ def _looked_at(
         ),
         "query": np.array(query, np.float32).reshape(len(cells), -1),
         "calibrated": (sums / np.maximum(counts, 1)).astype(np.float32),
-        "objects": np.array(objects, int),
-        "lengths": np.array(lengths, np.float32),
-        "offsets": np.array(means, np.float32).reshape(-1, 2),
-        "motions": np.array(motions, np.float32).reshape(-1, 2),
-        "peaks": np.array(peaks, np.float32).reshape(-1, 2),
+        "objects": np.array(found["objects"], int),
+        "lengths": np.array(found["lengths"], np.float32),
+        **{name: np.array(found[name], np.float32).reshape(-1, 2) for name in names[2:]},
     }
 
 

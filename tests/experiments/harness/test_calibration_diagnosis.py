@@ -102,7 +102,9 @@ def test_features_are_means_over_visible_cells(folder, found):
     np.testing.assert_allclose(found.calibrated, calibrated, rtol=1e-4)
 
 
-def test_peaks_are_where_objects_correlate_most_with_the_reference_frame(folder, found):
+@pytest.fixture(scope="module")
+def correlations(folder, found):
+    """Of the first object in its first frame: [cells, 25] with each other frame, in float64."""
     annotations = load_annotations(folder / "annotations_valid.json")
     video = annotations.videos[0]
     images = [cv2.imread(folder / "valid" / name)[..., ::-1] for name in video.file_names]
@@ -110,17 +112,34 @@ def test_peaks_are_where_objects_correlate_most_with_the_reference_frame(folder,
     own = annotations.instances_of(video.id)[found.tracks[0]]
     frame = next(t for t in range(4) if own.mask(t) is not None)
     cells = np.argwhere(squares(own.mask(frame)) > 0.5)
-    want = []
+    volumes = []
     for reference in (levels[t] for t in range(4) if t != frame):
         padded = np.pad(reference, [(2, 2), (2, 2), (0, 0)])
-        sums = {
-            (i, j): sum(levels[frame][y, x] @ padded[y + 2 + i, x + 2 + j] for y, x in cells)
-            for i in range(-2, 3)
-            for j in range(-2, 3)
-        }
-        want.append(STRIDE * np.array(max(sums, key=sums.get)))
+        volumes.append(
+            [
+                [levels[frame][y, x] @ padded[y + i, x + j] for i, j in np.ndindex(5, 5)]
+                for y, x in cells
+            ]
+        )
+    return np.array(volumes)
+
+
+STEPS = np.array(list(np.ndindex(5, 5))) - 2
+
+
+def test_peaks_are_where_objects_correlate_most_with_the_reference_frame(found, correlations):
+    want = STRIDE * STEPS[correlations.sum(axis=1).argmax(axis=-1)]
     got = found.peaks[found.objects == 0]
-    assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, want))
+    assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, want.tolist()))
+
+
+def test_every_position_expects_a_motion_of_its_own(found, correlations):
+    spread = correlations.std(axis=-1, keepdims=True)
+    weights = np.exp(4 * (correlations - correlations.max(axis=-1, keepdims=True)) / spread)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    want = STRIDE * (weights @ STEPS).mean(axis=1)
+    got = found.expected[found.objects == 0]
+    np.testing.assert_allclose(np.sort(got, axis=0), np.sort(want, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def example(levels, videos=None) -> Probed:
@@ -139,6 +158,7 @@ def example(levels, videos=None) -> Probed:
         offsets=empty,
         motions=empty,
         peaks=empty,
+        expected=empty,
     )
 
 
@@ -182,7 +202,7 @@ def test_classes_are_those_of_other_videos():
         assert got[i] == (np.argmin(away) == own.classes[i])
 
 
-def test_followed_and_known_motion_are_the_shares_of_offsets_and_peaks():
+def test_followed_and_known_motion_are_shares_by_least_squares():
     own = dataclasses.replace(
         example([0, 2]),
         objects=np.array([0, 0, 1, 1]),
@@ -190,7 +210,8 @@ def test_followed_and_known_motion_are_the_shares_of_offsets_and_peaks():
         offsets=np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [7.0, 7.0]]),
         motions=np.array([[0.0, 4.0], [2.0, 0.0], [3.0, 4.0], [np.nan, np.nan]]),
         peaks=np.array([[0.0, 4.0], [2.0, 0.0], [3.0, -1.0], [7.0, 7.0]]),
+        expected=np.array([[0.0, 2.0], [2.0, 0.0], [3.0, 4.0], [7.0, 7.0]]),
     )
     rows = offset_rows([own])
-    assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5, 1.0] and rows["slight"] == [0, *[None] * 5]
-    assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0, 0.2]
+    assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5, 1.0, 0.6] and rows["slight"] == [0, *[None] * 6]
+    assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0, 0.2, 1.0]
