@@ -153,3 +153,9 @@ def test_calibration_is_drawn(run, tmp_path):
     _, notebook = run("how_tfc_works", MODEL=tmp_path / "model.npz", REACH=1)
     assert pictures(notebook) == 5  # those of the slider are inside the widget
     assert "epsilon_test 1: P(" in printed(notebook)
+    widgets = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    kinds = {widget["model_name"] for widget in widgets.values()}
+    assert "ImageModel" in kinds
+    assert (
+        "OutputModel" not in kinds
+    )  # nbclient 0.11 may wait for ever for one that takes a picture
