@@ -39,8 +39,8 @@ def differences(outcome: Outcome) -> Findings:
     return Findings(tables, lines=gain_lines(labels, means), values={"intervals": numbers})
 
 
-def gain_lines(labels: list[str], means: Comparison) -> list[str]:
-    """A sentence about AP of each row but the first."""
+def gain_lines(labels: list[str], means: Comparison, name: str = "AP") -> list[str]:
+    """A sentence about AP, by this name, of each row but the first."""
     apart, ends = 100 * means.differences()[:, 0], 100 * means.difference_intervals()[:, 0]
     lines = []
     for label, gain, (low, high) in zip(labels[1:], apart[1:], ends[1:], strict=True):
@@ -48,7 +48,7 @@ def gain_lines(labels: list[str], means: Comparison) -> list[str]:
             continue
         sure = "" if low > 0 or high < 0 else ", which holds 0"
         lines.append(
-            f"{label} against {labels[0]}: AP {gain:+.1f} points, "
+            f"{label} against {labels[0]}: {name} {gain:+.1f} points, "
             f"95 % interval [{low:+.1f}, {high:+.1f}]{sure}."
         )
     return lines

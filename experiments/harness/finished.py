@@ -60,6 +60,11 @@ class FinishedRun:
         return match_results(self.annotations, self.outputs / "results.json")
 
     @functools.cached_property
+    def class_agnostic_matching(self) -> Matching:
+        """`matching` if all tracks and objects were of one category."""
+        return match_results(self.annotations, self.outputs / "results.json", class_agnostic=True)
+
+    @functools.cached_property
     def errors(self) -> OcclusionErrors:
         """Errors by occlusion level."""
         return self._analyses[0]

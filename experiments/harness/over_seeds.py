@@ -25,21 +25,25 @@ DRAWN = "the videos and the seeds"
 Rows = Mapping[str, Sequence[FinishedRun]]
 
 
-def differences_over_seeds(name: str = "intervals", title: str = "AP with intervals") -> Part:
+def differences_over_seeds(
+    name: str = "intervals", title: str = "AP with intervals", class_agnostic: bool = False
+) -> Part:
     """A part: AP of all rows with intervals, and their differences to the first one.
 
     Args:
       name: of the tables; unique among the parts of an experiment.
       title: of the tables.
+      class_agnostic: AP as if all tracks and objects were of one category.
     """
+    shown = "AP regardless of classes" if class_agnostic else "AP"
 
     def compared(outcome: Outcome) -> Findings:
         labels = list(outcome.rows)
         if len(labels) < 2:
             return Findings()
-        means = compared_rows(outcome.rows)
+        means = compared_rows(outcome.rows, class_agnostic)
         tables, _, numbers = comparison_parts(name, title, labels, means, DRAWN)
-        return Findings(tables, lines=gain_lines(labels, means), values={name: numbers})
+        return Findings(tables, lines=gain_lines(labels, means, shown), values={name: numbers})
 
     return compared
 
@@ -63,14 +67,25 @@ def error_rates_over_seeds(outcome: Outcome) -> Findings:
     return Findings(tables, values={"errors": numbers})
 
 
-def compared_rows(rows: Rows) -> Comparison:
+def compared_rows(rows: Rows, class_agnostic: bool = False) -> Comparison:
     """AP of rows, means over their seeds, on draws of videos and seeds.
+
+    Args:
+      rows: to compare.
+      class_agnostic: AP as if all tracks and objects were of one category.
 
     Raises:
       InputError: see `same_seeds`.
     """
     count = same_seeds(rows)
-    found = compare([run.matching for runs in rows.values() for run in runs], num_samples=DRAWS)
+    found = compare(
+        [
+            run.class_agnostic_matching if class_agnostic else run.matching
+            for runs in rows.values()
+            for run in runs
+        ],
+        num_samples=DRAWS,
+    )
     values = found.values.reshape(len(rows), count, -1)
     samples = found.samples.reshape(DRAWS, len(rows), count, -1)
     return Comparison(found.names, values.mean(axis=1), mean_over_draws(samples, seed_draws(count)))

@@ -72,6 +72,15 @@ def test_one_seed_alone_has_the_intervals_over_videos(finished):
     assert one.values == other.values
 
 
+def test_classes_can_be_left_out_of_account(finished):
+    rows = {"right": [finished("right", [1, 2, 3])], "dogs": [finished("dogs", [1, 2, 3], DOG)]}
+    (line,) = differences_over_seeds()(outcome(rows)).lines
+    assert line.startswith("dogs against right: AP -")
+    part = differences_over_seeds("mine", "Mine", class_agnostic=True)
+    (line,) = part(outcome(rows)).lines
+    assert line.startswith("dogs against right: AP regardless of classes +0.0 points")
+
+
 def test_error_rates_are_of_all_seeds_and_vary_with_them(finished):
     rows = {
         "right": [finished("right", [1, 2, 3], seed=seed) for seed in (0, 1)],
