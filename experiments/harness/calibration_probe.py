@@ -12,6 +12,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.mask_transforms import transform_mask
@@ -101,7 +102,8 @@ def probe(model: TrainedModel, annotations: Annotations, middles: dict) -> Probe
     frames_of, compare = _programs(model)
     categories = [category.id for category in annotations.categories]
     parts = []
-    for number, video in enumerate(annotations.videos):
+    videos = tqdm(annotations.videos, "calibration", unit="video", disable=None, leave=False)
+    for number, video in enumerate(videos):
         frames = VideoFrames(model.config.data.eval_images, video, resized)
         objects = annotations.instances_of(video.id)
         seen = _Seen(np.stack(list(frames)), frames.geometry, video, objects)
