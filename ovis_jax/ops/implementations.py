@@ -13,7 +13,13 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
-from ovis_jax.ops import correlation_loop, correlation_rows, correlation_tiles, grouped_conv
+from ovis_jax.ops import (
+    correlation_loop,
+    correlation_rows,
+    correlation_tiles,
+    grouped_conv,
+    looped_conv,
+)
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops import max_pool as pool
@@ -51,6 +57,11 @@ def grouped_convolution() -> Callable:
         "tpu": grouped_conv.in_blocks,
     }
     return ways[platform()]
+
+
+def looped_convolution() -> Callable | None:
+    """For `flax.linen.Conv(conv_general_dilated=...)` inside of a loop that is differentiated."""
+    return looped_conv.conv_general_dilated if platform() == "cpu" else None
 
 
 def max_pool() -> Callable:

@@ -1,10 +1,13 @@
 """How objects of a frame move to the next one: boxes and mask coefficients are shifted. STMask."""
 
+import functools
+
 import flax
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ovis_jax.ops import implementations
 from ovis_jax.ops.boxes import EXCLUSIVE
 from ovis_jax.ops.compact import map_valid
 from ovis_jax.ops.correlation import correlation
@@ -51,9 +54,14 @@ class TrackShiftHead(nn.Module):
         """Makes three convolutions and two linear layers."""
         initial = nn.initializers.xavier_uniform()
         widths = (self.channels, self.channels, 2 * self.channels)
-        self.convs = [
-            nn.Conv(width, (3, 3), kernel_init=initial, dtype=self.dtype) for width in widths
-        ]
+        make = functools.partial(
+            nn.Conv,
+            kernel_size=(3, 3),
+            kernel_init=initial,
+            dtype=self.dtype,
+            conv_general_dilated=implementations.looped_convolution(),
+        )
+        self.convs = [make(width) for width in widths]
         self.deltas = nn.Dense(4, kernel_init=initial)
         self.coefficients = nn.Dense(self.num_coefficients, kernel_init=initial)
 
