@@ -23,6 +23,7 @@ from ovis_jax.ops import (
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops import max_pool as pool
+from ovis_jax.ops import transposed_conv as transposed
 from ovis_jax.ops.platforms import platform
 
 _CUDNN_HEAD = 128  # numbers, at most
@@ -62,6 +63,11 @@ def grouped_convolution() -> Callable:
 def looped_convolution() -> Callable | None:
     """For `flax.linen.Conv(conv_general_dilated=...)` inside of a loop that is differentiated."""
     return looped_conv.conv_general_dilated if platform() == "cpu" else None
+
+
+def transposed_convolution() -> Callable:
+    """Of (x, kernel); see `transposed_conv`."""
+    return transposed.by_phases if platform() == "cpu" else transposed.as_dilated
 
 
 def max_pool() -> Callable:

@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from ovis_jax.models.deformable import ModulatedConvNorm
 from ovis_jax.models.layers import normalised, torch_uniform
+from ovis_jax.ops import implementations
 
 FINEST = 3  # maps of the first aggregation that the second one reads
 
@@ -57,16 +58,7 @@ class Upsample(nn.Module):
         """Maps [B, H, W, C] to [B, factor * H, factor * W, C]."""
         channels, side = x.shape[-1], 2 * self.factor
         kernel = self.param("kernel", _bilinear, (side, side, 1, channels)).astype(self.dtype)
-        pad = side - 1 - self.factor // 2
-        return jax.lax.conv_general_dilated(
-            x.astype(self.dtype),
-            kernel[::-1, ::-1],
-            window_strides=(1, 1),
-            padding=((pad, pad), (pad, pad)),
-            lhs_dilation=(self.factor, self.factor),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            feature_group_count=channels,
-        )
+        return implementations.transposed_convolution()(x.astype(self.dtype), kernel)
 
 
 class DLAUp(nn.Module):
