@@ -13,8 +13,8 @@ def as_dilated(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     Args:
       x: [B, H, W, C].
-      kernel: [2f, 2f, 1, C], f even; cell i of the map adds kernel[u] to row f * i - f // 2 + u of the
-        result, where that exists, and likewise in columns.
+      kernel: [2f, 2f, 1, C], f even; cell i of the map adds kernel[u] to row
+        f * i - f // 2 + u of the result, where that exists, and likewise in columns.
 
     Returns:
       [B, f * H, f * W, C].
