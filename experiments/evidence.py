@@ -95,7 +95,12 @@ def experiment(condition: Condition, size: Size) -> Experiment:
             table_of_means,
             only(bars_of_means, (*ARMS, DETECTOR)),
             only(differences_over_seeds(), ARMS),
-            only(differences_over_seeds("class_agnostic", "AP regardless of classes", True), ARMS),
+            only(
+                differences_over_seeds(
+                    "class_agnostic", "AP regardless of classes", class_agnostic=True
+                ),
+                ARMS,
+            ),
             only(error_rates_over_seeds, ARMS),
             only(curves("AP over ε_test", X, width, by_window), tuple(windows(size))),
             only(differences_over_seeds("windows", "AP over ε_test"), tuple(windows(size))),

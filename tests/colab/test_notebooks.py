@@ -156,6 +156,5 @@ def test_calibration_is_drawn(run, tmp_path):
     widgets = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
     kinds = {widget["model_name"] for widget in widgets.values()}
     assert "ImageModel" in kinds
-    assert (
-        "OutputModel" not in kinds
-    )  # nbclient 0.11 may wait for ever for one that takes a picture
+    # nbclient 0.11 may wait for ever for the reply of a cell whose output widget takes a picture.
+    assert "OutputModel" not in kinds
