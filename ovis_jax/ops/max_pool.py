@@ -35,30 +35,33 @@ def by_comparison(x: jax.Array, size: int, stride: int, pad: int) -> jax.Array:
 
 
 def _forward(x: jax.Array, size: int, stride: int, pad: int):
-    largest = by_selection(x, size, stride, pad)
-    return largest, (x, largest)
+    return by_selection(x, size, stride, pad), x
 
 
-def _backward(size: int, stride: int, pad: int, kept, cotangent: jax.Array) -> tuple[jax.Array]:
-    x, largest = kept
-    first = _first_largest(x, largest, size, stride, pad)
+def _backward(size: int, stride: int, pad: int, x, cotangent: jax.Array) -> tuple[jax.Array]:
+    first = _first_largest(x, cotangent.shape, size, stride, pad)
     return (_to_cells(first, cotangent, x.shape, size, stride, pad),)
 
 
-def _first_largest(x, largest, size: int, stride: int, pad: int) -> jax.Array:
-    """Number of the first cell, row by row, that holds the window's value, of windows [B, h, w, C].
+def _first_largest(x, windows: tuple[int, ...], size: int, stride: int, pad: int) -> jax.Array:
+    """Number of the first cell, row by row, with the largest value of windows [B, h, w, C].
 
-    size ** 2 if none does, which only values that are no numbers lead to.
+    The map alone is read, never compared for equality with the values of the windows: the compiler
+    may compute what the map is made of once more here, and round it otherwise than there. A window
+    would then have no cell, and its gradient would be lost.
     """
     side = ((pad, pad), (pad, pad))
     padded = jnp.pad(x, ((0, 0), *side, (0, 0)), constant_values=-jnp.inf)
-    height, width = largest.shape[1:3]
-    first = jnp.full(largest.shape, size**2, jnp.int32)
+    height, width = windows[1:3]
+    largest = jnp.full(windows, -jnp.inf, x.dtype)
+    first = jnp.zeros(windows, jnp.int32)
     for number in reversed(range(size**2)):
         row, column = divmod(number, size)
         rows = slice(row, row + stride * (height - 1) + 1, stride)
         columns = slice(column, column + stride * (width - 1) + 1, stride)
-        first = jnp.where(padded[:, rows, columns] == largest, number, first)
+        cell = padded[:, rows, columns]
+        first = jnp.where(cell >= largest, number, first)
+        largest = jnp.maximum(cell, largest)
     return first
 
 

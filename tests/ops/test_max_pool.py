@@ -1,5 +1,7 @@
 """Every program of max-pooling beside its definition, values and gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +58,30 @@ def test_all_ways_follow_the_definition(height, width, window, seed):
         value, own = value_and_gradient(way, jnp.asarray(x), jnp.asarray(cotangent), *window)
         np.testing.assert_array_equal(value, want)
         np.testing.assert_array_equal(own, gradient)
+
+
+def test_no_gradient_is_lost_where_the_map_is_made_in_the_same_program():
+    """The compiler may make the map once more for the gradient, and round it otherwise."""
+    keys = jax.random.split(jax.random.key(0), 4)
+    shapes = (2, 24, 40, 16), (3, 3, 16, 16), (16,), (16,)
+    given = [jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)]
+
+    def total(way, x, kernel, scale, bias):
+        order = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=order)
+        y = (y - y.mean((1, 2), keepdims=True)) * jax.lax.rsqrt(y.var((1, 2), keepdims=True) + 1e-5)
+        pooled = way(jax.nn.relu(y * scale + bias), 3, 2, 1)
+        return jnp.sum(pooled * jnp.sin(jnp.arange(pooled.size).reshape(pooled.shape)))
+
+    # As users compile: the tests' quick way makes nothing twice.
+    optimised = {"xla_backend_optimization_level": 3}
+    want, got = (
+        jax.jit(jax.grad(functools.partial(total, way), argnums=3))
+        .lower(*given)
+        .compile(compiler_options=optimised)(*given)
+        for way in WAYS
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
 
 
 def test_in_bfloat16_values_and_gradients_keep_their_type():
