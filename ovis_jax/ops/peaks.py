@@ -23,6 +23,8 @@ class Peaks:
 
 def local_peaks(heat: jax.Array) -> jax.Array:
     """Heat maps [H, W, K], not negative, with 0 at all cells that are no peaks."""
+    # Compared for equality, so that both must see one rounding: it is computed once.
+    heat = jax.lax.optimization_barrier(heat)
     around = nn.max_pool(heat[None], (3, 3), padding="SAME")[0]
     return jnp.where(heat == around, heat, 0)
 

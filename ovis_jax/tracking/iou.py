@@ -188,6 +188,8 @@ def detections_choose(
     Returns:
       The slot [D] of each detection, -1 for none, and which [D] chose "new".
     """
+    # Compared for equality, so that both must see one rounding: it is computed once.
+    total = jax.lax.optimization_barrier(total)
     best, order = total.max(axis=1), jnp.arange(len(total))
     ranks = jnp.pad(ids, (1, 0), constant_values=-1)
     ranks = jnp.where(total == best[:, None], ranks, jnp.iinfo(ids.dtype).max)
