@@ -36,7 +36,8 @@ def as_dilated(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def by_phases(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Every row of a result reads two of three rows around it, by its place among f ones.
 
-    On CPUs, where the compiler computes the other way in loops of its own, many times as slowly. Arguments: see `as_dilated`.
+    On CPUs, where the compiler computes the other way in loops of its own, many times as
+    slowly. Arguments: see `as_dilated`.
     """
     factor = len(kernel) // 2
     batch, height, width, channels = x.shape
