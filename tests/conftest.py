@@ -29,12 +29,16 @@ QUICK_COMPILATION = ("xla_backend_optimization_level=0", "xla_cpu_use_fusion_emi
 
 
 def known_flags(flags):
-    """The flags that this jaxlib has; an unknown one would end the process."""
+    """The flags that this jaxlib has; an unknown one would end the process.
+
+    Names of flags are C strings; those of flags that were taken away (fusion emitters, by 0.12) go
+    on as names of fields.
+    """
     library = pathlib.Path(importlib.util.find_spec("jaxlib").origin).parent / "libjax_common.so"
     if not library.exists():
         return []
     with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
-        return [flag for flag in flags if code.find(flag.split("=")[0].encode()) >= 0]
+        return [flag for flag in flags if code.find(b"\0%b\0" % flag.split("=")[0].encode()) >= 0]
 
 
 if "XLA_FLAGS" not in os.environ:
