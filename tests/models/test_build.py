@@ -23,7 +23,8 @@ LOWERED = [(name, "tpu") for name in TRAINED] + [
     pytest.param(name, "gpu", marks=() if name in GPU_OPERATIONS else pytest.mark.exhaustive)
     for name in TRAINED
 ]
-every_system = pytest.mark.parametrize("name", TRAINED)
+# All tests of one system in a row, so that one worker traces and compiles it for all of them.
+every_system = pytest.mark.parametrize("name", TRAINED, scope="module")
 
 
 def system_of(name, **model):

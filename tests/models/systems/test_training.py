@@ -13,8 +13,9 @@ from ovis_jax.ops.means import Mean
 from ovis_jax.ops.row_keys import RowKeys
 
 
-@pytest.fixture(params=TRAINED)
+@pytest.fixture(params=TRAINED, scope="module")
 def name(request):
+    """Of one system after the other, so that one worker compiles it for all of its tests."""
     return request.param
 
 
