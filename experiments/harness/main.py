@@ -12,15 +12,14 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from experiments.harness.claims import Claims
 from experiments.harness.cost import cost_line
 from experiments.harness.datasets import ANNOTATIONS, DATASETS, IMAGES, STILLS, Dataset
 from experiments.harness.experiment import Experiment, Outcome
 from experiments.harness.files import write_outcome
+from experiments.harness.processes import cores, finish_side_by_side, shares_of
 from experiments.harness.runs import Plan, PlannedRun, Run
-from experiments.harness.sweep import finish_all
 from ovis_jax.formats.annotations import load_annotations
-from ovis_jax.formats.errors import BAD_INPUT, InputError
+from ovis_jax.formats.errors import BAD_INPUT, INTERRUPTED, InputError
 from ovis_jax.program.command_line import end
 from ovis_jax.tools.tool import ToolParser
 
@@ -39,6 +38,9 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
         run(experiment, options, given)
     except InputError as error:
         end(error, BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[str]) -> Outcome:
@@ -49,6 +51,7 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     Raises:
       InputError: data are missing, a setting is wrong, or a folder holds something else.
     """
+    shares_of(cores(), options.processes)
     dataset = experiment.dataset or DATASETS[options.dataset]
     workdir = options.workdir.resolve()
     data_dir = options.data_dir and options.data_dir.resolve()
@@ -62,7 +65,7 @@ def run(experiment: Experiment, options: argparse.Namespace, command: Sequence[s
     dataset.prepare(data_dir, needed(planned) - set(plan.overrides))
     check(planned)
     print(f"# {cost_line(planned, dataset.rates)}", file=sys.stderr, flush=True)
-    finish_all(planned, Claims(workdir / "claims"))
+    finish_side_by_side(planned, workdir, options.processes)
     rows = {
         own.label: [each.finished for each in planned if each.label == own.label]
         for own in runs
@@ -224,6 +227,13 @@ def parser(experiment: Experiment) -> ToolParser:
         "--trained",
         action="store_true",
         help="train nothing: predict with the checkpoints of --weights, which are trained",
+    )
+    own.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N runs side by side, each on its share of the cores",
     )
     own.add_argument("--rows", nargs="+", metavar="LABEL", help="only these rows")
     own.add_argument(

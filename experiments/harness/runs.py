@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import pathlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from experiments.harness import programs
 from experiments.harness.datasets import STILLS, Dataset
 from experiments.harness.finished import FinishedRun
 from ovis_jax import classes, identities
@@ -172,9 +172,9 @@ class PlannedRun:
         command += [*self.settings, f"--workdir={self.folder}", f"--mode={self.mode}"]
         print("+", *command, file=sys.stderr, flush=True)
         began = time.monotonic()
-        done = subprocess.run(command)
-        if done.returncode:
-            sys.exit(done.returncode)
+        code = programs.call(command)
+        if code:
+            sys.exit(code)
         if not self.is_finished:  # it was stopped, and has saved where it was
             sys.exit(f"{self.folder}: stopped before its end; the same command goes on")
         write_json(self.folder / SECONDS, round(time.monotonic() - began, 1))

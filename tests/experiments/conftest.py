@@ -2,14 +2,13 @@
 
 import json
 import pathlib
-import subprocess
 
 import pytest
 from absl import flags
 from data.rectangles import track, video, write
 from ml_collections import config_flags
 
-from experiments.harness import differences, gains, over_seeds
+from experiments.harness import differences, gains, over_seeds, programs
 from experiments.harness.finished import FinishedRun
 
 BOX = (2, 2, 6, 6)
@@ -56,9 +55,9 @@ def started(data_dir, monkeypatch):
         folder.mkdir(parents=True)
         for name, value in contents.items():
             (folder / f"{name}.json").write_text(json.dumps(value))
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(programs, "call", run)
     return commands
 
 

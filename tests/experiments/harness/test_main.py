@@ -2,11 +2,10 @@ import csv
 import dataclasses
 import json
 import pathlib
-import subprocess
 
 import pytest
 
-from experiments.harness import datasets
+from experiments.harness import datasets, programs
 from experiments.harness import main as harness
 from experiments.harness.experiment import Experiment, Paper
 from experiments.harness.means import table_of_means
@@ -134,7 +133,15 @@ def test_a_folder_with_another_run_is_found_before_anything_is_trained(
 
 
 @pytest.mark.parametrize(
-    "bad", ["train.typo=1", "train.num_steps=x", "train.num_steps", "--rows nobody"]
+    "bad",
+    [
+        "train.typo=1",
+        "train.num_steps=x",
+        "train.num_steps",
+        "--rows nobody",
+        "--processes 0",
+        "--processes 99999",
+    ],
 )
 def test_bad_settings_are_found_before_anything_is_trained(experiment, started, capsys, bad):
     with pytest.raises(SystemExit) as stopped:
@@ -280,8 +287,7 @@ def test_experiments_that_share_runs_write_files_of_their_own(experiment, starte
 # 0 without metrics: after SIGTERM a run has saved where it was
 @pytest.mark.parametrize("left, code", [(3, "3"), (0, "the same command goes on")])
 def test_a_run_without_end_ends_the_experiment(experiment, monkeypatch, left, code):
-    ended = subprocess.CompletedProcess([], left)
-    monkeypatch.setattr(subprocess, "run", lambda command: ended)
+    monkeypatch.setattr(programs, "call", lambda command: left)
     with pytest.raises(SystemExit, match=code):
         experiment()
 
