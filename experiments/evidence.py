@@ -2,10 +2,10 @@
 
     python -m experiments.evidence --workdir DIR [--size small] [--conditions global_degraded ...]
 
-As in the paper, a detector is trained first; then all arms go on from it, for equally many steps,
-with reference frames from nearby. This once for each condition of the data: where the evidence for
-a class is, and whether frames are degraded. What came of a condition is in DIR/CONDITION/evidence,
-gains by condition are in DIR/evidence.
+As in the paper, one detector is trained first; then all arms, with every seed, go on from it, for
+equally many steps, with reference frames from nearby. This once for each condition of the data:
+where the evidence for a class is, and whether frames are degraded. What came of a condition is in
+DIR/CONDITION/evidence, gains by condition are in DIR/evidence.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def rows(size: Size) -> tuple[Run, ...]:
     addition = {**further, COMPARE: ADDITION, WINDOW: size.window}
     detector = {"train.num_steps": size.detector_steps, "train.learning_rate": size.learning_rate}
     return (
-        Run(DETECTOR, "masktrack_rcnn", detector),
+        Run(DETECTOR, "masktrack_rcnn", detector, shared=True),
         none,
         changed(correlation, QUERY, {COMPARE: "query", WINDOW: 0}),
         Run(ADDITION, "cmasktrack_rcnn", addition, start=DETECTOR),

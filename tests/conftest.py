@@ -28,6 +28,26 @@ settings.load_profile("untimed")
 QUICK_COMPILATION = ("xla_backend_optimization_level=0", "xla_cpu_use_fusion_emitters=false")
 
 
+def share_cores():
+    """A worker of several runs on its share of the cores, and so does what its tests start.
+
+    Each would otherwise start as many threads as there are cores, and they would wait for one
+    another.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # gw0, gw1, ...
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    if not worker or not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if 1 < count <= len(cores):
+        number = int(worker.removeprefix("gw"))
+        own = range(len(cores) * number // count, len(cores) * (number + 1) // count)
+        os.sched_setaffinity(0, [cores[k] for k in own])
+
+
+share_cores()
+
+
 def known_flags(flags):
     """The flags that this jaxlib has; an unknown one would end the process.
 

@@ -2,8 +2,9 @@
 
 Another draw of the validation videos, and another draw of the seeds, could have given other
 numbers. Every draw takes as many videos and as many seeds as there are, with replacement, the same
-ones for all rows, since rows with one seed start from the same detector and see the same batches.
-So the intervals hold both kinds of chance. Few seeds are a poor sample of all: with S of them the
+ones for all rows, since rows with one seed start from the same weights and see the same batches.
+So the intervals hold both kinds of chance; where all seeds go on from one detector, not that of
+another one. Few seeds are a poor sample of all: with S of them the
 spread over seeds comes out too small by a factor of about the square root of (S - 1) / S.
 """
 

@@ -43,6 +43,7 @@ class Run:
       mode: TRAIN; or EVALUATE, which trains nothing, and predicts with the checkpoint of `start`.
       shown: it is a row of the table; others are there to be started from.
       weights: where `--weights` has a checkpoint of its model, if not where that of the system is.
+      shared: it is made with seed 0 alone, and runs of every seed start from it.
     """
 
     label: str
@@ -52,6 +53,7 @@ class Run:
     mode: str = TRAIN
     shown: bool = True
     weights: str = ""
+    shared: bool = False
 
     def lacks(self, dataset: Dataset) -> str:
         """What must be built before the run can be made; empty if nothing."""
@@ -206,11 +208,17 @@ class Plan:
     weights: pathlib.Path | None = None
 
     def runs(self, runs: Sequence[Run], seeds: Sequence[int]) -> list[PlannedRun]:
-        """Every run with every seed; what a run starts from is among them."""
+        """Every run with every seed, shared ones once; what a run starts from is among them."""
         by_label = {run.label: run for run in runs}
-        return [self._planned(run, by_label, seed) for seed in seeds for run in runs]
+        return [
+            self._planned(run, by_label, seed)
+            for k, seed in enumerate(seeds)
+            for run in runs
+            if k == 0 or not run.shared
+        ]
 
     def _planned(self, run: Run, by_label: Mapping[str, Run], seed: int) -> PlannedRun:
+        seed = 0 if run.shared else seed
         start = self._planned(by_label[run.start], by_label, seed) if run.start else None
         name = self.dataset.configuration(run.system)
         values = {**run.changes(self.dataset), **self.overrides, "seed": seed}

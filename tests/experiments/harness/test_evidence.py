@@ -71,6 +71,15 @@ def test_all_arms_go_on_from_one_detector_for_equally_many_steps(size, tmp_path)
         assert run.seed == 3
 
 
+def test_one_detector_is_trained_for_all_seeds_whichever_are_asked_for(tmp_path):
+    own = evidence.experiment(CONDITIONS["global"], TINY)
+    runs = Plan(own.dataset, tmp_path, {}, tmp_path / "runs").runs(own.runs, [2, 4, 5])
+    (detector,) = (run for run in runs if run.label == evidence.DETECTOR)
+    arms = [run for run in runs if run.label == evidence.CORRELATION]
+    assert detector.seed == 0 and [run.seed for run in arms] == [2, 4, 5]
+    assert {run.start.folder for run in arms} == {detector.folder}
+
+
 def test_predictions_with_the_usual_window_are_those_of_the_arm(tmp_path):
     runs = planned(TINY, tmp_path)
     again = [runs[label] for label in evidence.windows(TINY)]

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from experiments.harness import processes
 from ovis_jax.formats.errors import InputError
 
-NEEDS_CORES = pytest.mark.skipif(len(processes.cores()) < 2, reason="needs two cores")
+
+@pytest.fixture
+def two_cores():
+    """At least; tests that run side by side have a share of them each."""
+    before = processes.cores()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count()))
+    if len(processes.cores()) < 2:
+        pytest.skip("needs two cores")
+    yield
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, before)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +73,7 @@ def test_a_process_without_a_core_is_refused(number):
         processes.shares_of([4, 5], number)
 
 
-@NEEDS_CORES
+@pytest.mark.usefixtures("two_cores")
 def test_runs_are_made_side_by_side_on_cores_of_their_own(tmp_path):
     runs = [Meeting(tmp_path / "runs" / name) for name in ("first", "second")]
     before = processes.cores()
@@ -75,7 +86,7 @@ def test_runs_are_made_side_by_side_on_cores_of_their_own(tmp_path):
     assert "made " in (tmp_path / "processes/2.log").read_text()
 
 
-@NEEDS_CORES
+@pytest.mark.usefixtures("two_cores")
 def test_a_run_that_fails_ends_all_of_them(tmp_path):
     runs = [Meeting(tmp_path / "runs" / name, code=3) for name in ("first", "second")]
     with pytest.raises(SystemExit, match="3"):
