@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import pathlib
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import venv
 ROOT = pathlib.Path(__file__).parents[2]
 _HERE = pathlib.Path(__file__).parent
 _READY = "ready.txt"  # holds what was installed; written last
+_EXTRA = "models"  # what the programs import is what the package asks for under this name
 
 
 def compiler_python(platform: str) -> pathlib.Path:
@@ -23,19 +25,27 @@ def compiler_python(platform: str) -> pathlib.Path:
     if not ready.exists() or ready.read_text() != wanted:
         print(f"making {folder.name}, once", file=sys.stderr, flush=True)
         venv.create(folder, clear=True, with_pip=True)
-        files = [x for path in requirement_files(platform) for x in ("-r", str(path))]
         install = [str(python), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt")]
-        subprocess.run([*install, *files], check=True)
+        compiler = ["-r", str(requirement_file(platform))]
+        subprocess.run([*install, *compiler, "-e", f"{ROOT}[{_EXTRA}]"], check=True)
         ready.write_text(wanted)
     return python
 
 
-def requirement_files(platform: str) -> list[pathlib.Path]:
-    """Files that list what a platform's environment holds."""
-    return [_HERE / "requirements.txt", _HERE / f"requirements-{platform}.txt"]
+def requirement_file(platform: str) -> pathlib.Path:
+    """Lists the compiler of a platform."""
+    return _HERE / f"requirements-{platform}.txt"
 
 
 def requirements(platform: str) -> str:
-    """Their contents, and what bounds the versions."""
-    files = [*requirement_files(platform), ROOT / "constraints.txt"]
-    return "".join(path.read_text() for path in files)
+    """What the environment of a platform holds, and what bounds the versions."""
+    package = configparser.ConfigParser()
+    package.read(ROOT / "setup.cfg")
+    files = (requirement_file(platform), ROOT / "constraints.txt")
+    return "".join(
+        (
+            package["options"]["install_requires"],
+            package["options.extras_require"][_EXTRA],
+            *(path.read_text() for path in files),
+        )
+    )

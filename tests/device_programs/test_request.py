@@ -54,24 +54,3 @@ def test_what_was_compiled_is_reported_written_and_compared(tmp_path, monkeypatc
     assert seen == 2 * [("python-tpu", "train", 4, kept, str(environment.ROOT))]
     assert json.loads((tmp_path / "a.json").read_text())["cycles"] == 278
     assert "1.00" in capsys.readouterr().out
-
-
-def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_path, monkeypatch):
-    made, installed = [], []
-    monkeypatch.setattr(environment, "ROOT", tmp_path)
-    (tmp_path / "constraints.txt").write_text("jax==1\n")
-
-    def create(folder, clear, with_pip):
-        made.append(folder.name)
-        folder.mkdir(exist_ok=True)
-
-    monkeypatch.setattr(environment.venv, "create", create)
-    monkeypatch.setattr(subprocess, "run", lambda command, check: installed.append(command))
-    for _ in range(2):
-        python = environment.compiler_python("tpu")
-    assert made == [".venv-tpu"] and len(installed) == 1
-    assert python == tmp_path / ".venv-tpu" / "bin" / "python"
-    assert any("requirements-tpu.txt" in x for x in installed[0])
-    (tmp_path / "constraints.txt").write_text("jax==2\n")
-    environment.compiler_python("tpu")
-    assert made == 2 * [".venv-tpu"]
