@@ -208,7 +208,7 @@ def layer_norm(
 
 
 class DoublingConv(nn.Module):
-    """Transposed 2x2 convolution with stride 2: one matrix product, as outputs do not overlap.
+    """Transposed 2x2 convolution with stride 2.
 
     Attributes:
       features: output channels.
@@ -225,9 +225,8 @@ class DoublingConv(nn.Module):
         """Maps [..., H, W, C] to [..., 2H, 2W, features]."""
         kernel = self.param("kernel", self.kernel_init, (2, 2, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        y = jnp.einsum("...hwc,ijcf->...hiwjf", x, kernel.astype(x.dtype))
-        *batch, height, _, width, _, features = y.shape
-        return y.reshape(*batch, 2 * height, 2 * width, features) + bias.astype(x.dtype)
+        double = implementations.doubling_convolution(x)
+        return double(x, kernel.astype(x.dtype)) + bias.astype(x.dtype)
 
 
 class Tower(nn.Module):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 LANES = 128  # channels that a matrix unit takes at once
+_FEW_TAPS = 3  # rows of a kernel; with 7 the compiler's own program takes fewer cycles
 
 
 def with_groups(
@@ -46,7 +47,8 @@ def in_blocks(
     """
     size, _, own, features = kernel.shape
     if own == 1:  # of each channel for itself: sums, no products of matrices
-        return with_groups(x, kernel, groups, stride, dilation)
+        each = all_taps if size <= _FEW_TAPS and features == groups else with_groups
+        return each(x, kernel, groups, stride, dilation)
     joined = max(min(LANES // own, groups), 1)
     if joined == 1 or groups % joined:
         return with_groups(x, kernel, groups, stride, dilation)
@@ -56,6 +58,29 @@ def in_blocks(
     wide = jnp.einsum("yxifgo,jg->yxjifgo", kernel, blocks)
     wide = wide.reshape(size, size, joined * own, features)
     return with_groups(x, wide, fewer, stride, dilation)
+
+
+def all_taps(
+    x: jax.Array, kernel: jax.Array, groups: int, stride: int = 1, dilation: int = 1
+) -> jax.Array:
+    """Each channel for itself, as one sum of moved maps, which is rounded once.
+
+    On TPUs it takes 56 % of the cycles of `with_groups` for a 3x3 kernel on a map of 136x248 cells
+    and 1024 channels, with the gradient 84 %, as their compiler estimates them. Arguments: see
+    `with_groups`; there are as many groups as channels and outputs.
+    """
+    del groups
+    size, (_, height, width, _) = len(kernel), x.shape
+    exact = jnp.promote_types(x.dtype, jnp.float32)
+    pad = dilation * (size // 2)
+    padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    total = 0
+    for i in range(size):
+        for j in range(size):
+            top, left = dilation * i, dilation * j
+            part = padded[:, top : top + height : stride, left : left + width : stride]
+            total = total + part.astype(exact) * kernel[i, j, 0].astype(exact)
+    return total.astype(x.dtype)
 
 
 def tap_by_tap(

@@ -8,15 +8,19 @@ than many that need less memory.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 
 from ovis_jax.ops import (
+    attention_rows,
     correlation_loop,
     correlation_rows,
     correlation_tiles,
+    doubling_conv,
     grouped_conv,
     looped_conv,
 )
@@ -70,23 +74,37 @@ def transposed_convolution() -> Callable:
     return transposed.by_phases if platform() == "cpu" else transposed.as_dilated
 
 
+def doubling_convolution(x: jax.Array) -> Callable:
+    """Of (x, kernel), x [..., H, W, C]; see `doubling_conv`."""
+    *batch, _, width, _ = x.shape
+    few = platform() == "tpu" and math.prod(batch) < width  # many small maps lie side by side
+    return doubling_conv.by_output_rows if few else doubling_conv.at_once
+
+
 def max_pool() -> Callable:
     """Of (x, size, stride, pad); see `max_pool`."""
     return pool.by_comparison if platform() == "cpu" else pool.by_selection
 
 
-def attention(dtype: jnp.dtype, size: int) -> str | None:
-    """Argument of `jax.nn.dot_product_attention` for heads of so many numbers.
+def attention(query: jax.Array) -> Callable:
+    """Of (query, key, value), each [B, N, heads, E]; see `attention_rows`."""
+    if platform() == "tpu" and query.shape[1] > attention_rows.QUERIES:
+        return attention_rows.by_rows
+    fused = "cudnn" if _cudnn_attends(query.dtype, query.shape[-1]) else None
+    return functools.partial(jax.nn.dot_product_attention, implementation=fused)
 
-    cuDNN's fused kernel knows half floats only, and asks a GPU of compute capability 8 for them
-    while it is traced: without such a GPU at hand the general program is written.
+
+def _cudnn_attends(dtype: jnp.dtype, size: int) -> bool:
+    """Whether cuDNN has a fused kernel for heads of so many numbers.
+
+    It knows half floats only, and asks a GPU of compute capability 8 for them while it is traced:
+    without such a GPU at hand the general program is written.
     """
     if dtype not in (jnp.bfloat16, jnp.float16) or size % 8 or size > _CUDNN_HEAD:
-        return None
+        return False
     if platform() != "gpu" or jax.default_backend() != "gpu":
-        return None
-    capable = float(jax.local_devices()[0].compute_capability) >= _CUDNN_CAPABILITY
-    return "cudnn" if capable else None
+        return False
+    return float(jax.local_devices()[0].compute_capability) >= _CUDNN_CAPABILITY
 
 
 def one_canvas() -> bool:

@@ -1,5 +1,6 @@
 """Attention and rotary positions beside loops in float64."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -72,6 +73,43 @@ def test_heads_that_cannot_be_quartered_have_no_rotary_positions():
 
 
 def test_a_fused_kernel_is_asked_for_only_where_it_runs():
+    half = jnp.ones((1, 8, 2, 64), jnp.bfloat16)
     with traced_for("gpu"):  # written for a GPU, on a machine without one
-        assert implementations.attention(jnp.bfloat16, 64) is None
-    assert implementations.attention(jnp.float32, 64) is None
+        text = str(jax.make_jaxpr(implementations.attention(half))(half, half, half))
+    assert "cudnn" not in text and "dot_general" in text
+
+
+TOKENS = 300  # two rounds of queries, and some of a third
+
+
+def test_some_queries_at_a_time_follow_the_definition():
+    rng = np.random.default_rng(2)
+    arrays = rng.normal(size=(3, 1, TOKENS, 1, 8))
+    with traced_for("tpu"):
+        ours = jax.jit(attention)(*(jnp.asarray(x, jnp.float32) for x in arrays))
+    np.testing.assert_allclose(ours, naive_attention(*arrays), rtol=1e-4, atol=1e-5)
+
+
+def gradients_of(platform, arrays, weights):
+    def weighed(*own):
+        return jnp.vdot(attention(*own), weights)
+
+    with traced_for(platform):
+        return jax.jit(jax.grad(weighed, argnums=(0, 1, 2)))(*arrays)
+
+
+def test_gradients_of_some_queries_at_a_time_are_those_of_all():
+    rng = np.random.default_rng(3)
+    *arrays, weights = jnp.asarray(rng.normal(size=(4, 2, TOKENS, 3, 8)), jnp.float32)
+    for ours, plain in zip(
+        *(gradients_of(name, arrays, weights) for name in ("tpu", "cpu")), strict=True
+    ):
+        np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("platform, held", [("tpu", False), ("cpu", True)])
+def test_products_of_all_tokens_with_all_are_not_held_on_tpus(platform, held):
+    arrays = jnp.ones((4, 1, TOKENS, 2, 8))
+    with traced_for(platform):
+        text = str(jax.make_jaxpr(lambda *own: gradients_of(platform, own, arrays[3]))(*arrays[:3]))
+    assert (f"{TOKENS},{TOKENS}]" in text) is held

@@ -46,6 +46,32 @@ def test_all_ways_follow_the_definition_and_have_one_gradient(stride, dilation, 
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), own, gradients[0])
 
 
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_channels_for_themselves_follow_the_definition_in_blocks(stride, dilation):
+    rng = np.random.default_rng(2)
+    x, kernel = rng.normal(size=(2, 5, 6, 4)), rng.normal(size=(3, 3, 1, 4))
+    want = naive(x, kernel, 4, stride, dilation)
+    cotangent, gradients = rng.normal(size=want.shape), []
+    with float64():
+        for way in (grouped_conv.in_blocks, grouped_conv.with_groups):
+            function = jax.jit(lambda x, kernel, way=way: way(x, kernel, 4, stride, dilation))
+            got, pullback = jax.vjp(function, jnp.asarray(x), jnp.asarray(kernel))
+            np.testing.assert_allclose(got, want, atol=1e-10)
+            gradients.append(pullback(jnp.asarray(cotangent)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), *gradients)
+
+
+def test_sums_of_bfloat16_are_rounded_once():
+    rng = np.random.default_rng(3)
+    x, kernel = (
+        jnp.asarray(rng.normal(size=shape), jnp.bfloat16) for shape in [(1, 6, 5, 4), (3, 3, 1, 4)]
+    )
+    exact = naive(np.asarray(x, float), np.asarray(kernel, float), 4, 1)
+    ours = jax.jit(grouped_conv.all_taps, static_argnums=2)(x, kernel, 4)
+    assert ours.dtype == jnp.bfloat16
+    np.testing.assert_allclose(np.asarray(ours, float), exact, rtol=2**-8, atol=1e-6)
+
+
 def test_each_platform_has_a_way():
     found = []
     for kind in PLATFORMS:
