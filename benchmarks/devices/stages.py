@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 
 _WRAPPED = re.compile(r"^(?:[\w\-]+\()*([^()]*)\)*$")
-SYSTEMS = ("MaskTrackRCNN", "SipMask", "CrossVIS", "QueryVIS", "STMask", "TraDeS", "IDOL")
+SYSTEMS = frozenset(
+    "MaskTrackRCNN SipMask CrossVIS QueryVIS STMask TraDeS StemSeg Feelvos IDOL VidEoMT".split()
+)
 OPTIMIZER, LOSSES, REST = "optimizer", "losses and targets", "all else"
 
 # The first row of which all parts stand in the path counts.
 _RULES = (
+    ("tokens: attention", "VidEoMT", "encoder", "attention"),
+    ("tokens: feed-forward", "VidEoMT", "encoder", "mlp"),
+    ("tokens: all else", "VidEoMT", "encoder"),
+    ("mask: upscaling", "VidEoMT", "head", ".upscale"),
+    ("mask", "VidEoMT", "head"),
+    ("transformer: self-attention", "transformer", "self_attention"),
+    ("transformer: deformable attention", "transformer", "attention"),
+    ("transformer: feed-forward", "transformer", "feedforward"),
+    ("transformer: all else", "transformer"),
     ("backbone", "backbone"),
     ("neck", "neck"),
     ("calibration: comparison", ".comparison"),

@@ -44,6 +44,25 @@ BY_PATH = {
     "jit(encode)/STMask.encode/STMask.predict/anchors/upfeature/conv": "towers and boxes",
     "jit(_step)/TraDeS.step/TraDeS.predict/motion/differences_0/conv1/conv/add": "motion",
     "jit(_step)/TraDeS.step/TraDeS.predict/center/heat/add": "heads",
+    "jit(encode)/VidEoMT.encode/encoder/encoder.block/blocks_3/attention/vmap()/dot_general": (
+        "tokens: attention"
+    ),
+    "jit(_step)/VidEoMT.step/VidEoMT.run_queries/encoder.block/blocks_23/mlp/up/dot_general": (
+        "tokens: feed-forward"
+    ),
+    "jit(_step)/VidEoMT.step/VidEoMT.run_queries/encoder.block/blocks_23/norm1/add": (
+        "tokens: all else"
+    ),
+    "jit(_step)/VidEoMT.step/VidEoMT.run_queries/VidEoMT._predict/head/head.upscale/double/dot": (
+        "mask: upscaling"
+    ),
+    "jit(train_step)/jvp(VidEoMT.losses)/VidEoMT.drawn_losses/add": "losses and targets",
+    "jit(encode)/IDOL.encode/transformer/transformer.encode/encoder_0/attention/offsets/dot": (
+        "transformer: deformable attention"
+    ),
+    "jit(encode)/IDOL.encode/transformer/transformer.encode/encoder_0/feedforward/expand/dot": (
+        "transformer: feed-forward"
+    ),
 }
 
 
