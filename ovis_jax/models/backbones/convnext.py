@@ -12,6 +12,7 @@ from ovis_jax.models.backbones.stems import (
     truncated_normal,
 )
 from ovis_jax.models.layers import DepthwiseConv, layer_norm
+from ovis_jax.ops.gelu import gelu
 
 KERNEL = 7
 MLP_EXPANSION = 4
@@ -31,7 +32,7 @@ class ConvNeXtBlock(nn.Module):
         channels = x.shape[-1]
         y = DepthwiseConv(self.dtype, KERNEL, True, truncated_normal, name="conv")(x)
         y = layer_norm(self.dtype, NORM_EPSILON, name="norm")(y)
-        y = nn.gelu(dense(MLP_EXPANSION * channels, name="expand")(y), approximate=False)
+        y = gelu(dense(MLP_EXPANSION * channels, name="expand")(y))
         y = dense(channels, name="reduce")(y)
         scale = self.param("scale", nn.initializers.constant(INITIAL_SCALE), (channels,))
         return x + y * scale.astype(self.dtype)

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from ovis_jax.models.backbones.stems import PatchStem, checked_frames, truncated_normal
 from ovis_jax.models.layers import layer_norm
+from ovis_jax.ops.gelu import gelu
 
 MASKED = -100.0  # added to the logits of pairs that the shift brought together, as published
 MLP_EXPANSION = 4
@@ -79,7 +80,7 @@ class SwinBlock(nn.Module):
         norm = functools.partial(layer_norm, self.dtype, NORM_EPSILON)
         x = x + self._attend(norm(name="norm1")(x))
         y = dense(MLP_EXPANSION * x.shape[-1], name="expand")(norm(name="norm2")(x))
-        return x + dense(x.shape[-1], name="reduce")(nn.gelu(y, approximate=False))
+        return x + dense(x.shape[-1], name="reduce")(gelu(y))
 
     def _attend(self, x: jax.Array) -> jax.Array:
         height, width = x.shape[1:3]

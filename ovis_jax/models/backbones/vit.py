@@ -15,6 +15,7 @@ from flax import linen as nn
 
 from ovis_jax.models.layers import layer_norm
 from ovis_jax.ops.attention import Rotation, attention, patch_rotation
+from ovis_jax.ops.gelu import gelu
 from ovis_jax.ops.resize import resample_grid
 
 _FEW = nn.initializers.truncated_normal(0.02)
@@ -204,5 +205,5 @@ class FeedForward(nn.Module):
             gate = nn.silu(nn.Dense(hidden, dtype=self.dtype, name="gate")(x))
             inner = gate * nn.Dense(hidden, dtype=self.dtype, name="up")(x)
         else:
-            inner = nn.gelu(nn.Dense(hidden, dtype=self.dtype, name="up")(x), approximate=False)
+            inner = gelu(nn.Dense(hidden, dtype=self.dtype, name="up")(x))
         return nn.Dense(width, dtype=self.dtype, name="down")(inner)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ovis_jax.models.layers import DepthwiseConv, DoublingConv, layer_norm
+from ovis_jax.ops.gelu import gelu
 
 _UPSCALED_EPSILON = 1e-6
 
@@ -73,7 +74,7 @@ class QueryMaskHead(nn.Module):
         """What masks are read with: [B, Q, D]."""
         *inner, last = self.mask_layers
         for layer in inner:
-            rows = nn.gelu(layer(rows), approximate=False)
+            rows = gelu(layer(rows))
         return last(rows)
 
     def upscale(self, patches: jax.Array) -> jax.Array:
@@ -92,6 +93,6 @@ class Upscaling(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, h, w, D] to [B, 2h, 2w, D]."""
-        x = nn.gelu(DoublingConv(self.width, self.dtype, name="double")(x), approximate=False)
+        x = gelu(DoublingConv(self.width, self.dtype, name="double")(x))
         x = DepthwiseConv(self.dtype, name="depthwise")(x)
         return layer_norm(self.dtype, _UPSCALED_EPSILON, "norm")(x)
