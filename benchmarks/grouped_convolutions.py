@@ -13,34 +13,24 @@ products. `blocks`: as few groups of at least 128 channels, each with a block-di
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-import time
+
+from benchmarks.devices import beside
 
 STAGES = ((128, 32), (256, 32), (512, 32), (1024, 32), (256, 64), (2048, 64))
 """(channels, groups) of the stages; those of 64x4d are its first and last."""
-REPEATS = 3
 
 
 def main() -> None:
     """Prints a line for each stage."""
     options = parsed()
-    if options.target and os.environ.get("OVIS_JAX_COMPILER") != options.target:
-        from benchmarks.devices.environment import ROOT, compiler_python
-        from benchmarks.devices.targets import TARGETS
-
-        python = compiler_python(TARGETS[options.target].platform)
-        own = os.environ | {"OVIS_JAX_COMPILER": options.target, "PYTHONPATH": str(ROOT)}
-        subprocess.run([str(python), "-m", __spec__.name, *sys.argv[1:]], check=True, env=own)
+    if not beside.start_with(options.target, __spec__.name):
         return
-    if options.target:
-        from benchmarks.devices.compile import SETTINGS
-
-        os.environ.update(SETTINGS)
     ways = _ways()
-    unit = "of the compiler" if options.target else "milliseconds"
-    print(f"{'stage':>20} " + " ".join(f"{name:>12}" for name in ways) + f"   {unit}")
+    print(
+        f"{'stage':>20} "
+        + " ".join(f"{name:>12}" for name in ways)
+        + f"   {beside.unit(options.target)}"
+    )
     for i in options.stages:
         channels, groups = STAGES[i]
         shrink = 2 ** min(i, 3) if groups == 32 else (1 if channels == 256 else 8)
@@ -99,36 +89,7 @@ def _number(way, sides, channels: int, groups: int, options) -> float:
 
         return jax.grad(loss, (0, 1))(x, kernel)
 
-    if options.target:
-        return _compiled_number(step, (x, kernel), options.target)
-    arrays = [jnp.ones(shape.shape, kind) for shape in (x, kernel)]
-    run = jax.jit(step)
-    jax.block_until_ready(run(*arrays))
-    clock = time.process_time if jax.default_backend() == "cpu" else time.perf_counter
-    times = []
-    for _ in range(REPEATS):
-        start = clock()
-        jax.block_until_ready(run(*arrays))
-        times.append(clock() - start)
-    return 1000 * min(times)
-
-
-def _compiled_number(step, shapes, target: str) -> float:
-    """Cycles, or launches, of a program for a described device."""
-    import jax
-    from jax.sharding import SingleDeviceSharding
-
-    from benchmarks.devices import hlo, reports
-    from benchmarks.devices.compile import topology_devices
-    from benchmarks.devices.request import Request
-    from benchmarks.devices.targets import TARGETS
-
-    request = Request(target, 1, "encode", "", "bfloat16", "default", 1, None, 1)
-    device = topology_devices(request)[0]
-    placed = SingleDeviceSharding(device)
-    text = jax.jit(step, in_shardings=placed).lower(*shapes).compile().as_text()
-    found = reports.report(hlo.parse(text), TARGETS[target])
-    return found["cycles"] if "cycles" in found else found["launches"]
+    return beside.number(step, (x, kernel), options.target)
 
 
 if __name__ == "__main__":
