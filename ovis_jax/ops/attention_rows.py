@@ -9,9 +9,8 @@ QUERIES = 128  # at a time: what a register of a TPU has side by side
 def by_rows(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
     """As `jax.nn.dot_product_attention`, whose products are computed again for the gradient.
 
-    On TPUs products of few queries stay in the core's own memory: of four frames of 2113 tokens, in
-    16 heads of 64 bfloat16 numbers, attention takes 31 % of the cycles of all at once, with the
-    gradient 65 %, and a fiftieth of the memory, as the compiler for TPU v5e estimates it.
+    On TPUs products of few queries stay in the core's own memory: a third of the cycles of all at
+    once, with the gradient half (`benchmarks.token_operations`).
 
     Args:
       query: [B, N, heads, E].

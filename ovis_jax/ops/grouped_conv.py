@@ -65,9 +65,9 @@ def all_taps(
 ) -> jax.Array:
     """Each channel for itself, as one sum of moved maps, which is rounded once.
 
-    On TPUs it takes 56 % of the cycles of `with_groups` for a 3x3 kernel on a map of 136x248 cells
-    and 1024 channels, with the gradient 84 %, as their compiler estimates them. Arguments: see
-    `with_groups`; there are as many groups as channels and outputs.
+    On TPUs it takes half to four fifths of the cycles of `with_groups` for a 3x3 kernel
+    (`benchmarks.token_operations`). Arguments: see `with_groups`; there are as many groups as
+    channels and outputs.
     """
     del groups
     size, (_, height, width, _) = len(kernel), x.shape
