@@ -22,8 +22,9 @@ for number in (signal.SIGTERM, signal.SIGINT):
 time.sleep(60)
 """
 CALLING = """
-import sys
+import signal, sys
 from experiments.harness import programs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 programs.call([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 """
 
