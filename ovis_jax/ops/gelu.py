@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.custom_jvp
 def gelu(x: jax.Array) -> jax.Array:
     """Multiplies x by the share of a normal distribution that lies below x; rounds once.
 
@@ -16,5 +17,24 @@ def gelu(x: jax.Array) -> jax.Array:
     Args:
       x: of any shape and floating type.
     """
-    exact = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return (0.5 * exact * (1 + jax.lax.erf(exact * math.sqrt(0.5)))).astype(x.dtype)
+    exact = _exact(x)
+    return (exact * _below(exact)).astype(x.dtype)
+
+
+@gelu.defjvp
+def _gelu_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """The gradient keeps the slope alone, in the type of x."""
+    (x,), (step,) = primals, tangents
+    exact = _exact(x)
+    below = _below(exact)
+    density = jnp.exp(-0.5 * jnp.square(exact)) / math.sqrt(2 * math.pi)
+    slope = below + exact * density
+    return (exact * below).astype(x.dtype), slope.astype(x.dtype) * step
+
+
+def _exact(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _below(x: jax.Array) -> jax.Array:
+    return 0.5 * (1 + jax.lax.erf(x * math.sqrt(0.5)))

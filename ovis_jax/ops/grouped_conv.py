@@ -73,14 +73,19 @@ def all_taps(
     size, (_, height, width, _) = len(kernel), x.shape
     exact = jnp.promote_types(x.dtype, jnp.float32)
     pad = dilation * (size // 2)
-    padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    total = 0
-    for i in range(size):
-        for j in range(size):
-            top, left = dilation * i, dilation * j
-            part = padded[:, top : top + height : stride, left : left + width : stride]
-            total = total + part.astype(exact) * kernel[i, j, 0].astype(exact)
-    return total.astype(x.dtype)
+
+    @jax.checkpoint  # the gradient keeps no moved maps of float32
+    def summed(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        total = 0
+        for i in range(size):
+            for j in range(size):
+                top, left = dilation * i, dilation * j
+                part = padded[:, top : top + height : stride, left : left + width : stride]
+                total = total + part.astype(exact) * kernel[i, j, 0].astype(exact)
+        return total.astype(x.dtype)
+
+    return summed(x, kernel)
 
 
 def tap_by_tap(
