@@ -65,7 +65,7 @@ def all_taps(
 ) -> jax.Array:
     """Each channel for itself, as one sum of moved maps, which is rounded once.
 
-    On TPUs it takes half to four fifths of the cycles of `with_groups` for a 3x3 kernel
+    On TPUs it takes six to nine tenths of the cycles of `with_groups` for a 3x3 kernel
     (`benchmarks.token_operations`). Arguments: see `with_groups`; there are as many groups as
     channels and outputs.
     """
