@@ -48,6 +48,18 @@ def share_cores():
 share_cores()
 
 
+@pytest.fixture
+def all_cores():
+    """For what must not keep to a worker's share of the cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    yield
+    os.sched_setaffinity(0, before)
+
+
 def known_flags(flags):
     """The flags that this jaxlib has; an unknown one would end the process.
 

@@ -44,6 +44,7 @@ class Run:
       shown: it is a row of the table; others are there to be started from.
       weights: where `--weights` has a checkpoint of its model, if not where that of the system is.
       shared: it is made with seed 0 alone, and runs of every seed start from it.
+      length: of the training, as a share of that of its configuration.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Run:
     shown: bool = True
     weights: str = ""
     shared: bool = False
+    length: float = 1.0
 
     def lacks(self, dataset: Dataset) -> str:
         """What must be built before the run can be made; empty if nothing."""
@@ -71,7 +73,13 @@ class Run:
             field: value.format(**dataset.words) if isinstance(value, str) else value
             for field, value in self.overrides.items()
         }
-        return {**dataset.settings, **own}
+        return {**self._shortened(dataset), **dataset.settings, **own}
+
+    def _shortened(self, dataset: Dataset) -> dict[str, int]:
+        """The steps, or else the epochs, where they are not those of the configuration."""
+        settings = base_configuration(dataset.configuration(self.system)).train
+        unit = "num_steps" if settings.num_steps else "num_epochs"
+        return {f"train.{unit}": round(settings[unit] * self.length)} if self.length != 1 else {}
 
     def with_weights(self, folder: pathlib.Path) -> Run | None:
         """The run with weights that are trained already; None if it has to be trained itself.
@@ -84,7 +92,7 @@ class Run:
         """
         if self.start or self.mode == EVALUATE:
             return self
-        predicts = all(field.startswith("predict.") for field in self.overrides)
+        predicts = self.length == 1 and all(own.startswith("predict.") for own in self.overrides)
         if not (folder / (self.weights or self.system)).exists():
             return None
         return dataclasses.replace(self, mode=EVALUATE) if predicts or self.weights else None

@@ -15,16 +15,9 @@ from ovis_jax.formats.errors import InputError
 
 
 @pytest.fixture
-def two_cores():
-    """At least; tests that run side by side have a share of them each."""
-    before = processes.cores()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, range(os.cpu_count()))
+def two_cores(all_cores):
     if len(processes.cores()) < 2:
         pytest.skip("needs two cores")
-    yield
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, before)
 
 
 @dataclasses.dataclass(frozen=True)
