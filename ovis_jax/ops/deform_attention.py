@@ -4,13 +4,15 @@ Source: Zhu et al. 2021, Deformable DETR, equation 3.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-TAPS = 4  # cells around a point
+from ovis_jax.ops.corner_sums import CORNERS
+from ovis_jax.ops.implementations import corner_sums
 
 
 def deform_attention(
@@ -44,18 +46,11 @@ def deform_attention(
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _read(shapes, cells, points, weights):
     """[Q, E] of one image and head, of the cells [N, E] of all levels."""
-    tap = _taps(shapes, points)
-
-    def add(number, total):
-        index, (x, _), (y, _) = tap(number)
-        share = (weights * x * y).astype(cells.dtype)
-        return total + jnp.einsum(
-            "qlpe,qlp->qe", cells[index], share, preferred_element_type=points.dtype
-        )
-
-    # One tap at a time: together they would be 4 P L numbers for each one of the output.
-    start = jnp.zeros((len(points), cells.shape[-1]), points.dtype)
-    return jax.lax.fori_loop(0, TAPS, add, start).astype(cells.dtype)
+    place = _places(shapes, points)
+    shares = _shares(place) * weights.reshape(place.index.shape)[..., None]
+    rows = _squares(shapes, cells)[place.index]
+    read = corner_sums().weighted(rows, shares.astype(cells.dtype), points.dtype)
+    return read.astype(cells.dtype)
 
 
 def _read_forward(shapes, cells, points, weights):
@@ -65,30 +60,39 @@ def _read_forward(shapes, cells, points, weights):
 def _read_backward(shapes, saved, gradient):
     # What the points read is read again instead of being kept.
     cells, points, weights = saved
-    exact = points.dtype
-    gradient, tap = gradient.astype(exact), _taps(shapes, points)
-
-    def add(number, totals):
-        by_cells, by_x, by_y, by_weights = totals
-        index, (x, slope_x), (y, slope_y) = tap(number)
-        share = (weights * x * y)[..., None] * gradient[:, None, None]
-        along = jnp.einsum("qlpe,qe->qlp", cells[index], gradient, preferred_element_type=exact)
-        return (
-            by_cells.at[index].add(share),
-            by_x + along * slope_x * y,
-            by_y + along * x * slope_y,
-            by_weights + along * x * y,
-        )
-
-    zeros = jnp.zeros(weights.shape, exact)
-    start = jnp.zeros(cells.shape, exact), zeros, zeros, zeros
-    by_cells, by_x, by_y, by_weights = jax.lax.fori_loop(0, TAPS, add, start)
-    sides = _sides(shapes).astype(exact)
-    by_points = jnp.stack([by_x, by_y], axis=-1) * weights[..., None] * sides[:, None]
+    exact, sums = points.dtype, corner_sums()
+    place = _places(shapes, points)
+    shares, flat = _shares(place), weights.reshape(place.index.shape)
+    squares = functools.partial(_squares, shapes)
+    along = sums.along(squares(cells)[place.index], gradient, exact)
+    along = jnp.where(place.inside[..., None], along, 0)
+    by_weights = (along * shares).sum(axis=-1)
+    by_points = _slopes(place.part, along) * flat[..., None]
+    by_points = by_points.reshape(points.shape) * _sides(shapes).astype(exact)[:, None]
+    pushed = sums.pushed(shares * flat[..., None], gradient, exact)
+    table = jax.eval_shape(squares, cells)
+    by_table = jnp.zeros(table.shape, exact).at[place.index].add(pushed)
+    turned = jax.linear_transpose(squares, jax.ShapeDtypeStruct(cells.shape, exact))
+    (by_cells,) = turned(by_table)
+    by_weights = by_weights.reshape(weights.shape)
     return by_cells.astype(cells.dtype), by_points, by_weights.astype(weights.dtype)
 
 
 _read.defvjp(_read_forward, _read_backward)
+
+
+class _Place(NamedTuple):
+    """Where K = L P points of a query lie.
+
+    Attributes:
+      index: [Q, K], number of the four cells around it among those of `_squares`.
+      part: [Q, K, 2] of a cell, from the upper left one of the four to the point.
+      inside: [Q, K], whether one of the four is on the map.
+    """
+
+    index: jax.Array
+    part: jax.Array
+    inside: jax.Array
 
 
 def _sides(shapes) -> np.ndarray:
@@ -96,30 +100,48 @@ def _sides(shapes) -> np.ndarray:
     return np.array([(width, height) for height, width in shapes])
 
 
-def _taps(shapes, points: jax.Array) -> Callable[[jax.Array], tuple]:
-    """A function from a number, 0 to 3, to one of the cells around each point [Q, L, P, 2].
+def _squares(shapes, cells: jax.Array) -> jax.Array:
+    """Every four neighbours side by side, [N', 4 E], with zeros around each level.
 
-    It gives the number of the cell among those of all levels, [Q, L, P], then for x and for y its
-    weight and the slope of the weight. Outside of the level all are 0.
+    A gather is paid by the row, so the cells around a point are one.
     """
+    ends = np.cumsum([height * width for height, width in shapes])[:-1]
+    squares = []
+    for x, (height, width) in zip(jnp.split(cells, ends), shapes, strict=True):
+        x = jnp.pad(x.reshape(height, width, -1), ((1, 1), (1, 1), (0, 0)))
+        corners = [x[r : r + height + 1, c : c + width + 1] for r in (0, 1) for c in (0, 1)]
+        squares.append(jnp.concatenate(corners, axis=-1).reshape(-1, CORNERS * x.shape[-1]))
+    return jnp.concatenate(squares)
+
+
+def _places(shapes, points: jax.Array) -> _Place:
+    """Of points [Q, L, P, 2]."""
     sides = _sides(shapes)
-    sizes = sides.prod(axis=1)
+    sizes = (sides + 1).prod(axis=1)
     starts = (np.cumsum(sizes) - sizes)[:, None]
-    cells = points * sides[:, None].astype(points.dtype) - 0.5
+    at = points * sides[:, None].astype(points.dtype) - 0.5
+    low = jnp.floor(at)
+    inside = ((low >= -1) & (low < sides[:, None])).all(axis=-1)
+    part = jnp.where(inside[..., None], at - low, 0)
+    column, row = (jnp.where(inside, low[..., k] + 1, 0).astype(jnp.int32) for k in range(2))
+    index = starts + row * (sides[:, :1] + 1) + column
+    return _Place(*(x.reshape(len(points), -1, *x.shape[3:]) for x in (index, part, inside)))
 
-    def of(number):
-        upper = jnp.stack([number % 2, number // 2])
-        low = jnp.floor(cells)
-        part = cells - low
-        index = low + upper
-        inside = (index >= 0) & (index < sides[:, None])
-        weight = jnp.where(inside, jnp.where(upper == 1, part, 1 - part), 0)
-        slope = jnp.where(inside, jnp.where(upper == 1, 1.0, -1.0), 0).astype(points.dtype)
-        column, row = (jnp.where(inside, index, 0).astype(jnp.int32)[..., i] for i in range(2))
-        axes = ((weight[..., i], slope[..., i]) for i in range(2))
-        return starts + row * sides[:, :1] + column, *axes
 
-    return of
+def _shares(place: _Place) -> jax.Array:
+    """[Q, K, 4], what each corner counts for."""
+    x, y = place.part[..., 0], place.part[..., 1]
+    shares = jnp.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=-1)
+    return jnp.where(place.inside[..., None], shares, 0)
+
+
+def _slopes(part: jax.Array, along: jax.Array) -> jax.Array:
+    """[Q, K, 2], how the sum of `along` [Q, K, 4] by shares changes with the point, by the cell."""
+    x, y = part[..., 0], part[..., 1]
+    upper_left, upper_right, lower_left, lower_right = (along[..., k] for k in range(CORNERS))
+    by_x = (upper_right - upper_left) * (1 - y) + (lower_right - lower_left) * y
+    by_y = (lower_left - upper_left) * (1 - x) + (lower_right - upper_right) * x
+    return jnp.stack([by_x, by_y], axis=-1)
 
 
 def _check(levels: Sequence[jax.Array], points: jax.Array, weights: jax.Array) -> None:

@@ -24,6 +24,7 @@ from ovis_jax.ops import (
     grouped_conv,
     looped_conv,
 )
+from ovis_jax.ops import corner_sums as corners
 from ovis_jax.ops import deform_conv_gather as gather
 from ovis_jax.ops import deform_conv_windows as windows
 from ovis_jax.ops import max_pool as pool
@@ -105,6 +106,11 @@ def _cudnn_attends(dtype: jnp.dtype, size: int) -> bool:
     if platform() != "gpu" or jax.default_backend() != "gpu":
         return False
     return float(jax.local_devices()[0].compute_capability) >= _CUDNN_CAPABILITY
+
+
+def corner_sums() -> corners.CornerSums:
+    """Of `deform_attention`."""
+    return corners.as_products if platform() == "tpu" else corners.as_arrays
 
 
 def one_canvas() -> bool:

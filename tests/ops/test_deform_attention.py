@@ -7,9 +7,17 @@ import pytest
 from golden_folder import golden_arrays
 from ops.float64 import float64
 
-from ovis_jax.ops.deform_attention import deform_attention
+from ovis_jax.ops import deform_attention as ops
+from ovis_jax.ops.platforms import traced_for
 
 SHAPES = ((5, 6), (3, 2), (1, 1))
+
+
+@pytest.fixture(params=["cpu", "tpu"])
+def deform_attention(request):
+    """As it is written for a platform: not what was traced for another one."""
+    with traced_for(request.param):  # gradients are traced when they are asked for
+        yield lambda *arguments: ops.deform_attention(*arguments)
 
 
 def random_inputs(batch=2, queries=3, heads=2, points=4, size=3):
@@ -33,13 +41,13 @@ def naive_deform_attention(levels, points, weights):
     return out
 
 
-def test_it_follows_its_definition_also_beyond_the_border():
+def test_it_follows_its_definition_also_beyond_the_border(deform_attention):
     inputs = random_inputs()
     got = jax.jit(deform_attention)(*jax.tree.map(jnp.float32, inputs))
     np.testing.assert_allclose(got, naive_deform_attention(*inputs), atol=1e-5)
 
 
-def test_its_gradients_are_slopes_of_the_definition():
+def test_its_gradients_are_slopes_of_the_definition(deform_attention):
     levels, points, weights = random_inputs()
     rng = np.random.default_rng(1)
     factors = rng.normal(size=(*points.shape[:3], levels[0].shape[-1]))
@@ -59,7 +67,7 @@ def test_its_gradients_are_slopes_of_the_definition():
         np.testing.assert_allclose(sum(jax.tree.leaves(along)), slope, rtol=1e-6)
 
 
-def test_it_equals_the_recorded_numbers_in_value_and_gradients():
+def test_it_equals_the_recorded_numbers_in_value_and_gradients(deform_attention):
     records = golden_arrays("idol", "ops.npz")
     data = {name: records[f"deform_attn/{name}"] for name in ("value", "loc", "weight", "out")}
     shapes = records["deform_attn/shapes"]
@@ -80,7 +88,7 @@ def test_it_equals_the_recorded_numbers_in_value_and_gradients():
         np.testing.assert_allclose(own, want, atol=2e-6 * max(1, np.abs(want).max()))
 
 
-def test_a_point_that_is_not_a_number_reads_zero_and_touches_nothing_else():
+def test_a_point_that_is_not_a_number_reads_zero_and_touches_nothing_else(deform_attention):
     levels, points, weights = jax.tree.map(jnp.float32, random_inputs())
 
     def gradients(place):
@@ -94,7 +102,7 @@ def test_a_point_that_is_not_a_number_reads_zero_and_touches_nothing_else():
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradients(jnp.nan)))
 
 
-def test_bfloat16_maps_are_summed_in_float32_at_exact_points():
+def test_bfloat16_maps_are_summed_in_float32_at_exact_points(deform_attention):
     levels, points, weights = jax.tree.map(jnp.float32, random_inputs())
     levels = [x.astype(jnp.bfloat16) for x in levels]
     got = deform_attention(levels, points, weights)
@@ -105,7 +113,7 @@ def test_bfloat16_maps_are_summed_in_float32_at_exact_points():
     np.testing.assert_allclose(np.float32(got), want, atol=2**-6 * np.abs(want).max())
 
 
-def test_shapes_that_do_not_belong_together_are_refused():
+def test_shapes_that_do_not_belong_together_are_refused(deform_attention):
     levels, points, weights = jax.tree.map(jnp.float32, random_inputs())
     with pytest.raises(ValueError, match="for 2 levels"):
         deform_attention(levels[:2], points, weights)
