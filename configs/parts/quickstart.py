@@ -177,7 +177,8 @@ def idol() -> ConfigDict:
 def stmask() -> ConfigDict:
     """STMask; a whole configuration.
 
-    Its anchors, 24 pixels and more from side to side, fit the objects as they are.
+    Its anchors, 24 pixels and more from side to side, fit the objects as they are. The published
+    neck has no norm; from random weights one helps.
     """
     config = small_run(stmask_parts.model(), stmask_parts.capacity())
     stmask_parts.in_pairs(config)
@@ -187,7 +188,7 @@ def stmask() -> ConfigDict:
     model.num_classes = 5
     model.num_prototypes = 16
     model.backbone.update(depth=18, norm="group", width=16, deformable_every=0)
-    model.neck.channels = 32
+    model.neck.update(channels=32, norm="group")
     model.anchors.update(channels=32, embedding_size=64, centerness_order="by_cell")
     model.anchor_losses.shifted_weights = False
     model.prototypes.channels = 32
@@ -198,7 +199,8 @@ def stmask() -> ConfigDict:
 def trades() -> ConfigDict:
     """TraDeS; a whole configuration.
 
-    Convolutions of the neck are plain ones: sixteen deformable ones are slow on CPUs.
+    Convolutions of the neck are plain ones: sixteen deformable ones are slow on CPUs. Gradients are
+    clipped: those that pass through expected offsets are thousands of times as long as others.
     """
     config = small_run(trades_parts.model(), trades_parts.capacity())
     config.capacity.update(instances=10, detections=20, tracks=100)
@@ -212,7 +214,7 @@ def trades() -> ConfigDict:
     model.motion.update(channels=64, num_blocks=2, norm="group")
     model.center.channels = 64
     model.seg.update(channels=64, norm="group")
-    config.train.update(learning_rate=0.004)
+    config.train.update(learning_rate=0.004, clip_norm=1.0)
     return config
 
 
