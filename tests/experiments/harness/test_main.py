@@ -87,16 +87,6 @@ def test_words_in_overrides_are_those_of_the_data_set(experiment, started, tmp_p
     assert "--config=configs/masktrack_rcnn_r50_ovis.py" in started[0]
 
 
-@pytest.mark.parametrize(
-    "dataset, length",
-    [("quickstart", "--config.train.num_steps=1080"), ("ovis", "--config.train.num_epochs=9")],
-)
-def test_a_run_can_be_shorter_than_its_configuration_says(experiment, started, dataset, length):
-    shorter = Run("shorter", "masktrack_rcnn", length=0.72)
-    experiment(with_runs(shorter, Run("whole", "masktrack_rcnn")), more=["--dataset", dataset])
-    assert length in started[0] and length not in started[1]
-
-
 def test_a_run_is_made_once_for_all_experiments_in_a_folder(experiment, started, capsys):
     experiment()
     first = capsys.readouterr().out
