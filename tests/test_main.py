@@ -257,8 +257,8 @@ def keep_landscape_videos(annotations):
     annotations.write_text(json.dumps(data))
 
 
-# XLA has a thread for each core, but at least one for each device, and a convolution's last digit
-# depends on their number: on one core, two devices would compute something else than one.
+# XLA has a thread for each core, but at least one for each device, and the last digit of a sum may
+# depend on their number: on one core, two devices would compute something else than one.
 @pytest.mark.usefixtures("all_cores")
 @pytest.mark.exhaustive
 def test_a_killed_run_goes_on_and_ends_as_an_uninterrupted_one(tmp_path):
