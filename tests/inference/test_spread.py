@@ -22,12 +22,13 @@ HALVES = slice(0, 2), slice(2, 4)
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def with_two_devices(check):
+def with_two_devices(check, **more):
     """Runs a function of this file in a program that has two devices."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
         "JAX_NUM_CPU_DEVICES": "2",
         "JAX_PLATFORMS": "cpu",
+        **more,
     }
     code = f"from inference import test_spread; test_spread.{check.__name__}()"
     command = [sys.executable, "-c", code]
@@ -87,4 +88,6 @@ def check_features():
 
 @pytest.mark.exhaustive
 def test_a_device_encodes_its_share_of_a_chunk_as_it_would_a_chunk_of_that_size():
-    with_two_devices(check_features)
+    # As users compile: the tests' quickest compilation rounds deformable attention by what stands
+    # around it, which is not the same in a program for two devices (jaxlib 0.10.2: 4e-7).
+    with_two_devices(check_features, XLA_FLAGS="")
