@@ -96,7 +96,6 @@ def model() -> ConfigDict:
                 channels=128,  # of embeddings and differences
                 num_blocks=4,
                 temperature=5.0,  # factor on the maxima of the cost volume
-                offset_gradient=True,  # or False: only the losses of motion teach the embeddings
                 norm="batch",
                 group_rows=0,
             ),

@@ -69,8 +69,6 @@ class MotionHead(nn.Module):
       channels: of the embeddings and of the differences.
       num_blocks: of the network that reads the difference.
       temperature: factor on the maxima of the cost volume before their softmax.
-      offset_gradient: what is made of moved features teaches the embeddings, through the offsets;
-        otherwise only the losses of motion do.
       norm: of convolutions, one of `layers.NORMS`.
       group_rows: of a norm "batch"; see `BatchNorm`.
       dtype: of convolutions; the cost volume, offsets and the joining are float32.
@@ -79,7 +77,6 @@ class MotionHead(nn.Module):
     channels: int = 128
     num_blocks: int = 4
     temperature: float = 5.0
-    offset_gradient: bool = True
     norm: str = "batch"
     group_rows: int = 0
     dtype: str = "float32"
@@ -138,7 +135,6 @@ class MotionHead(nn.Module):
             pooled(embeddings), pooled(self.embed(previous, training))
         )
         offsets = jax.vmap(lambda *x: expected_offsets(*x, self.temperature))(*maxima)
-        offsets = offsets if self.offset_gradient else jax.lax.stop_gradient(offsets)
         offsets = POOLED * jnp.repeat(jnp.repeat(offsets, POOLED, axis=1), POOLED, axis=2)
         difference = self.difference(current, previous, training)
         taps = self.tap_offsets(offsets, difference.astype(jnp.float32))

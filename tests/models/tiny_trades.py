@@ -18,9 +18,7 @@ def tiny_config(**model):
     norm = {"norm": "batch", "group_rows": 2}
     config.model.backbone.update(depth=18, norm="group", width=8, frozen_stages=-1)
     config.model.neck.channels = 16
-    config.model.motion.update(
-        channels=8, num_blocks=1, temperature=1.0, offset_gradient=True, **norm
-    )
+    config.model.motion.update(channels=8, num_blocks=1, temperature=1.0, **norm)
     config.model.center.channels = 8
     config.model.seg.update(num_features=2, hidden=(2,), channels=8, **norm)
     config.model.detect.update(score_threshold=0.02, heat_score=0.3)

@@ -60,21 +60,6 @@ def test_a_previous_frame_without_objects_teaches_no_motion():
     assert finite(gradient)
 
 
-def test_what_is_made_of_moved_features_teaches_the_embeddings_only_if_it_may():
-    system, variables = tiny_system()
-    system = system.clone(motion_weight=0.0)
-    kept = system.clone(motion=system.motion.clone(offset_gradient=False))
-    (_, (losses, _)), gradient = total_loss(system, variables, frame_pairs())
-    (_, (kept_losses, _)), kept_gradient = total_loss(kept, variables, frame_pairs())
-    np.testing.assert_array_equal(*(jax.tree.leaves(x) for x in (losses, kept_losses)))
-    for layer in gradient["params"]["motion"]:
-        taught, still = (
-            any(x.any() for x in jax.tree.leaves(own["params"]["motion"][layer]))
-            for own in (gradient, kept_gradient)
-        )
-        assert taught and still != layer.startswith("embed"), layer
-
-
 def test_objects_of_one_class_share_a_heat_map_and_those_outside_have_none():
     boxes = jnp.array([[0, 0, 40, 24], [40, 20, 80, 44], [400, 0, 440, 20], [0, 0, 9, 9]])
     valid = jnp.array([True, True, True, False])
