@@ -96,7 +96,7 @@ def model() -> ConfigDict:
                 channels=128,  # of embeddings and differences
                 num_blocks=4,
                 temperature=5.0,  # factor on the maxima of the cost volume
-                norm="batch",
+                norm="batch",  # "group" wants `data.clip.allow_same=False`; see docs/trades.md
                 group_rows=0,
             ),
             center=dict(channels=256),
