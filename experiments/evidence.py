@@ -43,7 +43,8 @@ EXPECTED = (
 NONE, QUERY, ADDITION = "none", "deformable convolution of the query", "addition"
 DIFFERENCE, CORRELATION, DETECTOR = "difference", "correlation", "detector"
 MOTION = "correlation, from its motion"  # beyond the paper
-ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION, MOTION)
+UNSLOWED = "correlation, offsets not slowed"
+ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION, MOTION, UNSLOWED)
 SAMPLING = {arm: (arm, f"{arm}, whole video") for arm in (NONE, CORRELATION)}
 COMPARE, WINDOW = "model.calibration.compare", "predict.reference_window"
 PARAMETERS = {"train.fresh": "('calibration',)"}  # of the calibration, which the detector lacks
@@ -71,6 +72,7 @@ def rows(size: Size) -> tuple[Run, ...]:
         changed(correlation, DIFFERENCE, {COMPARE: DIFFERENCE}),
         correlation,
         changed(correlation, MOTION, {SHARPNESS: 4.0}),
+        changed(correlation, UNSLOWED, {"train.slowed": "()"}),
         *(changed(own, SAMPLING[own.label][1], WHOLE_VIDEO) for own in (none, correlation)),
         *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
     )
@@ -108,7 +110,7 @@ def experiment(condition: Condition, size: Size) -> Experiment:
                 only(differences_over_seeds(f"sampling_{arm}", "Sampling of reference frames"), own)
                 for arm, own in SAMPLING.items()
             ),
-            only(calibration_diagnosis, (DIFFERENCE, CORRELATION, MOTION)),
+            only(calibration_diagnosis, (DIFFERENCE, CORRELATION, MOTION, UNSLOWED)),
         ),
         paper=PAPER,
         dataset=evidence_dataset(condition, size),
