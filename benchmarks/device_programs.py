@@ -2,7 +2,8 @@
 
     python -m benchmarks.device_programs --target tpu-v5e|tpu-v5p|tpu-v6e|h100 [--chips 4]
         [--program train|encode|step|whole_frame] [--config FILE] [--dtype bfloat16] [--pairs 2]
-        [--window 5] [--matmul-precision highest] [--output JSON] [--against JSON] [--keep FOLDER]
+        [--window 5] [--matmul-precision highest] [--cublas] [--output JSON] [--against JSON]
+        [--keep FOLDER]
 
 The program is compiled ahead of time for a described device, in a virtual environment of the
 compiler's own (`.venv-tpu`, `.venv-cuda`) that is made when it is missing; that takes minutes, and
@@ -60,6 +61,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=2, help="frame pairs a chip and step")
     parser.add_argument("--window", type=int, help="reference frames on either side")
     parser.add_argument("--chunk", type=int, default=4, help="frames that encode gets together")
+    parser.add_argument(
+        "--cublas",
+        action="store_true",
+        help="GPUs: products are library calls, where XLA finds no tiles for its own",
+    )
     parser.add_argument("--output", type=pathlib.Path, help="file for the numbers, JSON")
     parser.add_argument("--against", type=pathlib.Path, help="such a file, to compare with")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the program's text")
@@ -67,6 +73,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     TARGETS[options.target].topology(options.chips)
     if options.program != "train" and options.chips != 1:
         raise InputError(f"--chips: {options.chips}, expected 1: only training uses several")
+    if options.cublas and TARGETS[options.target].platform != "cuda":
+        raise InputError(f"--cublas: {options.target} has none")
     if not (environment.ROOT / options.config).is_file():
         raise InputError(f"--config: there is no file {options.config}")
     return options

@@ -25,12 +25,14 @@ SETTINGS = {
     "XLA_FLAGS": "--xla_gpu_autotune_level=0",
     "JAX_ENABLE_COMPILATION_CACHE": "false",
 }
+CUBLAS = " --xla_gpu_enable_triton_gemm=false"
 
 
 def main() -> None:
     """Compiles what the command line says."""
     request, folder = Request.read(sys.argv[1]), pathlib.Path(sys.argv[2])
     os.environ.update(SETTINGS)
+    os.environ["XLA_FLAGS"] += CUBLAS if request.cublas else ""
     import jax
 
     from benchmarks.devices.programs import lowered, step_memory

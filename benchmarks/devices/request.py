@@ -22,6 +22,7 @@ class Request:
       pairs: frame pairs a chip, in training.
       window: reference frames on either side, None for those of the configuration.
       chunk: frames that `encode` gets together.
+      cublas: on GPUs, products are library calls; XLA otherwise writes some of them itself.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Request:
     pairs: int
     window: int | None
     chunk: int
+    cublas: bool = False
 
     def text(self) -> str:
         """All of it in one argument of a command line."""

@@ -18,6 +18,7 @@ from benchmarks.devices.targets import TARGETS
         (["--target", "tpu-v5e", "--chips", "0"], "--chips: 0, expected 1 to 256"),
         (["--target", "h100", "--chips", "16"], "--chips: 16, expected 1 to 8"),
         (["--target", "h100", "--program", "step", "--chips", "2"], "only training uses several"),
+        (["--target", "tpu-v5e", "--cublas"], "--cublas: tpu-v5e has none"),
         (["--target", "h100", "--config", "configs/none.py"], "no file configs/none.py"),
         (["--target", "h100", "--against", "none.json"], "--against: none.json"),
     ],
