@@ -201,7 +201,7 @@ def trades() -> ConfigDict:
 
     Convolutions of the neck are plain ones: sixteen deformable ones are slow on CPUs. No frame is
     its own previous one: nothing has changed then, and group norms that read a map without variance
-    make its gradient 316 times as long each.
+    make its gradient 1000 times as long each.
     """
     config = small_run(trades_parts.model(), trades_parts.capacity())
     config.capacity.update(instances=10, detections=20, tracks=100)

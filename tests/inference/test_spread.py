@@ -88,6 +88,6 @@ def check_features():
 
 @pytest.mark.exhaustive
 def test_a_device_encodes_its_share_of_a_chunk_as_it_would_a_chunk_of_that_size():
-    # As users compile: the tests' quickest compilation rounds deformable attention by what stands
-    # around it, which is not the same in a program for two devices (jaxlib 0.10.2: 4e-7).
+    # As users compile: XLA's older emitters of fused loops, which tests ask for since they compile
+    # sooner, round IDOL's features otherwise in a program for two devices (jaxlib 0.10.2: 4e-7).
     with_two_devices(check_features, XLA_FLAGS="")

@@ -11,10 +11,12 @@ from models.tiny import HEIGHT, IMAGE_SIZE, WIDTH, frame_pairs
 from models.tiny_trades import tiny_config, tiny_system
 from models.total_loss import total_loss
 
+from configs import quickstart_trades
 from ovis_jax.formats.errors import InputError
 from ovis_jax.inference.window import frame_shapes
 from ovis_jax.models.build import build_model
 from ovis_jax.models.heads.center import center_targets, heat_targets
+from ovis_jax.models.motion import DifferenceBlock
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, with_oracle
 from ovis_jax.structures import Instances, Window
 
@@ -58,6 +60,21 @@ def test_a_previous_frame_without_objects_teaches_no_motion():
     assert metrics["objects"] > 0 and metrics["moved_objects"] == 0
     assert losses["motion_rows"] == losses["motion_columns"] == 0 and losses["mask"] > 0
     assert finite(gradient)
+
+
+def test_group_norm_of_no_change_has_an_enormous_gradient_and_the_quickstart_draws_no_such_pair():
+    block = DifferenceBlock(16, norm="group", group_rows=0, dtype="float32")
+    some = jax.random.normal(jax.random.key(0), (1, 8, 8, 16))
+    variables = block.init(jax.random.key(1), some, True)
+    variables = jax.tree.map(lambda x: x + 0.1, variables)  # ReLU lets zeros pass none
+    wanted = jax.random.normal(jax.random.key(2), some.shape)
+
+    def loss(x):
+        return jnp.sum(wanted * block.apply(variables, x, True))
+
+    of_none, of_some = (float(jnp.linalg.norm(jax.grad(loss)(x))) for x in (0 * some, some))
+    assert of_none > 1000 * of_some
+    assert not quickstart_trades.get_config().data.clip.allow_same
 
 
 def test_objects_of_one_class_share_a_heat_map_and_those_outside_have_none():
