@@ -107,6 +107,18 @@ SIZES = {
             rates=Rates(1.1, 0.057, 0.018, "one core of a busy CPU, two take half of it"),
         ),
         Size(
+            name="upright",
+            videos=ShapesParameters(
+                200, 100, 16, sizes=(44.0, 90.0), pairs=2, tilt=15.0, **_COMMON
+            ),
+            detector_steps=3000,
+            steps=1000,
+            learning_rate=0.008,
+            window=1,
+            windows=(0, 1, 3),
+            rates=Rates(1.1, 0.057, 0.018, "one core of a busy CPU, two take half of it"),
+        ),
+        Size(
             name="full",
             videos=ShapesParameters(600, 120, 24, sizes=(40.0, 90.0), pairs=3, **_COMMON),
             detector_steps=12000,

@@ -55,7 +55,12 @@ def draw_meetings(rng: np.random.Generator, stage: Stage) -> Meetings:
 
 
 def draw_motion(
-    rng: np.random.Generator, stage: Stage, meetings: Meetings, radius: float, leaves: bool
+    rng: np.random.Generator,
+    stage: Stage,
+    meetings: Meetings,
+    radius: float,
+    leaves: bool,
+    tilt: float = 180.0,
 ) -> Motion:
     """Pose of an object that comes to the meetings, by one of several kinds of path.
 
@@ -65,6 +70,7 @@ def draw_motion(
       meetings: of the object's group.
       radius: of the object in pixels.
       leaves: whether it leaves the frame once and comes back.
+      tilt: largest angle at first, either way from upright, in degrees.
     """
     kind = "roam" if leaves else rng.choice(_KINDS, p=_KIND_CHANCES)
     if kind == "bounce":
@@ -75,7 +81,10 @@ def draw_motion(
         centers = _roam(rng, stage, meetings, radius, leaves)
     time = np.arange(stage.frames)
     breath = rng.uniform(0, 0.12) * np.sin(2 * np.pi * (time / rng.uniform(20, 40) + rng.random()))
-    angles = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.03) * time
+    angle = rng.uniform(0, 2 * np.pi)
+    if tilt < 180:  # else as the generators before had it
+        angle = (angle - np.pi) * tilt / 180
+    angles = angle + rng.normal(0, 0.03) * time
     return Motion(centers, 1 + breath, angles)
 
 

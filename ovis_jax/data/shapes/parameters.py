@@ -9,7 +9,7 @@ from ovis_jax.formats.errors import InputError
 # A new number for whatever gives other pixels than before. Sets that only use what the second
 # generator knew are the same bytes, and are still called so.
 GENERATOR, SECOND_GENERATOR = "occluded shapes 3", "occluded shapes 2"
-_OF_THIRD = ("evidence", "pairs", "degraded", "degradations", "amodal")
+_OF_THIRD = ("evidence", "pairs", "degraded", "degradations", "amodal", "tilt")
 
 
 def _field(default, text: str, choices: tuple[str, ...] | None = None):
@@ -51,6 +51,8 @@ class ShapesParameters:
     degraded: float = _field(0.0, "share of frames that are degraded, 0 to 1")
     degradations: tuple[str, ...] = _field(KINDS, "what happens to degraded frames", KINDS)
     amodal: bool = _field(False, "write masks of whole objects, hidden or not, beside the others")
+
+    tilt: float = _field(180.0, "largest angle of an object from upright at first, degrees")
 
     def check(self) -> None:
         """Raises InputError, naming the field, if no data set can be made from this."""
@@ -97,6 +99,7 @@ class ShapesParameters:
     def _check_evidence(self) -> None:
         self._expect("evidence", self.evidence in EVIDENCE, f"one of {', '.join(EVIDENCE)}")
         self._expect("pairs", 0 <= self.pairs <= NUM_OUTLINES, f"0 to {NUM_OUTLINES}")
+        self._expect("tilt", 0 <= self.tilt <= 180, "0 to 180")
         mixed = self.evidence == "mixed"
         self._expect("pairs", self.pairs > 0 or not mixed, "at least 1 with mixed evidence")
         self._expect("degraded", 0 <= self.degraded <= 1, "0 to 1")

@@ -100,7 +100,7 @@ def _draw_objects(rng, parameters, stage: Stage) -> tuple[np.ndarray, list[Layer
         sprite = appearance.object_sprite(rng, paint, look, diameter)
         meetings = _choose_meetings(rng, groups, stage, parameters.crossing)
         leaves = bool(rng.random() < parameters.leaving)
-        motion = draw_motion(rng, stage, meetings, diameter / 2, leaves)
+        motion = draw_motion(rng, stage, meetings, diameter / 2, leaves, parameters.tilt)
         layers.append(Layer(sprite, motion))
     return categories, layers
 
