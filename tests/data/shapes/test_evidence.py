@@ -90,3 +90,20 @@ def test_scenes_with_other_evidence_are_the_same_but_for_the_paint():
         inside = frame.owners >= 0
         assert np.abs(frame.image[~inside].astype(int) - frames[0].image[~inside]).mean() < 5
         assert (frame.image[inside] != frames[0].image[inside]).any(-1).mean() > 0.1
+
+
+@pytest.mark.parametrize("tilt", (0.0, 15.0, 120.0))
+def test_objects_begin_within_their_tilt_of_upright_on_the_same_paths(tilt):
+    wanted = dataclasses.replace(SMALL, objects=(30, 30), tilt=tilt)
+    scene, turned = (
+        draw_scene(np.random.default_rng(0), own)
+        for own in (wanted, dataclasses.replace(wanted, tilt=180.0))
+    )
+    first = np.degrees([layer.motion.angles[0] for layer in scene.objects])
+    assert np.abs(first).max() <= tilt
+    assert np.abs(first).max() >= 0.8 * tilt  # of thirty
+    assert max(layer.motion.angles[0] for layer in turned.objects) > np.pi  # all around
+    for own, other in zip(scene.objects, turned.objects, strict=True):
+        np.testing.assert_array_equal(own.motion.centers, other.motion.centers)
+        change, other_change = (np.diff(each.motion.angles) for each in (own, other))
+        np.testing.assert_allclose(change, other_change, atol=1e-12)

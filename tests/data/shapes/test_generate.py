@@ -267,6 +267,8 @@ def test_a_run_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
         ("evidence", "smell"),
         ("evidence", "mixed"),
         ("pairs", 6),
+        ("tilt", 181.0),
+        ("tilt", float("nan")),
         ("degraded", 1.5),
         ("degradations", ("rain",)),
         ("degradations", ()),
