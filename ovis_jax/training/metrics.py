@@ -11,6 +11,7 @@ import numpy as np
 
 from ovis_jax.training.state import StepMetrics
 
+_NORM = "gradient_norm"
 _STEPS_AHEAD = 2  # that the host may hand to the device before the first of them is done
 
 
@@ -41,6 +42,9 @@ class MetricsBuffer:
     def take(self) -> dict[str, float]:
         """Means since the last call, by name; empty without a step since then.
 
+        "gradient_norm_max" is the largest norm: a few batches with a huge one spoil the training,
+        and a mean does not tell them from many with a large one.
+
         Raises:
           Diverged: a loss or a gradient norm was not finite; names the first such step.
         """
@@ -48,11 +52,13 @@ class MetricsBuffer:
         self._running.clear()
         for step, metrics in pending.items():
             self._check(step, metrics)
-        return _means([scalars(metrics) for metrics in pending.values()])
+        rows = [scalars(metrics) for metrics in pending.values()]
+        largest = {"gradient_norm_max": max(row[_NORM] for row in rows)} if rows else {}
+        return _means(rows) | largest
 
     def _check(self, step: int, metrics: StepMetrics) -> None:
         """Raises Diverged unless the step's loss and gradient are finite."""
-        norm = metrics.values["gradient_norm"]
+        norm = metrics.values[_NORM]
         if math.isfinite(metrics.loss) and math.isfinite(norm):
             return
         losses = ", ".join(f"{name} {value:.4g}" for name, value in metrics.losses.items())

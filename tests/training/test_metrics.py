@@ -15,11 +15,14 @@ def step_metrics(loss=1.0, norm=2.0, sample=(0, 1)):
     )
 
 
-def test_the_buffer_gives_means_since_the_last_call():
+def test_the_buffer_gives_means_and_the_largest_gradient_since_the_last_call():
     buffer = MetricsBuffer(str)
-    for step, loss in enumerate((1.0, 2.0, 6.0), start=1):
-        buffer.add(step, step_metrics(loss))
-    assert buffer.take() == {"loss": 3.0, "loss/mask": 3.0, "gradient_norm": 2.0}
+    for step, (loss, norm) in enumerate(((1.0, 2.0), (2.0, 9.0), (6.0, 1.0)), start=1):
+        buffer.add(step, step_metrics(loss, norm))
+    means = {"loss": 3.0, "loss/mask": 3.0, "gradient_norm": 4.0}
+    assert buffer.take() == means | {"gradient_norm_max": 9.0}
+    buffer.add(4, step_metrics(norm=3.0))
+    assert buffer.take()["gradient_norm_max"] == 3.0
     assert buffer.take() == {}
 
 
