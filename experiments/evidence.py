@@ -25,6 +25,7 @@ from experiments.harness.evidence import (
 from experiments.harness.experiment import Experiment, Paper
 from experiments.harness.figures import curves
 from experiments.harness.gains import error_gains, gains, only
+from experiments.harness.known_classes import known_classes
 from experiments.harness.means import bars_of_means, table_of_means
 from experiments.harness.measures import AP_BY_OCCLUSION, linked, metric
 from experiments.harness.over_seeds import differences_over_seeds, error_rates_over_seeds
@@ -95,6 +96,7 @@ def experiment(condition: Condition, size: Size) -> Experiment:
         measures=(*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO")),
         parts=(
             table_of_means,
+            only(known_classes, (DETECTOR, NONE)),
             only(bars_of_means, (*ARMS, DETECTOR)),
             only(differences_over_seeds(), ARMS),
             only(
