@@ -15,6 +15,7 @@ from typing import Any
 import flax
 import jax
 
+UNKNOWN_OCCLUSION = -1  # the number of the level of an object without a label
 Features = Any  # a pytree of arrays that share their leading axes, such as the levels of a pyramid
 
 
@@ -32,6 +33,8 @@ class Instances:
         the leftmost column in the highest bit (`np.packbits` along the width). None where they are
         not known.
       valid: [..., N] bool.
+      occlusion: [..., N] int32, index into `OCCLUSION_LEVELS`, or UNKNOWN_OCCLUSION. None where
+        nobody asks.
     """
 
     boxes: jax.Array
@@ -39,6 +42,7 @@ class Instances:
     identities: jax.Array
     masks: jax.Array | None
     valid: jax.Array
+    occlusion: jax.Array | None = None
 
 
 @flax.struct.dataclass

@@ -103,6 +103,7 @@ def train(config: ConfigDict, workdir: Workdir, evaluate: Evaluate | None = None
     data = open_training_data(config.data, config.capacity.instances)
     check_classes(data, config)
     check_identities(data, config)
+    check_occlusion_levels(data, config)
     find_loader(config.data.loader)
     with CheckpointStore(workdir.checkpoints, keep=config.train.keep_checkpoints) as store:
         run, state = start(config, data, store)
@@ -122,6 +123,16 @@ def check_clip(clip: ConfigDict, system: nn.Module) -> None:
                 f"config.data.clip.{name}: expected at least {least} for this system, "
                 f"is {clip[name]}"
             )
+
+
+def check_occlusion_levels(data: Samples, config: ConfigDict) -> None:
+    """Raises InputError if the model is to learn levels of occlusion that nobody annotated."""
+    wanted = config.model.get("occlusion", {}).get("level_loss", 0.0)
+    if wanted and not data.has_occlusion_levels:
+        raise InputError(
+            f"{data.path}: annotations: no object has a level of occlusion, which "
+            "config.model.occlusion.level_loss learns from (records of earlier versions have none)"
+        )
 
 
 def start(config: ConfigDict, data: Samples, store: CheckpointStore) -> tuple[Run, TrainState]:

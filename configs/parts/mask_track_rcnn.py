@@ -48,6 +48,10 @@ def model() -> ConfigDict:
                 aggregation=0.0,  # of the aggregation ("compact") loss, published 1; 0: none
                 other_sigma=0.9,  # overlap with other objects from which repulsion grows evenly
                 pair_sigma=0.0,  # likewise of predictions with each other
+                level_loss=0.0,  # of a head that learns the annotated occlusion levels; 0: no head
+                level_channels=256,  # of its hidden layer
+                level_scores=(1.0, 1.0, 1.0),  # of no, slight, severe: factors of scores
+                level_references=0.0,  # how much less a reference weighs where the object is hidden
             ),
             linker="cues",  # or "iou"
             tracker=cues(),

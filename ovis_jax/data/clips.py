@@ -36,6 +36,7 @@ class LoadedFrame:
         in all clips; no two are equal.
       labels: [n] int in [0, K).
       boxes: [n, 4] float32 (x1, y1, x2, y2) in pixels of the resized frame.
+      occlusion: [n] int, see `Instances`.
       masks: [n, H, W // 8] uint8, padded, eight columns a byte; of frames with masks.
     """
 
@@ -43,6 +44,7 @@ class LoadedFrame:
     identities: np.ndarray
     labels: np.ndarray
     boxes: np.ndarray
+    occlusion: np.ndarray
     masks: np.ndarray | None = None
 
 
@@ -69,6 +71,7 @@ def empty_clip(height: int, width: int, shape: ClipShape, leading: tuple[int, ..
             identities=np.zeros(slots, np.int32),
             masks=np.zeros(masks, np.uint8),
             valid=np.zeros(slots, bool),
+            occlusion=np.zeros(slots, np.int32),
         ),
         sample=np.zeros(leading, np.int32),
     )
@@ -100,6 +103,7 @@ def make_clip(
         instances.boxes[t, :count] = frame.boxes
         instances.labels[t, :count] = frame.labels
         instances.identities[t, :count] = frame.identities
+        instances.occlusion[t, :count] = frame.occlusion
         instances.valid[t, :count] = True
         if t < shape.mask_frames:
             instances.masks[t, :count] = frame.masks

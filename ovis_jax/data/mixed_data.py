@@ -20,6 +20,7 @@ class MixedData:
       num_dropped: annotated objects beyond the capacity, of both; never used.
       path: where the annotations of the videos come from, for messages.
       categories: sorted by id; label k of the model is `categories[k]`.
+      has_occlusion_levels: objects of the videos have; those of images have none.
       num_identities: None, as objects of the images have none that last; see `Samples`.
     """
 
@@ -37,6 +38,7 @@ class MixedData:
         self.num_samples = videos.num_samples + images.num_samples
         self.num_dropped = videos.num_dropped + images.num_dropped
         self.path, self.categories = videos.path, videos.categories
+        self.has_occlusion_levels = videos.has_occlusion_levels
 
     @property
     def num_categories(self) -> int:

@@ -25,6 +25,7 @@ class Samples(Protocol):
       num_identities: objects of all videos; the identities of clips are numbers below it, the same
         for an object in all of its clips. None where there are still images, whose objects are
         numbered anew in every clip.
+      has_occlusion_levels: some object of the videos is annotated with its level of occlusion.
     """
 
     num_samples: int
@@ -32,6 +33,7 @@ class Samples(Protocol):
     path: str
     categories: Sequence[Category]
     num_identities: int | None
+    has_occlusion_levels: bool
 
     @property
     def num_categories(self) -> int:

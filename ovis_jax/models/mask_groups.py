@@ -32,16 +32,17 @@ def grouped_masks(
       calibrated: levels [F, h, w, C], one for each reference.
       rois: [D, 4].
       classes: [D] int32, the channel of each RoI's mask.
-      weights: [F], of the references in the average.
+      weights: [F], of the references in the average, or [F, D] for each RoI.
       count: [] int32.
     """
 
     def segment(system, own):
-        rois, classes = own
+        rois, classes, *each = own
         logits = system.segment(calibrated, repeated_rois(rois, weights))
-        return select_class(weighted_mean(logits, weights), classes)
+        mean = weighted_mean(logits, each[0].T if each else weights)
+        return select_class(mean, classes)
 
-    items = rois, classes
+    items = (rois, classes) if weights.ndim == 1 else (rois, classes, weights.T)
     return map_first(segment, system, items, count, size=GROUP, shape=(SIDE, SIDE))
 
 

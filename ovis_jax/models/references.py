@@ -84,8 +84,11 @@ def window_references(window: Window, center: int) -> tuple[Features, jax.Array]
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
-    """Mean of [F, ...] over its first axis; entries of weight 0 may hold anything."""
-    used = weights.reshape(-1, *[1] * (x.ndim - 1))
+    """Mean over the first axis of [F, ...] with weights [F], or of [F, R, ...] with [F, R].
+
+    Weights add up to 1 over the first axis; entries of weight 0 may hold anything.
+    """
+    used = weights.reshape(*weights.shape, *[1] * (x.ndim - weights.ndim))
     return jnp.sum(jnp.where(used > 0, x, 0) * used, axis=0)
 
 

@@ -46,7 +46,7 @@ def test_shapes_and_types_are_those_of_the_records(data):
         slots = (batch.instances.labels, batch.instances.identities, batch.instances.valid)
         assert all(leaf.shape == (4, 2, CAPACITY) for leaf in slots)
         types = [leaf.dtype.name for leaf in jax.tree.leaves(batch)]
-        of_objects = ["float32", "int32", "int32", "uint8", "bool"]
+        of_objects = ["float32", "int32", "int32", "uint8", "bool", "int32"]
         assert types == ["uint8", "int32", *of_objects, "int32"]
 
 

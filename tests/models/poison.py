@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 
 def poison_instances(batch):
-    """NaN boxes, absurd labels, identities of others and full masks in every invalid slot."""
+    """NaN boxes, absurd labels and levels, identities of others, full masks in invalid slots."""
     instances = batch.instances
     invalid = ~instances.valid
     unmasked = invalid[:, : instances.masks.shape[1], :, None, None]
@@ -14,5 +14,6 @@ def poison_instances(batch):
             labels=jnp.where(invalid, 10**6, instances.labels),
             identities=jnp.where(invalid, instances.identities[..., :1], instances.identities),
             masks=jnp.where(unmasked, jnp.uint8(255), instances.masks),
+            occlusion=jnp.where(invalid, 10**6, instances.occlusion),
         )
     )

@@ -20,7 +20,7 @@ from ovis_jax.data.pseudo.stills import open_stills
 from ovis_jax.data.settings import PseudoVideo, Sampling
 from ovis_jax.data.transforms import FrameGeometry, is_landscape
 from ovis_jax.formats.annotations import Category
-from ovis_jax.structures import Clips
+from ovis_jax.structures import UNKNOWN_OCCLUSION, Clips
 
 _ATTEMPTS = 4  # at a query frame that shows an object; the last leaves the image at rest
 
@@ -167,6 +167,7 @@ class ImageData:
             identities=shown,
             labels=labels[shown],
             boxes=tight_boxes(masks, self._sampling.inclusive_boxes),
+            occlusion=np.full(len(shown), UNKNOWN_OCCLUSION),
             masks=None if geometry is None else _packed(masks, geometry),
         )
 

@@ -9,8 +9,12 @@ import numpy as np
 from absl import logging
 
 from ovis_jax.data.transforms import is_landscape
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance
 from ovis_jax.formats.annotations import Annotations, Video
 from ovis_jax.formats.errors import InputError
+from ovis_jax.structures import UNKNOWN_OCCLUSION
+
+_NUMBERS = {level: number for number, level in enumerate(OCCLUSION_LEVELS)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +29,7 @@ class VideoObjects:
       boxes: [N, T, 4] float32 (x, y, width, height), NaN where absent.
       areas: [N, T] float32, zero where absent.
       counts: [N, T] bool: the object counts in the frame.
+      occlusion: [N, T] int8, index into OCCLUSION_LEVELS, or UNKNOWN_OCCLUSION.
     """
 
     video: Video
@@ -33,6 +38,7 @@ class VideoObjects:
     boxes: np.ndarray
     areas: np.ndarray
     counts: np.ndarray
+    occlusion: np.ndarray
 
     def in_frame(self, frame: int, capacity: int, shown: np.ndarray | None = None) -> np.ndarray:
         """Positions in `tracks`, ascending, of a frame's objects; the largest if too many.
@@ -139,4 +145,10 @@ def video_objects(annotations: Annotations, video: Video) -> VideoObjects:
         boxes=boxes,
         areas=np.nan_to_num(areas),
         counts=counts,
+        occlusion=np.array([_levels(i) for i in instances], np.int8).reshape(shape),
     )
+
+
+def _levels(instance: Instance) -> list[int]:
+    labels = instance.occlusion or [None] * len(instance.boxes)
+    return [UNKNOWN_OCCLUSION if label is None else _NUMBERS[label] for label in labels]

@@ -18,6 +18,7 @@ from etils import epath
 from ovis_jax.data.videos.index import VideoObjects
 from ovis_jax.formats.annotations import Category, Video
 from ovis_jax.formats.errors import InputError
+from ovis_jax.structures import UNKNOWN_OCCLUSION
 
 _OPTIONAL = ("num_crowds", "crowds_are_objects", "boxes")  # absent in older indexes
 
@@ -74,6 +75,7 @@ def write_index(path: epath.PathLike, index: RecordIndex) -> None:
         boxes=_joined(index.videos, "boxes", np.float32),
         areas=_joined(index.videos, "areas", np.float32),
         counts=_joined(index.videos, "counts", bool),
+        occlusion=_joined(index.videos, "occlusion", np.int8),
     )
     epath.Path(path).write_bytes(content.getvalue())
 
@@ -122,6 +124,8 @@ def _video_objects(videos: list[Video], arrays: dict[str, np.ndarray]) -> list[V
     tracks, ids = (np.split(arrays[name], objects) for name in ("tracks", "category_ids"))
     areas, seen = (np.split(arrays[name], pairs) for name in ("areas", "counts"))
     boxes = np.split(arrays["boxes"], 4 * pairs)
+    unknown = np.full(sum(cells), UNKNOWN_OCCLUSION, np.int8)
+    levels = np.split(arrays.get("occlusion", unknown), pairs)  # older indexes know none
     return [
         VideoObjects(
             video=video,
@@ -130,6 +134,7 @@ def _video_objects(videos: list[Video], arrays: dict[str, np.ndarray]) -> list[V
             boxes=boxes[i].reshape(counts[i], video.length, 4),
             areas=areas[i].reshape(counts[i], video.length),
             counts=seen[i].reshape(counts[i], video.length),
+            occlusion=levels[i].reshape(counts[i], video.length),
         )
         for i, video in enumerate(videos)
     ]

@@ -16,7 +16,7 @@ from ovis_jax.data.transforms import FrameGeometry, resize_and_flip
 from ovis_jax.data.videos.index import FrameIndex, VideoObjects, count_dropped
 from ovis_jax.data.videos.records import open_records
 from ovis_jax.data.videos.sources import AnnotatedFolder, FrameSource
-from ovis_jax.structures import Clips
+from ovis_jax.structures import UNKNOWN_OCCLUSION, Clips
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,7 @@ class TrainingData:
       categories: sorted by id; label k of the model is `categories[k]`.
       num_identities: objects of all videos, crowds left out; identities are their numbers, in the
         order of the videos and of the objects in each.
+      has_occlusion_levels: some object is annotated with its level of occlusion.
     """
 
     def __init__(self, videos: VideoFolder | VideoRecords, sampling: Sampling, capacity: int):
@@ -89,6 +90,10 @@ class TrainingData:
         self.categories = tuple(self._source.categories)
         ends = np.cumsum([len(objects.tracks) for objects in self.index.videos])
         self._first_identity, self.num_identities = [0, *ends[:-1].tolist()], int(ends[-1])
+        self.has_occlusion_levels = any(
+            (objects.occlusion[objects.counts] != UNKNOWN_OCCLUSION).any()
+            for objects in self.index.videos
+        )
         self._labels = {category.id: k for k, category in enumerate(self.categories)}
         self._sampling, self._shape = sampling, sampling.frames.shape(capacity)
         self._views = Views(sampling.resizing, sampling.augmentation)
@@ -194,6 +199,7 @@ class TrainingData:
             identities=self._first_identity[look.video] + chosen,
             labels=self._labels_of(look.objects, chosen),
             boxes=transform_boxes(boxes, geometry, flip=flip, inclusive=inclusive),
+            occlusion=look.objects.occlusion[chosen, look.frame],
             masks=masks,
         )
 

@@ -1,5 +1,7 @@
 """Box head: RoI features to classes and class-specific boxes. Source: Fast R-CNN, section 2."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 
@@ -14,6 +16,7 @@ from ovis_jax.ops.boxes import BoxConvention, corner_factors
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import BoxDetections, Instances, Proposals
 
 ASSIGNMENT = IouThresholds(positive=0.5, negative=0.5, claim=0.5)
@@ -70,6 +73,22 @@ class BoxHead(nn.Module):
         )(x)
         deltas = deltas.reshape(*deltas.shape[:-1], -1, 4)
         return logits, deltas
+
+    def targets(
+        self,
+        keys: RowKeys,
+        proposals: Proposals,
+        instances: Instances,
+        convention: BoxConvention,
+    ) -> BoxTargets:
+        """`box_targets` of a batch, [B, R, ...]: proposals [B, P, ...], instances [B, N, ...]."""
+
+        def of_image(key, *own):
+            return box_targets(
+                key, *own, self.num_samples, self.max_positive, convention=convention
+            )
+
+        return jax.vmap(of_image)(keys.each, proposals, instances)
 
 
 @flax.struct.dataclass

@@ -1,5 +1,7 @@
 """Region proposal network: pyramid to proposals. Source: Faster R-CNN, section 3.1."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import flax
@@ -17,6 +19,7 @@ from ovis_jax.ops.canvas import canvas_of
 from ovis_jax.ops.losses import smooth_l1
 from ovis_jax.ops.means import Mean
 from ovis_jax.ops.nms import nms
+from ovis_jax.ops.row_keys import RowKeys
 from ovis_jax.structures import Instances, Proposals
 
 ASSIGNMENT = IouThresholds(positive=0.7, negative=0.3, claim=0.3)
@@ -72,6 +75,21 @@ class RPNHead(nn.Module):
             grid_anchors(x.shape[-3], x.shape[-2], stride, self.anchor_scale, self.anchor_ratios)
             for x, stride in zip(pyramid, strides, strict=True)
         ]
+
+    def targets(
+        self,
+        keys: RowKeys,
+        anchors: jax.Array,
+        image_size: jax.Array,
+        instances: Instances,
+        convention: BoxConvention,
+    ) -> RPNTargets:
+        """`rpn_targets` of a batch, [B, A, ...]: anchors [A, 4], sizes [B, 2], instances [B, N]."""
+
+        def of_image(key, size, own):
+            return rpn_targets(key, anchors, size, own, self.num_samples, convention=convention)
+
+        return jax.vmap(of_image)(keys.each, image_size, instances)
 
 
 @flax.struct.dataclass

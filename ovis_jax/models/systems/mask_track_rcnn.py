@@ -11,13 +11,20 @@ from flax import linen as nn
 from ovis_jax.models.heads import box as box_head
 from ovis_jax.models.heads import mask as mask_head
 from ovis_jax.models.heads import occluder as occluder_head
+from ovis_jax.models.heads import occlusion_level as level_head
 from ovis_jax.models.heads import rpn as rpn_head
 from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.mask_groups import grouped_masks, repeated_rois
-from ovis_jax.models.matching import pair_matches, track_loss, track_targets
-from ovis_jax.models.occlusion_losses import OcclusionLosses, branch_loss, occlusion_losses
+from ovis_jax.models.occlusion_losses import OcclusionLosses
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
-from ovis_jax.models.references import calibrate, calibrate_window, query_features, weighted_mean
+from ovis_jax.models.references import (
+    calibrate,
+    calibrate_window,
+    query_features,
+    weighted_mean,
+    window_references,
+)
+from ovis_jax.models.roi_losses import roi_losses
 from ovis_jax.models.systems.online import OnlineSystem, Pyramid
 from ovis_jax.ops import implementations
 from ovis_jax.ops.boxes import INCLUSIVE, BoxConvention, corner_factors
@@ -61,6 +68,7 @@ class MaskTrackRCNN(OnlineSystem):
       occluder: RoI features to those that `mask` reads, and to a mask of what covers the object; or
         None.
       occlusion_losses: what is added to the losses.
+      occlusion_level: RoI features, not calibrated, to the occlusion level of objects; or None.
     """
 
     rpn: rpn_head.RPNHead
@@ -72,6 +80,7 @@ class MaskTrackRCNN(OnlineSystem):
     calibration: nn.Module | None = None
     occluder: occluder_head.OccluderBranch | None = None
     occlusion_losses: OcclusionLosses = OcclusionLosses()
+    occlusion_level: level_head.OcclusionLevelHead | None = None
 
     ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
@@ -100,6 +109,10 @@ class MaskTrackRCNN(OnlineSystem):
         """Features of RoIs [B, R, 4] for the mask head, and logits [B, R, 28, 28] of occluders."""
         features = self._roi_features(pyramid, rois, MASK_SIZE)
         return (features, None) if self.occluder is None else self.occluder(features)
+
+    def occlusion_levels(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
+        """Logits [B, R, 3] of the occlusion levels of RoIs [B, R, 4] on levels [B, h, w, C]."""
+        return self.occlusion_level(self._roi_features(pyramid, rois, BOX_SIZE))
 
     def embed(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
         """Embeddings [B, R, E] of RoIs [B, R, 4] on levels [B, h, w, C]; see `TrackHead`."""
@@ -131,84 +144,30 @@ class MaskTrackRCNN(OnlineSystem):
 
         logits, deltas = self.rpn(query)
         anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
-        anchor_targets = jax.vmap(
-            lambda k, size, own: rpn_head.rpn_targets(
-                k, anchors, size, own, self.rpn.num_samples, convention=self.convention
-            )
-        )(anchor_keys.each, batch.image_size, instances)
+        anchor_targets = self.rpn.targets(
+            anchor_keys, anchors, batch.image_size, instances, self.convention
+        )
         rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
 
         proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
-        targets = jax.vmap(
-            lambda k, p, own: box_head.box_targets(
-                k,
-                p,
-                own,
-                self.box.num_samples,
-                self.box.max_positive,
-                convention=self.convention,
-            )
-        )(roi_keys.each, proposals, instances)
+        targets = self.box.targets(roi_keys, proposals, instances, self.convention)
         losses, metrics = self.roi_losses(batch, query, reference, targets)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
         metrics["positive_anchors"] = Mean.of(anchor_targets.positive.sum(-1))
         return losses, metrics
 
     def roi_losses(
-        self,
-        batch: Clips,
-        query: Sequence[jax.Array],
-        reference: Sequence[jax.Array],
-        targets: box_head.BoxTargets,
+        self, batch: Clips, query: Pyramid, reference: Pyramid, targets: box_head.BoxTargets
     ) -> tuple[dict[str, Mean], dict[str, Mean]]:
-        """Losses of the box, mask and track heads for sampled RoIs [B, R, ...]."""
-        instances, others = batch.instances_of(0), batch.instances_of(1)
-        calibrated = self.calibrate(query, reference)
-        logits, deltas = self.classify(calibrated, targets.boxes)
-        box_class, box = box_head.box_loss(logits, deltas, targets)
-        # All positives stand in the first slots, so only these reach the mask and track heads.
-        positives = jax.tree.map(lambda x: x[:, : self.box.max_positive], targets)
-        mask_features, occluder_logits = self.uncover(calibrated, positives.boxes)
-        mask_logits = self.mask(mask_features)
-        mask_targets = jax.vmap(mask_head.mask_targets, in_axes=(0, 0, 0, None))(
-            instances.masks, positives.boxes, positives.index, mask_logits.shape[-2]
-        )
-        reference_boxes = jnp.where(others.valid[..., None], others.boxes, 0)
-        matches, plain = jax.vmap(pair_matches)(instances, others), not self.track.calibrated
-        losses = {
-            "box_class": box_class,
-            "box": box,
-            "mask": mask_head.mask_loss(
-                mask_logits, mask_targets, positives.classes, positives.positive
-            ),
-            "track": track_loss(
-                self.embed(query if plain else calibrated, positives.boxes),
-                self.embed(
-                    reference if plain else self.calibrate(reference, query), reference_boxes
-                ),
-                others.valid,
-                jax.vmap(track_targets)(matches, positives.index, positives.positive),
-                positives.positive,
-            ),
-        }
-        losses |= occlusion_losses(
-            self.occlusion_losses, deltas, targets, instances, self.convention
-        )
-        if self.occluder is not None:
-            losses["occluder"] = branch_loss(occluder_logits, instances, positives)
-        correct = (logits.argmax(-1) == targets.classes) & targets.positive
-        metrics = {
-            "positive_rois": Mean.of(targets.positive.sum(-1)),
-            "positive_accuracy": Mean(correct.sum(), targets.positive.sum()),
-        }
-        return losses, metrics
+        """Losses of the heads that read sampled RoIs [B, R, ...]; see `models.roi_losses`."""
+        return roi_losses(self, batch, query, reference, targets)
 
     def detect(self, window: Window) -> Detections:
         """Detections of a window's query frame."""
         query = query_features(window, self.window_before)
         calibrated, weights = self.calibrate_window(window)
         proposals = jax.tree.map(lambda x: x[0], self.propose(query, window.image_size[None]))
-        frame = window.image_size, window.scale, window.truth
+        frame = window.image_size, window.scale, window.truth, self._references(window)
         return self.detect_among(proposals, query, calibrated, weights, *frame)
 
     def detect_among(
@@ -220,6 +179,7 @@ class MaskTrackRCNN(OnlineSystem):
         image_size: jax.Array,
         scale: jax.Array,
         truth: Instances | None = None,
+        references: Pyramid | None = None,
     ) -> Detections:
         """Detections of a frame among its proposals.
 
@@ -231,12 +191,15 @@ class MaskTrackRCNN(OnlineSystem):
           image_size: [2], (height, width) of the resized frame without padding.
           scale: [2] or [], resized pixels per original pixel in x and in y, or in both.
           truth: as in `Window`, for adaptive suppression.
+          references: levels [F, h, w, C] of the references as they are; if given, each weighs less
+            for an object that is hidden there.
         """
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, repeated_rois(rois, weights))
+        own = self._weights_of(rois, weights, references)
         kept = box_head.decode_detections(
-            weighted_mean(logits, weights),
-            weighted_mean(deltas, weights),
+            weighted_mean(logits, own),
+            weighted_mean(deltas, own),
             proposals,
             image_size,
             scale,
@@ -249,10 +212,16 @@ class MaskTrackRCNN(OnlineSystem):
             convention=self.convention,
         )
         rois = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(scale), 0)
-        masks = grouped_masks(self, calibrated, rois, kept.labels + 1, weights, kept.valid.sum())
+        own = self._weights_of(rois, weights, references)
+        masks = grouped_masks(self, calibrated, rois, kept.labels + 1, own, kept.valid.sum())
+        scores = kept.scores
+        if self.occlusion_level is not None and self.occlusion_level.rescores:
+            scores = self.occlusion_level.rescored(
+                scores, self.occlusion_levels(query, rois[None])[0]
+            )
         return Detections(
             boxes=kept.boxes,
-            scores=kept.scores,
+            scores=scores,
             labels=kept.labels,
             embeddings=self._embeddings(query, calibrated, weights, rois),
             mask_logits=masks,
@@ -270,6 +239,8 @@ class MaskTrackRCNN(OnlineSystem):
         self.classify(calibrated, rois)
         self.segment(calibrated, rois)
         self.embed(pyramid, rois)
+        if self.occlusion_level is not None:
+            self.occlusion_levels(pyramid, rois)
 
     def _decode_proposals(self, logits, deltas, pyramid, image_size) -> Proposals:
         anchors = self.rpn.anchors(pyramid, STRIDES)
@@ -290,6 +261,20 @@ class MaskTrackRCNN(OnlineSystem):
         if not self.track.calibrated:
             return self.embed(query, rois[None])[0]
         return weighted_mean(self.embed(calibrated, repeated_rois(rois, weights)), weights)
+
+    def _references(self, window: Window) -> Pyramid | None:
+        """Levels [F, h, w, C] of the references, if occlusion there says what each weighs."""
+        if self.occlusion_level is None or not self.occlusion_level.reference_sharpness:
+            return None
+        window = window.replace(features=window.features[:ROI_LEVELS])
+        return window_references(window, self.window_before)[0]
+
+    def _weights_of(self, rois, weights, references: Pyramid | None) -> jax.Array:
+        """Weights of the references: [F], or [F, R] for RoIs [R, 4]."""
+        if references is None:
+            return weights
+        logits = self.occlusion_levels(references, repeated_rois(rois, weights))
+        return self.occlusion_level.reference_weights(logits, weights)
 
     def _roi_features(self, pyramid, rois: jax.Array, size: int) -> jax.Array:
         """RoIAlign of RoIs [B, R, 4] on levels [B, h, w, C]: [B, R, size, size, C]."""
