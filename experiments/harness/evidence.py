@@ -111,7 +111,7 @@ SIZES = {
             videos=ShapesParameters(
                 200, 100, 16, sizes=(44.0, 90.0), pairs=2, tilt=15.0, **_COMMON
             ),
-            detector_steps=3000,
+            detector_steps=8000,
             steps=1000,
             learning_rate=0.008,
             window=1,
