@@ -54,6 +54,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--chips", type=int, default=1, help="that train on one batch")
     parser.add_argument("--program", choices=PROGRAMS, default="train")
     parser.add_argument("--config", default="configs/cmasktrack_rcnn_r50_ovis.py")
+    parser.add_argument(
+        "--image-scale", type=int, nargs=2, metavar=("LONGER", "SHORTER"), help="frames fit into it"
+    )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument(
         "--matmul-precision", choices=PRECISIONS, default="highest", help="of float32 products"

@@ -27,6 +27,8 @@ def configuration(request: Request) -> ConfigDict:
     """The configuration of a request, with its changes."""
     config = load_config(request.config)
     config.model.dtype = request.dtype
+    if request.image_scale is not None:
+        config.data.image_scale = tuple(request.image_scale)
     if request.window is not None:
         config.predict.reference_window = request.window
     return config

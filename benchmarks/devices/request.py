@@ -23,6 +23,7 @@ class Request:
       window: reference frames on either side, None for those of the configuration.
       chunk: frames that `encode` gets together.
       cublas: on GPUs, products are library calls; XLA otherwise writes some of them itself.
+      image_scale: (longer, shorter) side that frames fit into, None for that of the configuration.
     """
 
     target: str
@@ -35,6 +36,7 @@ class Request:
     window: int | None
     chunk: int
     cublas: bool = False
+    image_scale: tuple[int, int] | None = None
 
     def text(self) -> str:
         """All of it in one argument of a command line."""

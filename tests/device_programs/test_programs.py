@@ -1,11 +1,23 @@
 """The programs of prediction that are compiled for devices, traced with the smallest network."""
 
+import dataclasses
+
 import jax
 import pytest
 from models.tiny_systems import SYSTEMS
 
-from benchmarks.devices.programs import Inference
-from benchmarks.devices.request import PROGRAMS
+from benchmarks.devices.programs import Inference, configuration
+from benchmarks.devices.request import PROGRAMS, Request
+
+CONFIG = "configs/cmasktrack_rcnn_r50_ovis.py"
+
+
+def test_a_request_changes_the_size_of_the_frames():
+    own = Request("h100", 1, "train", CONFIG, "bfloat16", "default", 2, None, 4)
+    usual = configuration(own)
+    larger = configuration(Request.read(dataclasses.replace(own, image_scale=(1280, 720)).text()))
+    assert usual.data.image_scale == (640, 360)
+    assert larger.data.image_scale == (1280, 720)
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "train"])
