@@ -1,4 +1,4 @@
-"""Feature maps of whole backbones against those of torchvision, timm and mmdetection.
+"""Feature maps of whole backbones against those of torchvision, timm, mmdetection and IDOL.
 
 The records are made by `tests/recorded/backbones/make_maps.py`.
 """
@@ -14,7 +14,7 @@ import pytest
 from golden.generated_weights import checked_tensors
 
 from ovis_jax.models.backbones.named import named_backbone
-from ovis_jax.weights.maps import convnext, swin
+from ovis_jax.weights.maps import convnext, idol, swin
 from ovis_jax.weights.maps.parts import named_model, resnet
 from ovis_jax.weights.rules import NameMap, convert_state
 
@@ -36,7 +36,11 @@ CLASSIFIERS = {
     "torchvision_convnext_t": "convnext_t",
     "timm_convnext_t": "convnext_t",
 }
-DETECTORS = {"mmdet_swin_t": "swin_t_mmdet", "mmdet_swin_t_small": "swin_t_mmdet"}
+DETECTORS = {
+    "mmdet_swin_t": "swin_t_mmdet",
+    "mmdet_swin_t_small": "swin_t_mmdet",
+    "idol_swin_l": "swin_l_mmdet",
+}
 NAMES = {
     "torchvision_swin_t": swin.TORCHVISION,
     "timm_swin_t": swin.TIMM,
@@ -66,6 +70,10 @@ def variables(record: str) -> dict:
 
 
 def rules_of(record: str) -> dict:
+    if record == "idol_swin_l":
+        rules = idol.rules(named_model(DETECTORS[record])).items()
+        start = idol.BACKBONE
+        return {name.removeprefix(start): own for name, own in rules if name.startswith(start)}
     if record in DETECTORS:
         return swin.mmdet_rules(named_model(DETECTORS[record]), "")
     if record in NAMES:

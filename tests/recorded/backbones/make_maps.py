@@ -1,14 +1,16 @@
-"""Records feature maps of torchvision, timm and mmdetection, which the tests do not need.
+"""Records feature maps of torchvision, timm, mmdetection and IDOL, which the tests do not need.
 
     pip install torch==2.14.1 torchvision==0.29.1 timm==1.0.31 numpy
-    python tests/recorded/backbones/make_maps.py [MMDETECTION]
+    python tests/recorded/backbones/make_maps.py [--libraries] [--mmdetection DIR] [--idol DIR]
 
 Weights are made from their names, by the formula of `tests/golden/generated_weights.py`, frames
 from their number. `maps.npz` has some numbers of each map, `weights.json` the checksum of every
-tensor. MMDETECTION is a checkout of version 3.3, of which two files are run, with stand-ins for
-the registries around them; without it the records of mmdetection stay.
+tensor. `--libraries` records torchvision and timm. `--mmdetection` is a checkout of version 3.3, of
+which two files are run, `--idol` one of VNext (e8b7bd5), of which one is (recorded with torch
+2.13.0), with stand-ins for the registries around them. Other records stay.
 """
 
+import argparse
 import importlib.util
 import json
 import pathlib
@@ -17,9 +19,7 @@ import types
 import zlib
 
 import numpy as np
-import timm
 import torch
-import torchvision
 from torch import nn
 
 FOLDER = pathlib.Path(__file__).parent
@@ -37,7 +37,7 @@ def main() -> None:
     if old.exists():
         maps |= dict(np.load(old))
         weights |= json.loads((FOLDER / "weights.json").read_text())
-    for name, (net, features, kind) in networks().items():
+    for name, (net, features, kind) in networks(options()).items():
         print(name, flush=True)
         net.eval()
         entries = generate(net)
@@ -53,8 +53,33 @@ def main() -> None:
     (FOLDER / "weights.json").write_text(f"{{{lines}}}\n")
 
 
-def networks() -> dict:
+def options() -> argparse.Namespace:
+    """What is to be recorded."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--libraries", action="store_true")
+    parser.add_argument("--mmdetection", type=pathlib.Path)
+    parser.add_argument("--idol", type=pathlib.Path)
+    return parser.parse_args()
+
+
+def networks(wanted: argparse.Namespace) -> dict:
     """By name: the network, what makes maps [1, C, H, W] of frames with it, and its frames."""
+    made = library_networks() if wanted.libraries else {}
+    if wanted.mmdetection:
+        net = mmdetection_swin(wanted.mmdetection)
+        made["mmdet_swin_t"] = net, net, "swin"
+        made["mmdet_swin_t_small"] = net, net, "swin_small"
+    if wanted.idol:
+        net = idol_swin(wanted.idol)
+        made["idol_swin_l"] = net, lambda x: list(net(x).values()), "swin"
+    return made
+
+
+def library_networks() -> dict:
+    """Those of torchvision and timm."""
+    import timm
+    import torchvision
+
     made = {}
     for name in ("resnet101", "resnext101_64x4d"):
         net = getattr(torchvision.models, name)()
@@ -70,10 +95,6 @@ def networks() -> dict:
     made["timm_convnext_t"] = net, timm_maps(net, last=4), "convnext"
     net = timm.create_model("swin_tiny_patch4_window7_224", img_size=SIDES["swin"])
     made["timm_swin_t"] = net, timm_maps(net, last=4), "swin"
-    if len(sys.argv) > 1:
-        net = mmdetection_swin(pathlib.Path(sys.argv[1]))
-        made["mmdet_swin_t"] = net, net, "swin"
-        made["mmdet_swin_t_small"] = net, net, "swin_small"
     return made
 
 
@@ -169,6 +190,27 @@ def mmdetection_swin(root: pathlib.Path) -> nn.Module:
     ).SwinTransformer()
 
 
+def idol_swin(root: pathlib.Path) -> nn.Module:
+    """Swin-L of a checkout of VNext, as IDOL's configuration has it."""
+    put_in_place(
+        {
+            "timm.models.layers": dict(DropPath=lambda _: nn.Identity(), to_2tuple=pair)
+            | {"trunc_normal_": lambda tensor, std: tensor},
+            "detectron2.modeling": dict(
+                BACKBONE_REGISTRY=types.SimpleNamespace(register=lambda: lambda kind: kind),
+                Backbone=nn.Module,
+                ShapeSpec=None,
+            ),
+        }
+    )
+    swin = load("idol_swin", root / "projects/IDOL/idol/backbone/swin.py")
+    sizes = dict(embed_dim=192, depths=[2, 2, 18, 2], num_heads=[6, 12, 24, 48], window_size=12)
+    net = swin.SwinTransformer(**sizes)
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    return net
+
+
 def load(name: str, path: pathlib.Path) -> types.ModuleType:
     """Runs a file as a module."""
     spec = importlib.util.spec_from_file_location(name, path)
@@ -212,9 +254,6 @@ class Registry:
 def stand_ins() -> None:
     """Modules with the names that the two files import."""
 
-    def pair(value):
-        return value if isinstance(value, tuple) else (value, value)
-
     def norm(settings, channels):
         return "norm", nn.LayerNorm(channels)
 
@@ -241,6 +280,16 @@ def stand_ins() -> None:
         "mmdet.utils": dict(OptConfigType=object, OptMultiConfig=object),
         "mmdet.models.backbones": {},
     }
+    put_in_place(made)
+
+
+def pair(value):
+    """The value twice, unless it is a pair."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def put_in_place(made: dict[str, dict]) -> None:
+    """Modules of these names, with these contents."""
     for name, content in made.items():
         parts = name.split(".")
         for i in range(1, len(parts)):
