@@ -6,11 +6,15 @@ import dataclasses
 import functools
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ovis_jax.analysis.confusion import Confusion
+from ovis_jax.analysis.frame_errors import FOUND
 from ovis_jax.analysis.occlusion_errors import OcclusionErrors
-from ovis_jax.analysis.scenes import scenes
+from ovis_jax.analysis.scenes import Scene, scenes
 from ovis_jax.evaluation import Matching, evaluate, match_results
 from ovis_jax.evaluation.annotated_frames import in_annotated_frames
 from ovis_jax.evaluation.oracles import with_true_identities
@@ -74,6 +78,26 @@ class FinishedRun:
         """Which classes are taken for which."""
         return self._analyses[1]
 
+    @functools.cached_property
+    def surest_classes(self) -> np.ndarray:
+        """[K, K] int, objects in frames by true class and by that of the surest mask on them.
+
+        Classes are in the order of their ids. A mask lies on an object if its IoU is above `FOUND`;
+        objects without such a mask do not count.
+        """
+        annotations = self.annotations
+        ids = np.array([category.id for category in annotations.categories], np.int64)
+        counts = np.zeros((len(ids), len(ids)), np.int64)
+        for scene in self._scenes():
+            if not scene.tracks:
+                continue
+            on_object = scene.iou > FOUND  # tracks stand by descending score
+            frames, objects = np.nonzero(on_object.any(axis=2))
+            surest = on_object[frames, objects].argmax(axis=1)
+            truth = np.searchsorted(ids, scene.object_categories[objects])
+            np.add.at(counts, (truth, np.searchsorted(ids, scene.track_categories[surest])), 1)
+        return counts
+
     @property
     def annotations(self) -> Annotations:
         """The ground truth that it was evaluated with."""
@@ -91,14 +115,18 @@ class FinishedRun:
 
     @functools.cached_property
     def _analyses(self) -> tuple[OcclusionErrors, Confusion]:
-        annotations = self.annotations
-        read = read_results(self.outputs / "results.json", annotations)
-        tracks = in_annotated_frames(read, annotations.videos).tracks
-        analyses = OcclusionErrors(annotations), Confusion(annotations)
-        for scene in scenes(annotations, tracks, progress=None):
+        analyses = OcclusionErrors(self.annotations), Confusion(self.annotations)
+        for scene in self._scenes():
             for analysis in analyses:
                 analysis.add(scene)
         return analyses
+
+    def _scenes(self) -> Iterator[Scene]:
+        """Its tracks beside the objects, video by video."""
+        annotations = self.annotations
+        read = read_results(self.outputs / "results.json", annotations)
+        tracks = in_annotated_frames(read, annotations.videos).tracks
+        return scenes(annotations, tracks, progress=None)
 
     def _tracks(self) -> list[TrackResult]:
         return load_results(self.outputs / "results.json", self.annotations)

@@ -10,7 +10,8 @@ from ovis_jax.analysis.sections import Column, Table
 
 ENOUGH = 0.5  # agreement with the true classes beyond chance
 _NOTE = (
-    f"Objects in frames whose closest mask has an IoU above {FOUND}, of all seeds. At random: if "
+    f"Objects in frames with a mask of an IoU above {FOUND}, of all seeds; the class is that of "
+    "the surest one, whereas errors by occlusion go by the closest one, of any score. At random: if "
     "the classes were named as often, regardless of the object. Agreement: 100 % if none is taken "
     "for another class, 0 if as many as at random (Cohen's kappa)."
 )
@@ -20,7 +21,7 @@ def known_classes(outcome: Outcome) -> Findings:
     """How many of the found objects are taken for another class, beside how many at random."""
     rows, lines, values = [], [], {}
     for label, runs in outcome.rows.items():
-        counts = sum(run.confusion.frames for run in runs)[:, :-1]
+        counts = sum(run.surest_classes for run in runs)
         found = int(counts.sum())
         wrong, by_chance, agreement = agreement_with_classes(counts)
         rows.append([label, found, wrong, by_chance, agreement])

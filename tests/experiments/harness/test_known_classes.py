@@ -1,5 +1,7 @@
 """Whether a detector knows the classes, on counts whose agreement is known."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,3 +60,17 @@ def test_what_is_found_is_added_up_over_seeds_and_said(finished):
     assert "takes 50.0 % for another class; at random it would be 50.0 %" in first
     assert "hardly knows the classes" in first
     assert second == "blind: nothing that it finds tells whether it knows the classes."
+
+
+def test_the_surest_mask_on_an_object_says_its_class(finished):
+    """A dog on the pixels of each cat, surer than the cat in one video of three."""
+    right, both = finished("cats", [1, 2, 3]), finished("both", [1, 2, 3])
+    path = both.outputs / "results.json"
+    cats = json.loads(path.read_text())
+    scores = (0.95, 0.5, 0.2)
+    dogs = [
+        cat | {"category_id": DOG, "score": score} for cat, score in zip(cats, scores, strict=True)
+    ]
+    path.write_text(json.dumps([*cats, *dogs]))
+    assert right.surest_classes.sum() == both.surest_classes.sum() == 6  # two frames of each
+    assert np.trace(right.surest_classes) == 6 and np.trace(both.surest_classes) == 4
