@@ -11,9 +11,9 @@ from ovis_jax.analysis.sections import Column, Table
 ENOUGH = 0.5  # agreement with the true classes beyond chance
 _NOTE = (
     f"Objects in frames with a mask of an IoU above {FOUND}, of all seeds; the class is that of "
-    "the surest one, whereas errors by occlusion go by the closest one, of any score. At random: if "
-    "the classes were named as often, regardless of the object. Agreement: 100 % if none is taken "
-    "for another class, 0 if as many as at random (Cohen's kappa)."
+    "the surest one, whereas errors by occlusion go by the closest one, of any score. At random: "
+    "if the classes were named as often, regardless of the object. Agreement: 100 % if none is "
+    "taken for another class, 0 if as many as at random (Cohen's kappa)."
 )
 
 
