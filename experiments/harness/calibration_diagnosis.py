@@ -18,7 +18,8 @@ from ovis_jax.evaluation.comparison import video_draws
 
 LEVELS = ("no", "slight", "severe")
 SHARES = ("followed motion", "known motion", "known at each position")
-BEFORE, AFTER = "query", "calibrated"
+KINDS = ("query", "calibrated", "aligned")  # fields of `Probed`
+ALIGNED = "aligned by truth"
 
 OFFSETS_NOTE = (
     f"Objects in frames beside each frame up to {REACH} away; the finest level, resized pixels. "
@@ -34,7 +35,9 @@ FEATURES_NOTE = (
     "Distance: of the mean feature of an occluded object to that of the same object in its frames "
     "without occlusion, over the mean distance to those of the others in its video; below 100 % it "
     "is nearer to itself. Own class: share of objects in frames that are nearest to the mean "
-    "feature of their own class without occlusion, in other videos."
+    "feature of their own class without occlusion, in other videos. Aligned by truth: mean of the "
+    "feature and of those of the same object in reference frames where it is visible; its "
+    "distances are small by construction, since these frames are among those without occlusion."
 )
 
 
@@ -89,7 +92,7 @@ def offset_rows(found: list[Probed]) -> dict[str, list]:
 def _feature_table(name: str, label: str, found: list[Probed], videos: int):
     """The tables of one row; both kinds of features on the same draws of videos and seeds."""
     counts = np.stack(
-        [np.stack([feature_counts(own, kind, videos) for own in found]) for kind in (BEFORE, AFTER)]
+        [np.stack([feature_counts(own, kind, videos) for own in found]) for kind in KINDS]
     )
     seeds = len(found)
     draws = video_draws(videos, DRAWS)[:, None, :] * seed_draws(seeds)[:, :, None]
@@ -97,8 +100,8 @@ def _feature_table(name: str, label: str, found: list[Probed], videos: int):
         name,
         f"{label}: features of objects before and after calibration",
         [f"distance, {level}" for level in LEVELS] + [f"own class, {level}" for level in LEVELS],
-        (BEFORE, AFTER),
-        counts.reshape(2, seeds * videos, *counts.shape[3:]),
+        (*KINDS[:2], ALIGNED),
+        counts.reshape(len(KINDS), seeds * videos, *counts.shape[3:]),
         draws.reshape(DRAWS, -1),
         f"{DRAWN}. {FEATURES_NOTE[:-1]}",
     )
@@ -107,7 +110,7 @@ def _feature_table(name: str, label: str, found: list[Probed], videos: int):
 
 def feature_counts(found: Probed, kind: str, videos: int) -> np.ndarray:
     """Sums [videos, 6, 2] of distances and of right classes by level, and how many they are of."""
-    features = found.query if kind == BEFORE else found.calibrated
+    features = getattr(found, kind)
     kinds = distances(found, features), right_classes(found, features)
     counts = np.zeros((videos, 2, len(LEVELS), 2))
     for k, values in enumerate(kinds):

@@ -38,6 +38,8 @@ class Probed:
       levels: [O] index into OCCLUSION_LEVELS.
       query: [O, C] mean feature over the visible pixels, as it is.
       calibrated: [O, C] likewise, calibrated, mean over the reference frames.
+      aligned: [O, C] mean of the feature as it is and of those of the same object in the reference
+        frames where it is visible: what alignment without errors would bring.
       objects: [P] index of the object in its frame.
       lengths: [P] mean length of the offsets of all taps, resized pixels.
       offsets: [P, 2] mean offset (y, x), resized pixels.
@@ -54,6 +56,7 @@ class Probed:
     levels: np.ndarray
     query: np.ndarray
     calibrated: np.ndarray
+    aligned: np.ndarray
     objects: np.ndarray
     lengths: np.ndarray
     offsets: np.ndarray
@@ -211,6 +214,7 @@ def _looked_at(
             peak = stride * _peak(volume[frame][own].mean(axis=0), dilation)
             own_peaks = stride * expected[frame][own].mean(axis=0)
             pairs.append((k, length, mean, motion, peak, own_peaks))
+    aligned = [_aligned(k, cells, query) for k in range(len(cells))]
     names = ("objects", "lengths", "offsets", "motions", "peaks", "expected")
     columns = zip(*pairs, strict=True) if pairs else [()] * len(names)
     found = dict(zip(names, columns, strict=True))
@@ -221,10 +225,22 @@ def _looked_at(
         ),
         "query": np.array(query, np.float32).reshape(len(cells), -1),
         "calibrated": (sums / np.maximum(counts, 1)).astype(np.float32),
+        "aligned": np.array(aligned, np.float32).reshape(len(cells), -1),
         "objects": np.array(found["objects"], int),
         "lengths": np.array(found["lengths"], np.float32),
         **{name: np.array(found[name], np.float32).reshape(-1, 2) for name in names[2:]},
     }
+
+
+def _aligned(k: int, cells: list[tuple], features: list[np.ndarray]) -> np.ndarray:
+    """[C], the feature of an object in a frame beside those of it in frames up to REACH away."""
+    number, frame, _ = cells[k]
+    others = [
+        features[j]
+        for j, (other, there, _) in enumerate(cells)
+        if other == number and 0 < abs(there - frame) <= REACH
+    ]
+    return (features[k] + np.mean(others, axis=0)) / 2 if others else features[k]
 
 
 def _joined(parts: list[tuple[int, _Seen, dict]], categories: list[int]) -> Probed:

@@ -102,6 +102,16 @@ def test_features_are_means_over_visible_cells(folder, found):
     np.testing.assert_allclose(found.calibrated, calibrated, rtol=1e-4)
 
 
+def test_aligned_features_are_halfway_to_those_of_the_object_in_other_frames(found):
+    """All frames of these videos are within reach of each other."""
+    for k, track in enumerate(found.tracks):
+        others = np.flatnonzero((found.tracks == track) & (np.arange(len(found.tracks)) != k))
+        want = found.query[k]
+        if len(others):
+            want = (want + found.query[others].mean(axis=0)) / 2
+        np.testing.assert_allclose(found.aligned[k], want, rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def correlations(folder, found):
     """Of the first object in its first frame: [cells, 25] with each other frame, in float64."""
@@ -153,6 +163,7 @@ def example(levels, videos=None) -> Probed:
         levels=np.array(levels),
         query=features,
         calibrated=features,
+        aligned=features,
         objects=np.zeros(0, int),
         lengths=np.zeros(0),
         offsets=empty,
