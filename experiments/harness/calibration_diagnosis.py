@@ -31,6 +31,15 @@ OFFSETS_NOTE = (
     "displacement that every cell expects by its own correlations (softmax, sharpness "
     f"{SHARPNESS:g}), in the mean."
 )
+ADDED = ("length", "along the reference", "along the query", "the same for all objects")
+ADDED_NOTE = (
+    "Mean features of objects at the finest level. Length: of what is added, over that of the "
+    "feature. Along: cosine of the angle between what is added and the feature of the same object "
+    "in the reference frames (100 % if calibration adds just that), or the feature as it is. The "
+    "same for all objects: length of the mean of what is added, over its mean length; 100 % if "
+    "it depends on nothing."
+)
+_TINY = 1e-9
 FEATURES_NOTE = (
     "Distance: of the mean feature of an occluded object to that of the same object in its frames "
     "without occlusion, over the mean distance to those of the others in its video; below 100 % it "
@@ -43,21 +52,29 @@ FEATURES_NOTE = (
 
 def calibration_diagnosis(outcome: Outcome) -> Findings:
     """Offsets by occlusion level, and features before and after calibration, of all rows."""
-    offsets, tables, values = [], [], {}
+    offsets, added, tables, values = [], [], [], {}
     same_seeds(outcome.rows)
     for number, (label, runs) in enumerate(outcome.rows.items()):
         found = [probed(run.folder, run.config["data"]["eval_annotations"]) for run in runs]
         offsets += [[f"{label}, {level}", *own] for level, own in offset_rows(found).items()]
+        added += [[f"{label}, {level}", *own] for level, own in added_rows(found).items()]
         videos = len(runs[0].annotations.videos)
         table, numbers = _feature_table(f"features_{number}", label, found, videos)
         tables += table
-        values[label] = {"offsets": offset_rows(found), "features": numbers}
+        values[label] = {
+            "offsets": offset_rows(found),
+            "added": added_rows(found),
+            "features": numbers,
+        }
     heads = ("objects", "length", "motion", "missed")
     columns = [Column("calibration, occlusion"), Column(heads[0])]
     columns += [Column(head, "pixels", 1) for head in heads[1:]]
     columns += [Column(head, "%", 1) for head in SHARES]
     first = Table("offsets", "Offsets of the calibration", columns, offsets, OFFSETS_NOTE)
-    return Findings([first, *tables], values={"diagnosis": values})
+    heads = [Column(head, "%", 1) for head in ADDED]
+    columns = [Column("calibration, occlusion"), Column("objects"), *heads]
+    second = Table("added", "What calibration adds to features", columns, added, ADDED_NOTE)
+    return Findings([first, second, *tables], values={"diagnosis": values})
 
 
 def offset_rows(found: list[Probed]) -> dict[str, list]:
@@ -87,6 +104,37 @@ def offset_rows(found: list[Probed]) -> dict[str, list]:
             ),
         ]
     return rows
+
+
+def added_rows(found: list[Probed]) -> dict[str, list]:
+    """By occlusion level: objects in frames, and the shares of `ADDED`; None of no object."""
+    rows = {}
+    for number, level in enumerate(LEVELS):
+        query, calibrated, aligned = (
+            np.concatenate([getattr(own, kind)[own.levels == number] for own in found])
+            for kind in KINDS
+        )
+        if not len(query):
+            rows[level] = [0, *[None] * len(ADDED)]
+            continue
+        added = calibrated - query
+        rows[level] = [
+            len(query),
+            float(np.mean(_length(added) / np.maximum(_length(query), _TINY))),
+            _cosine(added, 2 * aligned - query),
+            _cosine(added, query),
+            float(_length(added.mean(axis=0)) / max(_length(added).mean(), _TINY)),
+        ]
+    return rows
+
+
+def _length(x: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(x, axis=-1)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean cosine of the angle between rows; 0 of a row without length."""
+    return float(np.mean(np.sum(a * b, axis=1) / np.maximum(_length(a) * _length(b), _TINY)))
 
 
 def _feature_table(name: str, label: str, found: list[Probed], videos: int):

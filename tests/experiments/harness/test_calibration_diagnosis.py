@@ -9,7 +9,12 @@ import pytest
 from flax import linen as nn
 
 from configs import quickstart
-from experiments.harness.calibration_diagnosis import distances, offset_rows, right_classes
+from experiments.harness.calibration_diagnosis import (
+    added_rows,
+    distances,
+    offset_rows,
+    right_classes,
+)
 from experiments.harness.calibration_probe import Probed, motions_of, probe
 from ovis_jax.data.shapes.generate import generate
 from ovis_jax.data.shapes.parameters import ShapesParameters
@@ -226,3 +231,31 @@ def test_followed_and_known_motion_are_shares_by_least_squares():
     rows = offset_rows([own])
     assert rows["no"] == [2, 1.5, 3.0, 1.5, 0.5, 1.0, 0.6] and rows["slight"] == [0, *[None] * 6]
     assert rows["severe"] == [1, 3.0, 5.0, 5.0, 0.0, 0.2, 1.0]
+
+
+def test_what_is_added_is_compared_with_reference_and_query():
+    own = example([0, 0, 0, 1, 1, 1])
+    reference = np.random.default_rng(1).normal(size=own.query.shape)
+    kinds = {
+        "the reference": own.query + 0.5 * reference,
+        "less of the query": 0.8 * own.query,
+        "a constant": own.query + [3.0, 4.0, 0.0],
+    }
+    found = {
+        name: added_rows(
+            [dataclasses.replace(own, calibrated=calibrated, aligned=(own.query + reference) / 2)]
+        )
+        for name, calibrated in kinds.items()
+    }
+    for rows in found.values():
+        assert rows["no"][0] == rows["slight"][0] == 3
+        assert rows["severe"] == [0, None, None, None, None]
+    lengths = np.linalg.norm(own.query[:3], axis=1)
+    shares = 0.5 * np.linalg.norm(reference[:3], axis=1) / lengths
+    np.testing.assert_allclose(found["the reference"]["no"][1:3], [shares.mean(), 1], rtol=1e-6)
+    np.testing.assert_allclose(found["less of the query"]["no"][1], 0.2, rtol=1e-6)
+    np.testing.assert_allclose(found["less of the query"]["no"][3], -1, rtol=1e-6)
+    constant = found["a constant"]["no"]
+    np.testing.assert_allclose(constant[1], (5 / lengths).mean(), rtol=1e-6)
+    np.testing.assert_allclose(constant[4], 1, rtol=1e-6)
+    assert found["the reference"]["no"][4] < 0.95
