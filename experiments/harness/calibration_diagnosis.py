@@ -37,7 +37,7 @@ ADDED_NOTE = (
     "feature. Along: cosine of the angle between what is added and the feature of the same object "
     "in the reference frames (100 % if calibration adds just that), or the feature as it is. The "
     "same for all objects: length of the mean of what is added, over its mean length; 100 % if "
-    "it depends on nothing."
+    "it depends on nothing. Of several seeds it is the mean over these."
 )
 _TINY = 1e-9
 FEATURES_NOTE = (
@@ -123,9 +123,17 @@ def added_rows(found: list[Probed]) -> dict[str, list]:
             float(np.mean(_length(added) / np.maximum(_length(query), _TINY))),
             _cosine(added, 2 * aligned - query),
             _cosine(added, query),
-            float(_length(added.mean(axis=0)) / max(_length(added).mean(), _TINY)),
+            float(
+                np.mean([_constant(own, number) for own in found if (own.levels == number).any()])
+            ),
         ]
     return rows
+
+
+def _constant(found: Probed, level: int) -> float:
+    """Which share of what one model adds to objects of a level is the same for all of them."""
+    added = (found.calibrated - found.query)[found.levels == level]
+    return float(_length(added.mean(axis=0)) / max(_length(added).mean(), _TINY))
 
 
 def _length(x: np.ndarray) -> np.ndarray:

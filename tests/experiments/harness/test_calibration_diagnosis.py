@@ -259,3 +259,5 @@ def test_what_is_added_is_compared_with_reference_and_query():
     np.testing.assert_allclose(constant[1], (5 / lengths).mean(), rtol=1e-6)
     np.testing.assert_allclose(constant[4], 1, rtol=1e-6)
     assert found["the reference"]["no"][4] < 0.95
+    models = [dataclasses.replace(own, calibrated=own.query + sign * 2.0) for sign in (-1, 1)]
+    np.testing.assert_allclose(added_rows(models)["no"][4], 1, rtol=1e-6)  # each of its own
