@@ -1,7 +1,8 @@
 """Times inference of a full-size model, stage by stage and end to end.
 
     python -m benchmarks.inference [--config cmasktrack_rcnn_r50_ovis] [--detections 100]
-        [--frames 24] [--window 5] [--dtype float32] [--matmul-precision highest] [--seconds 2]
+        [--image-scale 640 360] [--frames 24] [--window 5] [--dtype float32]
+        [--matmul-precision highest] [--seconds 2]
 
 End to end means: JPEG frames of 1280x720 on disk → decoding → tracks with masks in run lengths of
 the original size. If PyTorch is installed, a CMaskTrack R-CNN in eager PyTorch is timed beside ours
@@ -53,6 +54,9 @@ def main() -> None:
     parser.add_argument("--detections", type=int, help="objects of a frame")
     parser.add_argument("--frames", type=int, default=24, help="of the clip, end to end")
     parser.add_argument("--window", type=int, help="reference frames on either side")
+    parser.add_argument(
+        "--image-scale", type=int, nargs=2, metavar=("LONGER", "SHORTER"), help="of resized frames"
+    )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument(
         "--matmul-precision", choices=PRECISIONS, default="highest", help="of float32 products"
@@ -154,6 +158,8 @@ def configuration(options: argparse.Namespace) -> ConfigDict:
     """The configuration to time, as the options want it."""
     config = importlib.import_module(f"configs.{options.config}").get_config().unlock()
     config.model.dtype = options.dtype
+    if options.image_scale is not None:
+        config.data.image_scale = tuple(options.image_scale)
     if options.window is not None:
         config.predict.reference_window = options.window
     if options.detections is not None:
