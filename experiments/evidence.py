@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from experiments.figure10_reference_frames import X, width
 from experiments.harness import conditions
 from experiments.harness.calibration_diagnosis import calibration_diagnosis
+from experiments.harness.class_evidence import class_evidence
 from experiments.harness.evidence import (
     CONDITIONS,
     SIZES,
@@ -44,12 +45,19 @@ EXPECTED = (
 NONE, QUERY, ADDITION = "none", "deformable convolution of the query", "addition"
 DIFFERENCE, CORRELATION, DETECTOR = "difference", "correlation", "detector"
 MOTION = "correlation, from its motion"  # beyond the paper
+MEAN = "correlation, mean with copies"  # beyond the paper
 UNSLOWED = "correlation, offsets not slowed"
-ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION, MOTION, UNSLOWED)
+ARMS = (NONE, QUERY, ADDITION, DIFFERENCE, CORRELATION, MOTION, MEAN, UNSLOWED)
 SAMPLING = {arm: (arm, f"{arm}, whole video") for arm in (NONE, CORRELATION)}
 COMPARE, WINDOW = "model.calibration.compare", "predict.reference_window"
 PARAMETERS = {"train.fresh": "('calibration',)"}  # of the calibration, which the detector lacks
 SHARPNESS = "model.calibration.motion_sharpness"
+COPIES = {  # of the reference where unit features of patches resemble each other most
+    SHARPNESS: 10.0,
+    "model.calibration.kernel_size": 3,
+    "model.calibration.unit_features": True,
+    "model.calibration.fusion": "mean",
+}
 WHOLE_VIDEO = {"data.reference_sampling": "video"}
 PAPER = Paper(
     order=(CORRELATION, DIFFERENCE, NONE, ADDITION),
@@ -73,6 +81,7 @@ def rows(size: Size) -> tuple[Run, ...]:
         changed(correlation, DIFFERENCE, {COMPARE: DIFFERENCE}),
         correlation,
         changed(correlation, MOTION, {SHARPNESS: 4.0}),
+        changed(correlation, MEAN, COPIES),
         changed(correlation, UNSLOWED, {"train.slowed": "()"}),
         *(changed(own, SAMPLING[own.label][1], WHOLE_VIDEO) for own in (none, correlation)),
         *(again(correlation, label, {WINDOW: own}) for label, own in windows(size).items()),
@@ -112,7 +121,8 @@ def experiment(condition: Condition, size: Size) -> Experiment:
                 only(differences_over_seeds(f"sampling_{arm}", "Sampling of reference frames"), own)
                 for arm, own in SAMPLING.items()
             ),
-            only(calibration_diagnosis, (DIFFERENCE, CORRELATION, MOTION, UNSLOWED)),
+            only(class_evidence, (NONE, CORRELATION, MEAN)),
+            only(calibration_diagnosis, (DIFFERENCE, CORRELATION, MOTION, MEAN, UNSLOWED)),
         ),
         paper=PAPER,
         dataset=evidence_dataset(condition, size),

@@ -15,5 +15,7 @@ def calibration() -> ConfigDict:
             num_convs=3,
             init_scale=1.0,
             motion_sharpness=0.0,  # of the correlation's own motion, beyond the paper
+            unit_features=False,  # correlates features of equal length, beyond the paper
+            fusion="sum",  # or "mean", which starts from copies of the reference, beyond the paper
         )
     )

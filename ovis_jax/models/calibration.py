@@ -13,7 +13,9 @@ from ovis_jax.ops.canvas import Canvas, canvas_of, keep_on_level
 from ovis_jax.ops.correlation import correlation, expected_displacement
 
 COMPARISONS = ("correlation", "difference", "query", "addition")
+FUSIONS = ("sum", "mean")
 LEAKY_SLOPE = 0.1
+_LEAST_SQUARE = 1e-12  # features of zeros resemble nothing
 
 
 class TemporalCalibration(nn.Module):
@@ -38,6 +40,11 @@ class TemporalCalibration(nn.Module):
       motion_sharpness: 0: offsets are what the convolutions say, as published. Else they are that
         on top of the displacement which the correlation expects at each position, see
         `expected_displacement`; beyond the paper.
+      unit_features: features are brought to equal length before they are correlated. Else, as
+        published, positions with long features correlate with everything; beyond the paper.
+      fusion: "sum" adds what is aligned to the query, as published. "mean" takes the mean of both,
+        and the deformable kernel starts as a copy of the reference, plus its initial weights: the
+        result is a feature like the query's from the first step on; beyond the paper.
       dtype: of the computation; offsets are float32.
     """
 
@@ -49,16 +56,19 @@ class TemporalCalibration(nn.Module):
     num_convs: int = 3
     init_scale: float = 1.0
     motion_sharpness: float = 0.0
+    unit_features: bool = False
+    fusion: str = "sum"
     dtype: str = "float32"
 
     def setup(self):
         """Makes the offset convolutions and the deformable kernel."""
         if self.compare not in COMPARISONS:
             raise ValueError(f"compare is {self.compare!r}; expected one of {COMPARISONS}")
-        if self.motion_sharpness and self.compare != "correlation":
-            raise ValueError(
-                f"motion_sharpness needs a correlation, but compare is {self.compare!r}"
-            )
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion is {self.fusion!r}; expected one of {FUSIONS}")
+        for name in ("motion_sharpness", "unit_features"):
+            if getattr(self, name) and self.compare != "correlation":
+                raise ValueError(f"{name} needs a correlation, but compare is {self.compare!r}")
         self.offset_convs = [
             nn.Conv(self.channels, (3, 3), kernel_init=kaiming_normal, dtype=self.dtype)
             for _ in range(self.num_convs)
@@ -69,7 +79,7 @@ class TemporalCalibration(nn.Module):
             kernel_init=self._initial,
             dtype="float32",
         )
-        self.align = DeformConv(self._initial, dtype=self.dtype)
+        self.align = DeformConv(self._initial_kernel, dtype=self.dtype)
 
     def __call__(
         self, query: Sequence[jax.Array], reference: Sequence[jax.Array]
@@ -99,11 +109,11 @@ class TemporalCalibration(nn.Module):
         With a canvas these are the maps of several levels.
         """
         if self.compare == "addition":
-            return query + reference
+            return self._fused(query, reference)
         if self.compare == "query":
             reference = query
         offsets = self.offsets(query, reference, canvas)
-        return query + self.align(reference, offsets)
+        return self._fused(query, self.align(reference, offsets))
 
     def offsets(
         self, query: jax.Array, reference: jax.Array, canvas: Canvas | None = None
@@ -127,6 +137,8 @@ class TemporalCalibration(nn.Module):
         """What the offsets are computed from, [B, h, w, F]."""
         if self.compare == "difference":
             return query - reference
+        if self.unit_features:
+            query, reference = _unit(query), _unit(reference)
         query, reference = implementations.as_computed((query, reference), self.dtype)
         x = correlation(
             query,
@@ -137,5 +149,22 @@ class TemporalCalibration(nn.Module):
         )
         return nn.leaky_relu(x, LEAKY_SLOPE)
 
+    def _fused(self, query: jax.Array, aligned: jax.Array) -> jax.Array:
+        return (query + aligned) / 2 if self.fusion == "mean" else query + aligned
+
     def _initial(self, *arguments):
         return self.init_scale * torch_uniform(*arguments)
+
+    def _initial_kernel(self, key, shape, *arguments):
+        """Of the deformable convolution, [3, 3, C, C]: a copy of the middle tap for "mean"."""
+        kernel = self._initial(key, shape, *arguments)
+        if self.fusion == "sum":
+            return kernel
+        middle = DEFORM_KERNEL // 2
+        return kernel.at[middle, middle].add(jnp.eye(*shape[2:], dtype=kernel.dtype))
+
+
+def _unit(features: jax.Array) -> jax.Array:
+    """Features [..., C] of a root mean square of 1 over channels; zeros stay zeros."""
+    square = jnp.mean(jnp.square(features.astype(jnp.float32)), axis=-1, keepdims=True)
+    return (features * jax.lax.rsqrt(square + _LEAST_SQUARE)).astype(features.dtype)

@@ -53,6 +53,8 @@ _LATER = {
     "config.model.linker": "cues",
     "config.model.track.calibrated": False,
     "config.model.calibration.motion_sharpness": 0.0,
+    "config.model.calibration.unit_features": False,
+    "config.model.calibration.fusion": "sum",
     "config.model.tracker.score_weight": 1.0,
     "config.model.tracker.iou_weight": 2.0,
     "config.model.tracker.label_weight": 10.0,

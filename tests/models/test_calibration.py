@@ -73,14 +73,61 @@ def test_offsets_begin_at_the_motion_that_the_correlation_knows():
     np.testing.assert_allclose(inner, np.broadcast_to([1.0, -2.0], inner.shape), atol=0.1)
 
 
-def test_motion_is_known_to_a_correlation_alone():
-    with pytest.raises(ValueError, match="motion_sharpness needs a correlation"):
-        calibration(compare="difference", motion_sharpness=4.0)
+@pytest.mark.parametrize("setting", [{"motion_sharpness": 4.0}, {"unit_features": True}])
+def test_what_a_correlation_is_made_of_needs_a_correlation(setting):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} needs a correlation"):
+        calibration(compare="difference", **setting)
 
 
-@pytest.mark.parametrize("sharpness", [0.0, 4.0])
-def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(sharpness):
-    module, variables = calibration(num_convs=2, motion_sharpness=sharpness)
+def test_features_of_any_length_show_the_same_motion():
+    settings = dict(displacements=5, dilation=1, channels=8, num_convs=1, init_scale=0.0)
+    module = TemporalCalibration(**settings, motion_sharpness=20.0, unit_features=True)
+    query = jax.random.normal(jax.random.key(3), (1, 12, 12, 64))
+    reference = jnp.roll(query, (1, -2), axis=(1, 2))
+    length = jnp.exp(2 * jax.random.normal(jax.random.key(4), (1, 12, 12, 1)))
+    variables = module.init(jax.random.key(0), [query], [reference])
+    offsets = module.apply(variables, query, reference * length, method="offsets")
+    inner = offsets.reshape(1, 12, 12, 9, 2)[:, 3:-3, 3:-3]
+    np.testing.assert_allclose(inner, np.broadcast_to([1.0, -2.0], inner.shape), atol=0.1)
+
+
+def test_features_of_zeros_resemble_nothing_but_have_gradients():
+    module, variables = calibration(unit_features=True, motion_sharpness=4.0)
+
+    def loss(query):
+        return module.apply(variables, [query], [maps(1)])[0].sum()
+
+    gradient = jax.grad(loss)(jnp.zeros_like(maps(0)))
+    assert jnp.isfinite(gradient).all()
+
+
+def test_the_mean_starts_between_the_query_and_a_copy_of_the_reference():
+    module, variables = calibration(fusion="mean", init_scale=0.0)
+    (calibrated,) = module.apply(variables, [maps(0)], [maps(1)])
+    np.testing.assert_allclose(calibrated, (maps(0) + maps(1)) / 2, atol=1e-6)
+
+
+def test_the_mean_starts_from_the_reference_where_it_has_moved_to():
+    settings = dict(displacements=5, dilation=1, channels=8, num_convs=1, init_scale=0.0)
+    module = TemporalCalibration(**settings, motion_sharpness=50.0, fusion="mean")
+    query = jax.random.normal(jax.random.key(3), (1, 12, 12, 64))
+    reference = jnp.roll(query, (1, -2), axis=(1, 2))
+    variables = module.init(jax.random.key(0), [query], [reference])
+    (calibrated,) = module.apply(variables, [query], [reference])
+    np.testing.assert_allclose(calibrated[:, 3:-3, 3:-3], query[:, 3:-3, 3:-3], atol=0.05)
+
+
+def test_an_unknown_fusion_is_refused():
+    with pytest.raises(ValueError, match="product"):
+        calibration(fusion="product")
+
+
+MADE_OF = ({}, {"motion_sharpness": 4.0}, {"unit_features": True, "fusion": "mean"})
+
+
+@pytest.mark.parametrize("settings", MADE_OF)
+def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(settings):
+    module, variables = calibration(num_convs=2, **settings)
     query, reference = (
         [jax.random.normal(jax.random.key(seed + i), (2, *shape, 4)) for i, shape in SHAPES]
         for seed in (0, 10)

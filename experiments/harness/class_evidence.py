@@ -1,0 +1,187 @@
+"""From how many frames does an object's class show, and to whom: frame, neighbours, or video?
+
+A trained detector classifies annotated boxes, frame by frame. Its logits of one object are then
+averaged over frames, by the true identities: what fusion of features could know at best if it were
+aligned without errors, and what a tracker with true identities knows anyway.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from experiments.harness.differences import DRAWS
+from experiments.harness.experiment import Findings, Outcome
+from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
+from ovis_jax.analysis.bootstrap import ratio_comparison
+from ovis_jax.data.from_config import annotation_options, resizing
+from ovis_jax.data.truth import Truth
+from ovis_jax.data.video_frames import VideoFrames
+from ovis_jax.evaluation.comparison import video_draws
+from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
+from ovis_jax.formats.annotations import Annotations
+from ovis_jax.predict.trained import TrainedModel, load_trained
+
+LEVELS = (*(level.removesuffix("_occlusion") for level in OCCLUSION_LEVELS), "all")
+REACHES = {  # frames on either side whose logits count
+    "the frame alone": 0,
+    "1 frame on either side": 1,
+    "5 frames on either side": 5,
+    "whole video": None,
+}
+NOTE = (
+    "Annotated boxes of the validation videos: share whose class is not the largest one of the "
+    "mean of the logits of the same object, by the true identities, over so many frames. A model "
+    "with calibration sees its own reference frames besides, as in prediction. What one frame does "
+    "not show and the ones beside it do could be gained by aligned features; what only the whole "
+    "video shows, a tracker gains, which averages the classes of its frames"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """Annotated objects in frames, O of them, as a model sees them.
+
+    Attributes:
+      videos: [O] index of the video; likewise `tracks`, unique in the data set, and `frames`.
+      tracks: see `videos`.
+      frames: see `videos`.
+      levels: [O] index into OCCLUSION_LEVELS.
+      classes: [O] index of the true class.
+      logits: [O, K] of the classes, without background.
+    """
+
+    videos: np.ndarray
+    tracks: np.ndarray
+    frames: np.ndarray
+    levels: np.ndarray
+    classes: np.ndarray
+    logits: np.ndarray
+
+    def wrong(self, reach: int | None) -> np.ndarray:
+        """[O] whether another class is told by the mean of the object's logits over several frames.
+
+        These are the ones up to `reach` away in which it is annotated; None: all of them.
+        """
+        wrong = np.zeros(len(self.tracks), bool)
+        for track in np.unique(self.tracks):
+            own = np.flatnonzero(self.tracks == track)
+            apart = np.abs(self.frames[own, None] - self.frames[own])
+            near = np.ones_like(apart) if reach is None else apart <= reach
+            means = near @ self.logits[own] / near.sum(axis=1, keepdims=True)
+            wrong[own] = means.argmax(axis=1) != self.classes[own]
+        return wrong
+
+
+def class_evidence(outcome: Outcome) -> Findings:
+    """How many objects are taken for another class, by frames that count; a table of each row."""
+    same_seeds(outcome.rows)
+    tables, values = [], {}
+    for number, (label, runs) in enumerate(outcome.rows.items()):
+        found = [told(run.folder, run.annotations) for run in runs]
+        videos = len(runs[0].annotations.videos)
+        counts = np.stack(
+            [
+                np.stack([error_counts(own, reach, videos) for own in found])
+                for reach in REACHES.values()
+            ]
+        )
+        draws = video_draws(videos, DRAWS)[:, None, :] * seed_draws(len(runs))[:, :, None]
+        own_tables, _, values[label] = ratio_comparison(
+            f"class_evidence_{number}",
+            f"{label}: objects taken for another class, by the frames that count",
+            LEVELS,
+            tuple(REACHES),
+            counts.reshape(len(REACHES), len(runs) * videos, len(LEVELS), 2),
+            draws.reshape(DRAWS, -1),
+            f"{DRAWN}. {NOTE}",
+        )
+        tables += own_tables
+    return Findings(tables, values={"class_evidence": values})
+
+
+def error_counts(found: Told, reach: int | None, videos: int) -> np.ndarray:
+    """[videos, levels, 2] int, objects in frames taken for another class, and all of them."""
+    counts = np.zeros((videos, len(LEVELS), 2), np.int64)
+    wrong = found.wrong(reach)
+    for level in (found.levels, np.full_like(found.levels, len(OCCLUSION_LEVELS))):
+        np.add.at(counts, (found.videos, level, 0), wrong)
+        np.add.at(counts, (found.videos, level, 1), 1)
+    return counts
+
+
+def told(folder: pathlib.Path, annotations: Annotations) -> Told:
+    """What a trained run tells of its annotated objects; kept in its folder."""
+    kept = folder / "class_evidence.npz"
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as arrays:
+            return Told(**arrays)
+    found = tell(load_trained(folder), annotations)
+    np.savez(kept, **dataclasses.asdict(found))
+    return found
+
+
+def tell(model: TrainedModel, annotations: Annotations) -> Told:
+    """Looks at all videos. Objects without an occlusion level do not count."""
+    data = model.config.data
+    truth = Truth(
+        annotations,
+        [category.id for category in annotations.categories],
+        annotation_options(data),
+        logging.warning,
+        data.inclusive_boxes,
+    )
+    logits_of = _program(model)
+    parts: list[tuple] = []
+    tracks = 0
+    videos = tqdm(annotations.videos, "classes", unit="video", disable=None, leave=False)
+    for number, video in enumerate(videos):
+        frames = VideoFrames(data.eval_images, video, resizing(data))
+        own = truth.of(video, frames.geometry)
+        size = np.array([frames.geometry.height, frames.geometry.width], np.float32)
+        logits = np.asarray(logits_of(np.stack(list(frames)), size, own.instances.boxes))
+        for t, slot in np.argwhere(own.instances.valid):
+            identity = own.instances.identities[t, slot]
+            labels = own.annotated[identity].occlusion
+            if labels is not None and labels[t] is not None:
+                level = OCCLUSION_LEVELS.index(labels[t])
+                true = own.instances.labels[t, slot]
+                parts.append((number, tracks + identity, t, level, true, logits[t, slot]))
+        tracks += len(own.annotated)
+    *indices, logits = zip(*parts, strict=True) if parts else [()] * 6
+    classes = len(annotations.categories)
+    return Told(
+        *(np.array(own, np.int64) for own in indices),
+        np.array(logits, np.float32).reshape(-1, classes),
+    )
+
+
+def _program(model: TrainedModel):
+    """Frames [T, H, W, 3], their size [2] and boxes [T, N, 4] to logits [T, N, K] of classes."""
+    window = model.config.predict.reference_window
+
+    def logits(system, frames, size, boxes):
+        pyramid = system.encode(frames, jnp.tile(size, (len(frames), 1)))
+        places = jnp.arange(len(frames))
+        total, count = 0.0, 0.0
+        for away in [k for k in range(-window, window + 1) if k] or [0]:
+            others = places + away
+            exists = (others >= 0) & (others < len(frames)) | (len(frames) == 1)
+            others = jnp.clip(others, 0, len(frames) - 1)
+            calibrated = system.calibrate(pyramid, [level[others] for level in pyramid])
+            exists = exists[:, None, None]
+            own = system.classify(calibrated, boxes)[0][..., 1:]  # the first is the background
+            total, count = total + jnp.where(exists, own, 0), count + exists
+        return total / count
+
+    @jax.jit
+    def program(frames, size, boxes):
+        return model.system.apply(model.variables, frames, size, boxes, method=logits)
+
+    return program
