@@ -122,7 +122,8 @@ def test_an_unknown_fusion_is_refused():
         calibration(fusion="product")
 
 
-MADE_OF = ({}, {"motion_sharpness": 4.0}, {"unit_features": True, "fusion": "mean"})
+# Of a sharper motion, a change of the last bit of the input moves gradients by more than 1e-4.
+MADE_OF = ({}, {"motion_sharpness": 0.5}, {"unit_features": True, "fusion": "mean"})
 
 
 @pytest.mark.parametrize("settings", MADE_OF)
