@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 LANES = 128  # channels that a matrix unit takes at once
+_WIDE = 32  # channels of groups that a TPU's compiler does better with (docs/devices.md)
 _FEW_TAPS = 3  # rows of a kernel; with 7 the compiler's own program takes fewer cycles
 
 
@@ -43,14 +44,15 @@ def in_blocks(
 ) -> jax.Array:
     """Groups of at least `LANES` channels, with kernels that are zero outside of blocks.
 
-    More products, on units that would be idle for narrow groups. Arguments: see `with_groups`.
+    More products, on units that would be idle for narrow groups. Groups of `_WIDE` channels stay.
+    Arguments: see `with_groups`.
     """
     size, _, own, features = kernel.shape
     if own == 1:  # of each channel for itself: sums, no products of matrices
         each = all_taps if size <= _FEW_TAPS and features == groups else with_groups
         return each(x, kernel, groups, stride, dilation)
     joined = max(min(LANES // own, groups), 1)
-    if joined == 1 or groups % joined:
+    if own >= _WIDE or joined == 1 or groups % joined:
         return with_groups(x, kernel, groups, stride, dilation)
     fewer = groups // joined
     kernel = kernel.reshape(size, size, own, fewer, joined, features // groups)

@@ -95,3 +95,12 @@ def test_channels_for_themselves_follow_the_definition_row_by_row(dilation):
     by_x, by_kernel = naive(dx, kernel, 4, 1, dilation), naive(x, dk, 4, 1, dilation)
     np.testing.assert_allclose(np.sum(of_x * dx), np.sum(cotangent * by_x), atol=1e-8)
     np.testing.assert_allclose(np.sum(of_kernel * dk), np.sum(cotangent * by_kernel), atol=1e-8)
+
+
+@pytest.mark.parametrize(("own", "groups", "want"), [(4, 64, 2), (16, 32, 4), (32, 32, 32)])
+def test_narrow_groups_are_joined_and_wide_ones_are_not(own, groups, want):
+    x = jax.ShapeDtypeStruct((1, 4, 4, own * groups), jnp.float32)
+    kernel = jax.ShapeDtypeStruct((3, 3, own, own * groups), jnp.float32)
+    program = jax.make_jaxpr(lambda x, kernel: grouped_conv.in_blocks(x, kernel, groups))(x, kernel)
+    (convolution,) = (e for e in program.eqns if e.primitive.name == "conv_general_dilated")
+    assert convolution.params["feature_group_count"] == want
