@@ -39,6 +39,12 @@ ADDED_NOTE = (
     "same for all objects: length of the mean of what is added, over its mean length; 100 % if "
     "it depends on nothing. Of several seeds it is the mean over these."
 )
+LANDINGS = ("itself", "another object", "neither")
+LANDINGS_NOTE = (
+    "Cells that an object shows in a frame, at the finest level: share whose mean offset points to "
+    "the same object in a reference frame up to "
+    f"{REACH} away, to another one, to neither; and where its true motion leads these cells."
+)
 _TINY = 1e-9
 FEATURES_NOTE = (
     "Distance: of the mean feature of an occluded object to that of the same object in its frames "
@@ -52,20 +58,25 @@ FEATURES_NOTE = (
 
 def calibration_diagnosis(outcome: Outcome) -> Findings:
     """Offsets by occlusion level, and features before and after calibration, of all rows."""
-    offsets, added, tables, values = [], [], [], {}
+    offsets, landed, added, tables, values = [], [], [], [], {}
     same_seeds(outcome.rows)
     for number, (label, runs) in enumerate(outcome.rows.items()):
         found = [probed(run.folder, run.config["data"]["eval_annotations"]) for run in runs]
         offsets += [[f"{label}, {level}", *own] for level, own in offset_rows(found).items()]
+        landed += [[f"{label}, {level}", *own] for level, own in landing_rows(found).items()]
         added += [[f"{label}, {level}", *own] for level, own in added_rows(found).items()]
         videos = len(runs[0].annotations.videos)
         table, numbers = _feature_table(f"features_{number}", label, found, videos)
         tables += table
         values[label] = {
             "offsets": offset_rows(found),
+            "landings": landing_rows(found),
             "added": added_rows(found),
             "features": numbers,
         }
+    columns = [Column("calibration, occlusion"), Column("objects")]
+    columns += [Column(f"{way} {head}", "%", 1) for way in ("to", "moved to") for head in LANDINGS]
+    pointed = Table("landings", "What offsets point to", columns, landed, LANDINGS_NOTE)
     heads = ("objects", "length", "motion", "missed")
     columns = [Column("calibration, occlusion"), Column(heads[0])]
     columns += [Column(head, "pixels", 1) for head in heads[1:]]
@@ -74,7 +85,7 @@ def calibration_diagnosis(outcome: Outcome) -> Findings:
     heads = [Column(head, "%", 1) for head in ADDED]
     columns = [Column("calibration, occlusion"), Column("objects"), *heads]
     second = Table("added", "What calibration adds to features", columns, added, ADDED_NOTE)
-    return Findings([first, second, *tables], values={"diagnosis": values})
+    return Findings([first, pointed, second, *tables], values={"diagnosis": values})
 
 
 def offset_rows(found: list[Probed]) -> dict[str, list]:
@@ -103,6 +114,26 @@ def offset_rows(found: list[Probed]) -> dict[str, list]:
                 for own in (offsets, peaks, expected)
             ),
         ]
+    return rows
+
+
+def landing_rows(found: list[Probed]) -> dict[str, list]:
+    """By occlusion level: pairs, and shares of `LANDINGS` by the offsets and by true motion."""
+    rows = {}
+    for number, level in enumerate(LEVELS):
+        chosen = [
+            (own.levels[own.objects] == number) & np.isfinite(own.moved).all(axis=1)
+            for own in found
+        ]
+        shares = [
+            np.concatenate([getattr(own, name)[k] for own, k in zip(found, chosen, strict=True)])
+            for name in ("landings", "moved")
+        ]
+        count = len(shares[0])
+        means = (
+            np.concatenate([own.mean(axis=0) for own in shares]).tolist() if count else [None] * 6
+        )
+        rows[level] = [count, *means]
     return rows
 
 

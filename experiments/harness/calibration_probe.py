@@ -24,6 +24,8 @@ from ovis_jax.ops.correlation import correlation, expected_displacement
 from ovis_jax.predict.trained import TrainedModel, checkpoint_config, load_trained
 
 REACH = 5  # frames on either side that are looked at as references
+_POINTS, _SHARES = ("offsets", "motions", "peaks", "expected"), ("landings", "moved")
+_NOBODY = -1  # where a frame shows no object
 SHARPNESS = 4.0  # of `expected_displacement`; also that of the arm that starts from it
 
 
@@ -48,6 +50,9 @@ class Probed:
         most, by the correlation of the calibration's input; resized pixels.
       expected: [P, 2] (y, x) likewise, but of every position on its own: the mean over visible
         cells of `expected_displacement`; resized pixels.
+      landings: [P, 3] shares of the object's visible cells whose mean offset points to the object
+        itself in the reference frame, to another one, and to neither.
+      moved: [P, 3] likewise, if every offset were the motion; NaN if it is outside.
     """
 
     videos: np.ndarray
@@ -63,6 +68,8 @@ class Probed:
     motions: np.ndarray
     peaks: np.ndarray
     expected: np.ndarray
+    landings: np.ndarray
+    moved: np.ndarray
 
 
 def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
@@ -198,6 +205,9 @@ def _looked_at(
     scale = np.array(seen.geometry.scale)[::-1]
     places = [middles[own.id] * scale for own in seen.objects]
     query = [np.asarray(levels[frame])[own].mean(axis=0) for _, frame, own in cells]
+    owners = np.full((num_frames, height, width), _NOBODY)
+    for number, frame, own in cells:
+        owners[frame][own] = number
     sums, counts = np.zeros((len(cells), levels.shape[-1])), np.zeros((len(cells), 1))
     pairs: list[tuple] = []
     for away in (*range(-REACH, 0), *range(1, REACH + 1)):
@@ -213,9 +223,12 @@ def _looked_at(
             length, mean = np.hypot(*taps.reshape(-1, 2).T).mean(), taps.mean(axis=(0, 1))
             peak = stride * _peak(volume[frame][own].mean(axis=0), dilation)
             own_peaks = stride * expected[frame][own].mean(axis=0)
-            pairs.append((k, length, mean, motion, peak, own_peaks))
+            there = owners[frame + away]
+            landed = _landings(own, offsets[frame][own].mean(axis=1), there, number)
+            moved = _landings(own, np.tile(motion / stride, (own.sum(), 1)), there, number)
+            pairs.append((k, length, mean, motion, peak, own_peaks, landed, moved))
     aligned = [_aligned(k, cells, query) for k in range(len(cells))]
-    names = ("objects", "lengths", "offsets", "motions", "peaks", "expected")
+    names = ("objects", "lengths", *_POINTS, *_SHARES)
     columns = zip(*pairs, strict=True) if pairs else [()] * len(names)
     found = dict(zip(names, columns, strict=True))
     return {
@@ -228,8 +241,29 @@ def _looked_at(
         "aligned": np.array(aligned, np.float32).reshape(len(cells), -1),
         "objects": np.array(found["objects"], int),
         "lengths": np.array(found["lengths"], np.float32),
-        **{name: np.array(found[name], np.float32).reshape(-1, 2) for name in names[2:]},
+        **{name: np.array(found[name], np.float32).reshape(-1, 2) for name in _POINTS},
+        **{name: np.array(found[name], np.float32).reshape(-1, 3) for name in _SHARES},
     }
+
+
+def _landings(cells: np.ndarray, steps: np.ndarray, owners: np.ndarray, number: int) -> np.ndarray:
+    """[3] shares of cells [h, w] of an object that step to itself, to another one, to neither.
+
+    Steps [n, 2] are in cells, owners [h, w] the objects of the reference frame.
+    """
+    if not np.isfinite(steps).all():
+        return np.full(3, np.nan)
+    places = np.rint(np.argwhere(cells) + steps).astype(int)
+    inside = ((places >= 0) & (places < cells.shape)).all(axis=1)
+    found = np.full(len(places), _NOBODY)
+    found[inside] = owners[tuple(places[inside].T)]
+    return np.array(
+        [
+            np.mean(found == number),
+            np.mean((found != number) & (found != _NOBODY)),
+            np.mean(found == _NOBODY),
+        ]
+    )
 
 
 def _aligned(k: int, cells: list[tuple], features: list[np.ndarray]) -> np.ndarray:

@@ -12,6 +12,7 @@ from configs import quickstart
 from experiments.harness.calibration_diagnosis import (
     added_rows,
     distances,
+    landing_rows,
     offset_rows,
     right_classes,
 )
@@ -117,6 +118,50 @@ def test_aligned_features_are_halfway_to_those_of_the_object_in_other_frames(fou
         np.testing.assert_allclose(found.aligned[k], want, rtol=1e-4)
 
 
+def test_cells_land_where_the_masks_of_the_reference_frame_are(folder, found):
+    annotations = load_annotations(folder / "annotations_valid.json")
+    want = []
+    for video in annotations.videos:
+        objects = annotations.instances_of(video.id)
+        shown = [
+            [own.mask(t) is not None and squares(own.mask(t)) > 0.5 for own in objects]
+            for t in range(4)
+        ]
+        for away in (-3, -2, -1, 1, 2, 3):
+            for number, frame in np.ndindex(len(objects), 4):
+                if not (0 <= frame + away < 4 and np.any(shown[frame][number])):
+                    continue
+                hits = np.zeros(3)
+                for y, x in np.argwhere(shown[frame][number]) + np.array(SHIFT, int):
+                    inside = 0 <= y < 16 and 0 <= x < 24
+                    owners = [
+                        k
+                        for k, each in enumerate(shown[frame + away])
+                        if inside and np.any(each) and each[y, x]
+                    ]
+                    hits[2 if not owners else 0 if owners == [number] else 1] += 1
+                want.append(hits / hits.sum())
+    got = found.landings
+    assert got.shape == (len(want), 3) and (np.array(want)[:, :2].sum(axis=0) > 0).all()
+    np.testing.assert_allclose(np.sort(got, axis=0), np.sort(want, axis=0), atol=1e-6)
+    known = np.isfinite(found.motions).all(axis=1)
+    assert np.isfinite(found.moved[known]).all() and np.isnan(found.moved[~known]).all()
+    np.testing.assert_allclose(found.moved[known].sum(axis=1), 1, atol=1e-6)
+
+
+def test_shares_of_landings_are_means_over_pairs_whose_motion_is_known():
+    own = dataclasses.replace(
+        example([0, 2]),
+        objects=np.array([0, 0, 1, 1]),
+        landings=np.array([[1.0, 0, 0], [0, 1, 0], [0.5, 0, 0.5], [0, 0, 1]]),
+        moved=np.array([[1.0, 0, 0], [1, 0, 0], [0, 0.5, 0.5], [np.nan] * 3]),
+    )
+    rows = landing_rows([own])
+    assert rows["no"] == [2, 0.5, 0.5, 0, 1, 0, 0]
+    assert rows["severe"] == [1, 0.5, 0, 0.5, 0, 0.5, 0.5]
+    assert rows["slight"] == [0, *[None] * 6]
+
+
 @pytest.fixture(scope="module")
 def correlations(folder, found):
     """Of the first object in its first frame: [cells, 25] with each other frame, in float64."""
@@ -175,6 +220,8 @@ def example(levels, videos=None) -> Probed:
         motions=empty,
         peaks=empty,
         expected=empty,
+        landings=np.zeros((0, 3)),
+        moved=np.zeros((0, 3)),
     )
 
 
