@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from experiments.harness.run_models import run_model
 from ovis_jax.data.from_config import resizing
 from ovis_jax.data.mask_transforms import transform_mask
 from ovis_jax.data.transforms import FrameGeometry
@@ -21,7 +22,7 @@ from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS, Instance, Video
 from ovis_jax.formats.annotations import Annotations, load_annotations
 from ovis_jax.ops.correlation import correlation, expected_displacement
-from ovis_jax.predict.trained import TrainedModel, checkpoint_config, load_trained
+from ovis_jax.predict.trained import TrainedModel
 
 REACH = 5  # frames on either side that are looked at as references
 _POINTS, _SHARES = ("offsets", "motions", "peaks", "expected"), ("landings", "moved")
@@ -86,11 +87,9 @@ def probed(folder: pathlib.Path, eval_annotations: str) -> Probed:
         with np.load(kept) as arrays:
             if set(arrays) == names:  # else it is of an earlier version, which knew less
                 return Probed(**arrays)
-    config = checkpoint_config(folder)
-    given = config.train.init_checkpoint  # of a run that has only predicted
-    trained = (folder / "checkpoints").is_dir()
-    model = load_trained(folder) if trained else load_trained(given, config)
-    found = probe(model, load_annotations(eval_annotations), motions_of(eval_annotations))
+    found = probe(
+        run_model(folder), load_annotations(eval_annotations), motions_of(eval_annotations)
+    )
     np.savez(kept, **{name: getattr(found, name) for name in names})
     return found
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from experiments.harness.differences import DRAWS
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
+from experiments.harness.run_models import run_model
 from ovis_jax.analysis.bootstrap import ratio_comparison
 from ovis_jax.data.from_config import annotation_options, resizing
 from ovis_jax.data.truth import Truth
@@ -26,7 +27,7 @@ from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.evaluation.comparison import video_draws
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations
-from ovis_jax.predict.trained import TrainedModel, load_trained
+from ovis_jax.predict.trained import TrainedModel
 
 LEVELS = (*(level.removesuffix("_occlusion") for level in OCCLUSION_LEVELS), "all")
 REACHES = {  # frames on either side whose logits count
@@ -122,7 +123,7 @@ def told(folder: pathlib.Path, annotations: Annotations) -> Told:
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
             return Told(**arrays)
-    found = tell(load_trained(folder), annotations)
+    found = tell(run_model(folder), annotations)
     np.savez(kept, **dataclasses.asdict(found))
     return found
 

@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.known_classes import agreement_with_classes
+from experiments.harness.run_models import run_model
 from ovis_jax.analysis.sections import Column, Table
 from ovis_jax.data.from_config import annotation_options, resizing
 from ovis_jax.data.truth import Truth
 from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations
-from ovis_jax.predict.trained import TrainedModel, load_trained
+from ovis_jax.predict.trained import TrainedModel
 
 _NAMES = [level.removesuffix("_occlusion") for level in OCCLUSION_LEVELS]
 _NOTE = (
@@ -54,7 +55,7 @@ def counted(folder: pathlib.Path, annotations: Annotations) -> np.ndarray:
     kept = folder / "occlusion_levels.npy"
     if kept.exists():
         return np.load(kept, allow_pickle=False)
-    counts = count_levels(load_trained(folder), annotations)
+    counts = count_levels(run_model(folder), annotations)
     np.save(kept, counts)
     return counts
 

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from experiments import evidence, evidence_linking
+from experiments.harness import class_evidence
 from experiments.harness.evidence import (
     CONDITIONS,
     MAIN,
@@ -87,8 +89,11 @@ def test_predictions_with_the_usual_window_are_those_of_the_arm(tmp_path):
 
 
 @pytest.mark.usefixtures("few_draws")
-def test_conditions_come_one_after_the_other_and_are_joined(started, tmp_path):
-    """Runs are those of `started`, on data that are there."""
+def test_conditions_come_one_after_the_other_and_are_joined(started, tmp_path, monkeypatch):
+    """Runs are those of `started`, on data that are there; what has no model tells one object."""
+    one, logits = np.zeros(1, int), np.float32([[1, 0, 0]])
+    told = class_evidence.Told(*[one] * 5, logits)
+    monkeypatch.setattr(class_evidence, "told", lambda folder, annotations: told)
     for name in ("local", "global"):
         (tmp_path / "data" / name).mkdir()
         for entry in list((tmp_path / "data").iterdir()):
@@ -101,6 +106,8 @@ def test_conditions_come_one_after_the_other_and_are_joined(started, tmp_path):
         assert (tmp_path / "work" / folder / "report.md").exists()
     text = (tmp_path / "work" / "evidence" / "report.md").read_text()
     assert "global: addition" in text and "gain of addition over none" in text
+    text = (tmp_path / "work" / "global/evidence" / "report.md").read_text()
+    assert "none: objects taken for another class" in text
     assert len(started) == 2 * 3  # and the detector, which is no row
 
 
