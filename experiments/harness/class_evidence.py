@@ -1,4 +1,4 @@
-"""From how many frames does an object's class show, and to whom: frame, neighbours, or video?
+"""From how many frames does an object's class show: one, those beside it, or the whole video?
 
 A trained detector classifies annotated boxes, frame by frame. Its logits of one object are then
 averaged over frames, by the true identities: what fusion of features could know at best if it were
@@ -13,23 +13,18 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
-from tqdm import tqdm
 
+from experiments.harness.annotated_objects import LEVEL_NAMES, annotated_objects
 from experiments.harness.differences import DRAWS
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
 from experiments.harness.run_models import run_model
 from ovis_jax.analysis.bootstrap import ratio_comparison
-from ovis_jax.data.from_config import annotation_options, resizing
-from ovis_jax.data.truth import Truth
-from ovis_jax.data.video_frames import VideoFrames
 from ovis_jax.evaluation.comparison import video_draws
-from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.predict.trained import TrainedModel
 
-LEVELS = (*(level.removesuffix("_occlusion") for level in OCCLUSION_LEVELS), "all")
+LEVELS = (*LEVEL_NAMES, "all")
 REACHES = {  # frames on either side whose logits count
     "the frame alone": 0,
     "1 frame on either side": 1,
@@ -111,7 +106,7 @@ def error_counts(found: Told, reach: int | None, videos: int) -> np.ndarray:
     """[videos, levels, 2] int, objects in frames taken for another class, and all of them."""
     counts = np.zeros((videos, len(LEVELS), 2), np.int64)
     wrong = found.wrong(reach)
-    for level in (found.levels, np.full_like(found.levels, len(OCCLUSION_LEVELS))):
+    for level in (found.levels, np.full_like(found.levels, len(LEVEL_NAMES))):
         np.add.at(counts, (found.videos, level, 0), wrong)
         np.add.at(counts, (found.videos, level, 1), 1)
     return counts
@@ -130,45 +125,29 @@ def told(folder: pathlib.Path, annotations: Annotations) -> Told:
 
 def tell(model: TrainedModel, annotations: Annotations) -> Told:
     """Looks at all videos. Objects without an occlusion level do not count."""
-    data = model.config.data
-    truth = Truth(
-        annotations,
-        [category.id for category in annotations.categories],
-        annotation_options(data),
-        logging.warning,
-        data.inclusive_boxes,
-    )
     logits_of = _program(model)
     parts: list[tuple] = []
     tracks = 0
-    videos = tqdm(annotations.videos, "classes", unit="video", disable=None, leave=False)
-    for number, video in enumerate(videos):
-        frames = VideoFrames(data.eval_images, video, resizing(data))
-        own = truth.of(video, frames.geometry)
-        size = np.array([frames.geometry.height, frames.geometry.width], np.float32)
-        logits = np.asarray(logits_of(np.stack(list(frames)), size, own.instances.boxes))
-        for t, slot in np.argwhere(own.instances.valid):
-            identity = own.instances.identities[t, slot]
-            labels = own.annotated[identity].occlusion
-            if labels is not None and labels[t] is not None:
-                level = OCCLUSION_LEVELS.index(labels[t])
-                true = own.instances.labels[t, slot]
-                parts.append((number, tracks + identity, t, level, true, logits[t, slot]))
-        tracks += len(own.annotated)
+    for number, video in enumerate(annotated_objects(model, annotations, "classes")):
+        own = video.truth.instances
+        logits = np.asarray(logits_of(video.frames, video.sizes, own.boxes))
+        for frame, slot, identity, level in video.labelled():
+            found = own.labels[frame, slot], logits[frame, slot]
+            parts.append((number, tracks + identity, frame, level, *found))
+        tracks += len(video.truth.annotated)
     *indices, logits = zip(*parts, strict=True) if parts else [()] * 6
-    classes = len(annotations.categories)
     return Told(
         *(np.array(own, np.int64) for own in indices),
-        np.array(logits, np.float32).reshape(-1, classes),
+        np.array(logits, np.float32).reshape(-1, len(annotations.categories)),
     )
 
 
 def _program(model: TrainedModel):
-    """Frames [T, H, W, 3], their size [2] and boxes [T, N, 4] to logits [T, N, K] of classes."""
+    """Frames [T, H, W, 3], sizes [T, 2] and boxes [T, N, 4] to logits [T, N, K] of classes."""
     window = model.config.predict.reference_window
 
-    def logits(system, frames, size, boxes):
-        pyramid = system.encode(frames, jnp.tile(size, (len(frames), 1)))
+    def logits(system, frames, sizes, boxes):
+        pyramid = system.encode(frames, sizes)
         places = jnp.arange(len(frames))
         total, count = 0.0, 0.0
         for away in [k for k in range(-window, window + 1) if k] or [0]:
@@ -182,7 +161,7 @@ def _program(model: TrainedModel):
         return total / count
 
     @jax.jit
-    def program(frames, size, boxes):
-        return model.system.apply(model.variables, frames, size, boxes, method=logits)
+    def program(frames, sizes, boxes):
+        return model.system.apply(model.variables, frames, sizes, boxes, method=logits)
 
     return program

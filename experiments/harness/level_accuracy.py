@@ -6,21 +6,15 @@ import pathlib
 
 import jax
 import numpy as np
-from absl import logging
-from tqdm import tqdm
 
+from experiments.harness.annotated_objects import LEVEL_NAMES, annotated_objects
 from experiments.harness.experiment import Findings, Outcome
 from experiments.harness.known_classes import agreement_with_classes
 from experiments.harness.run_models import run_model
 from ovis_jax.analysis.sections import Column, Table
-from ovis_jax.data.from_config import annotation_options, resizing
-from ovis_jax.data.truth import Truth
-from ovis_jax.data.video_frames import VideoFrames
-from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.predict.trained import TrainedModel
 
-_NAMES = [level.removesuffix("_occlusion") for level in OCCLUSION_LEVELS]
 _NOTE = (
     "Annotated boxes of the validation videos, of all seeds. Right: the most likely level is the "
     "annotated one. At random: if levels were named as often, regardless of the object."
@@ -33,9 +27,9 @@ def level_accuracy(outcome: Outcome) -> Findings:
     for label, runs in outcome.rows.items():
         counts = sum(counted(run.folder, run.annotations) for run in runs)
         sizes = counts.sum(axis=1)
-        for name, own, size in zip(_NAMES, counts, sizes, strict=True):
+        for name, own, size in zip(LEVEL_NAMES, counts, sizes, strict=True):
             shares = [float(x) / size if size else None for x in own]
-            right = shares[_NAMES.index(name)]
+            right = shares[LEVEL_NAMES.index(name)]
             rows.append([f"{label}, {name}", int(size), right, *shares])
         wrong, by_chance, _ = agreement_with_classes(counts)
         values[label] = {"counts": counts.tolist()}
@@ -45,7 +39,7 @@ def level_accuracy(outcome: Outcome) -> Findings:
                 f"in frames; at random it would be {100 * (1 - by_chance):.1f} %."
             )
     columns = [Column("occlusion"), Column("objects"), Column("right", "%", 1)]
-    columns += [Column(f"taken for {name}", "%", 1) for name in _NAMES]
+    columns += [Column(f"taken for {name}", "%", 1) for name in LEVEL_NAMES]
     table = Table("occlusion_levels", "Occlusion levels that are told", columns, rows, _NOTE)
     return Findings([table], lines=lines, values={"occlusion_levels": values})
 
@@ -62,14 +56,6 @@ def counted(folder: pathlib.Path, annotations: Annotations) -> np.ndarray:
 
 def count_levels(model: TrainedModel, annotations: Annotations) -> np.ndarray:
     """[3, 3] int, annotated objects in frames by true level and the one that the model tells."""
-    data = model.config.data
-    truth = Truth(
-        annotations,
-        [category.id for category in annotations.categories],
-        annotation_options(data),
-        logging.warning,
-        data.inclusive_boxes,
-    )
 
     @jax.jit
     def told(frames, sizes, boxes):
@@ -78,14 +64,9 @@ def count_levels(model: TrainedModel, annotations: Annotations) -> np.ndarray:
 
         return model.system.apply(model.variables, frames, sizes, boxes, method=levels)
 
-    counts = np.zeros((len(_NAMES), len(_NAMES)), np.int64)
-    for video in tqdm(annotations.videos, "occlusion", unit="video", disable=None, leave=False):
-        frames = VideoFrames(data.eval_images, video, resizing(data))
-        own = truth.of(video, frames.geometry)
-        sizes = np.tile([[frames.geometry.height, frames.geometry.width]], (len(frames), 1))
-        found = np.array(told(np.stack(list(frames)), sizes, own.instances.boxes))
-        for t, slot in np.argwhere(own.instances.valid):
-            labels = own.annotated[own.instances.identities[t, slot]].occlusion
-            if labels is not None and labels[t] is not None:
-                counts[OCCLUSION_LEVELS.index(labels[t]), found[t, slot]] += 1
+    counts = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), np.int64)
+    for video in annotated_objects(model, annotations, "occlusion"):
+        found = np.array(told(video.frames, video.sizes, video.truth.instances.boxes))
+        for frame, slot, _, level in video.labelled():
+            counts[level, found[frame, slot]] += 1
     return counts

@@ -122,12 +122,8 @@ def test_an_unknown_fusion_is_refused():
         calibration(fusion="product")
 
 
-# Of a sharper motion, a change of the last bit of the input moves gradients by more than 1e-4.
-MADE_OF = ({}, {"motion_sharpness": 0.5}, {"unit_features": True, "fusion": "mean"})
-
-
-@pytest.mark.parametrize("settings", MADE_OF)
-def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(settings):
+def one_canvas_and_one_after_the_other(settings):
+    """Values and gradients, as CPUs and as GPUs compute them."""
     module, variables = calibration(num_convs=2, **settings)
     query, reference = (
         [jax.random.normal(jax.random.key(seed + i), (2, *shape, 4)) for i, shape in SHAPES]
@@ -144,5 +140,29 @@ def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(settings
 
     want = found()
     with traced_for("gpu"):
-        got = found()
+        return found(), want
+
+
+MADE_OF = ({}, {"motion_sharpness": 0.5}, {"unit_features": True, "fusion": "mean"})
+
+
+@pytest.mark.parametrize("settings", MADE_OF)
+def test_all_levels_on_one_canvas_are_calibrated_as_one_after_the_other(settings):
+    got, want = one_canvas_and_one_after_the_other(settings)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, want)
+
+
+def test_so_they_are_where_a_sharp_motion_magnifies_every_last_bit():
+    """One bit more in the input moves gradients by up to 6e-4, of up to 336."""
+    got, want = one_canvas_and_one_after_the_other({"motion_sharpness": 4.0})
+    (score, levels), _ = got
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4),
+        (score, levels),
+        want[0],
+    )
+
+    def close(a, b):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
+
+    jax.tree.map(close, got[1], want[1])
