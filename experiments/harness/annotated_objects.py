@@ -1,4 +1,4 @@
-"""Annotated objects of the validation videos, as a trained model gets their frames."""
+"""Annotated objects of videos, as a trained model gets their frames."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ class AnnotatedVideo:
       frames: [T, H, W, 3] uint8, resized and padded.
       sizes: [T, 2] float32, (height, width) of the resized frames without padding.
       truth: its objects, boxes in resized pixels.
+      scale: (x, y), resized pixels per original pixel.
     """
 
     frames: np.ndarray
     sizes: np.ndarray
     truth: VideoTruth
+    scale: tuple[float, float]
 
     def labelled(self) -> Iterator[tuple[int, int, int, int]]:
         """Frame, slot, identity, and index into OCCLUSION_LEVELS of all objects with a level."""
@@ -44,14 +46,15 @@ class AnnotatedVideo:
 
 
 def annotated_objects(
-    model: TrainedModel, annotations: Annotations, progress: str
+    model: TrainedModel, annotations: Annotations, progress: str, images: str | None = None
 ) -> Iterator[AnnotatedVideo]:
     """All videos, one after the other.
 
     Args:
-      model: its configuration says how frames are resized and where they lie.
+      model: its configuration says how frames are resized.
       annotations: with ground truth.
       progress: what the bar says.
+      images: folder of the frames; None: those of the validation videos of the configuration.
     """
     data = model.config.data
     truth = Truth(
@@ -62,10 +65,11 @@ def annotated_objects(
         data.inclusive_boxes,
     )
     for video in tqdm(annotations.videos, progress, unit="video", disable=None, leave=False):
-        frames = VideoFrames(data.eval_images, video, resizing(data))
+        frames = VideoFrames(images or data.eval_images, video, resizing(data))
         size = np.array([frames.geometry.height, frames.geometry.width], np.float32)
         yield AnnotatedVideo(
             np.stack(list(frames)),
             np.tile(size, (len(frames), 1)),
             truth.of(video, frames.geometry),
+            frames.geometry.scale,
         )

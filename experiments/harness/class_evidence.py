@@ -14,17 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.annotated_objects import LEVEL_NAMES, annotated_objects
-from experiments.harness.differences import DRAWS
+from experiments.harness.annotated_objects import annotated_objects
+from experiments.harness.class_errors import ObjectsInFrames, error_counts, error_tables
 from experiments.harness.experiment import Findings, Outcome
-from experiments.harness.over_seeds import DRAWN, same_seeds, seed_draws
+from experiments.harness.over_seeds import same_seeds
 from experiments.harness.run_models import run_model
-from ovis_jax.analysis.bootstrap import ratio_comparison
-from ovis_jax.evaluation.comparison import video_draws
 from ovis_jax.formats.annotations import Annotations
 from ovis_jax.predict.trained import TrainedModel
 
-LEVELS = (*LEVEL_NAMES, "all")
 REACHES = {  # frames on either side whose logits count
     "the frame alone": 0,
     "1 frame on either side": 1,
@@ -36,43 +33,33 @@ NOTE = (
     "mean of the logits of the same object, by the true identities, over so many frames. A model "
     "with calibration sees its own reference frames besides, as in prediction. What one frame does "
     "not show and the ones beside it do could be gained by aligned features; what only the whole "
-    "video shows, a tracker gains, which averages the classes of its frames"
+    "video shows, a tracker gains, which goes by the classes of all its frames."
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-    """Annotated objects in frames, O of them, as a model sees them.
+class Told(ObjectsInFrames):
+    """Annotated objects as a model sees them.
 
     Attributes:
-      videos: [O] index of the video; likewise `tracks`, unique in the data set, and `frames`.
-      tracks: see `videos`.
-      frames: see `videos`.
-      levels: [O] index into OCCLUSION_LEVELS.
-      classes: [O] index of the true class.
       logits: [O, K] of the classes, without background.
     """
 
-    videos: np.ndarray
-    tracks: np.ndarray
-    frames: np.ndarray
-    levels: np.ndarray
-    classes: np.ndarray
     logits: np.ndarray
 
-    def wrong(self, reach: int | None) -> np.ndarray:
-        """[O] whether another class is told by the mean of the object's logits over several frames.
+    def by_reach(self, reach: int | None) -> np.ndarray:
+        """[O] the class of the largest mean of the object's logits over several frames.
 
         These are the ones up to `reach` away in which it is annotated; None: all of them.
         """
-        wrong = np.zeros(len(self.tracks), bool)
+        found = np.zeros(len(self.tracks), np.int64)
         for track in np.unique(self.tracks):
             own = np.flatnonzero(self.tracks == track)
             apart = np.abs(self.frames[own, None] - self.frames[own])
             near = np.ones_like(apart) if reach is None else apart <= reach
             means = near @ self.logits[own] / near.sum(axis=1, keepdims=True)
-            wrong[own] = means.argmax(axis=1) != self.classes[own]
-        return wrong
+            found[own] = means.argmax(axis=1)
+        return found
 
 
 def class_evidence(outcome: Outcome) -> Findings:
@@ -82,34 +69,19 @@ def class_evidence(outcome: Outcome) -> Findings:
     for number, (label, runs) in enumerate(outcome.rows.items()):
         found = [told(run.folder, run.annotations) for run in runs]
         videos = len(runs[0].annotations.videos)
-        counts = np.stack(
-            [
-                np.stack([error_counts(own, reach, videos) for own in found])
-                for reach in REACHES.values()
-            ]
-        )
-        draws = video_draws(videos, DRAWS)[:, None, :] * seed_draws(len(runs))[:, :, None]
-        own_tables, _, values[label] = ratio_comparison(
+        counts = [
+            [error_counts(own, own.by_reach(reach), videos) for own in found]
+            for reach in REACHES.values()
+        ]
+        own_tables, values[label] = error_tables(
             f"class_evidence_{number}",
             f"{label}: objects taken for another class, by the frames that count",
-            LEVELS,
             tuple(REACHES),
-            counts.reshape(len(REACHES), len(runs) * videos, len(LEVELS), 2),
-            draws.reshape(DRAWS, -1),
-            f"{DRAWN}. {NOTE}",
+            np.array(counts),
+            NOTE,
         )
         tables += own_tables
     return Findings(tables, values={"class_evidence": values})
-
-
-def error_counts(found: Told, reach: int | None, videos: int) -> np.ndarray:
-    """[videos, levels, 2] int, objects in frames taken for another class, and all of them."""
-    counts = np.zeros((videos, len(LEVELS), 2), np.int64)
-    wrong = found.wrong(reach)
-    for level in (found.levels, np.full_like(found.levels, len(LEVEL_NAMES))):
-        np.add.at(counts, (found.videos, level, 0), wrong)
-        np.add.at(counts, (found.videos, level, 1), 1)
-    return counts
 
 
 def told(folder: pathlib.Path, annotations: Annotations) -> Told:

@@ -8,7 +8,7 @@ from absl import flags
 from data.rectangles import track, video, write
 from ml_collections import config_flags
 
-from experiments.harness import class_evidence, differences, gains, over_seeds, programs
+from experiments.harness import class_errors, differences, gains, over_seeds, programs
 from experiments.harness.finished import FinishedRun
 
 BOX = (2, 2, 6, 6)
@@ -64,7 +64,7 @@ def started(data_dir, monkeypatch):
 @pytest.fixture
 def few_draws(monkeypatch):
     """Bootstraps of so few draws that they take no time."""
-    for module in (class_evidence, differences, gains, over_seeds):
+    for module in (class_errors, differences, gains, over_seeds):
         monkeypatch.setattr(module, "DRAWS", 40)
 
 

@@ -99,7 +99,11 @@ class MaskTrackRCNN(OnlineSystem):
 
     def classify(self, pyramid: Sequence[jax.Array], rois: jax.Array):
         """Class logits and deltas of RoIs [B, R, 4] on (calibrated) levels [B, h, w, C]."""
-        return self.box(self._roi_features(pyramid, rois, BOX_SIZE))
+        return self.box(self.box_features(pyramid, rois))
+
+    def box_features(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
+        """What the box head reads: [B, R, 7, 7, C] of RoIs [B, R, 4] on levels [B, h, w, C]."""
+        return self._roi_features(pyramid, rois, BOX_SIZE)
 
     def segment(self, pyramid: Sequence[jax.Array], rois: jax.Array) -> jax.Array:
         """Mask logits [B, R, 28, 28, K + 1] of RoIs [B, R, 4] on calibrated levels [B, h, w, C]."""

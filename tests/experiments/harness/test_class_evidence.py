@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 
 from configs import quickstart
-from experiments.harness.class_evidence import Told, class_evidence, error_counts, tell
+from experiments.harness.class_evidence import Told, class_evidence, tell
 from experiments.harness.datasets import QUICKSTART
 from experiments.harness.experiment import Experiment, Outcome
 from ovis_jax.data.shapes.generate import generate
@@ -29,19 +29,11 @@ TOLD = Told(
 
 
 def test_logits_are_averaged_over_the_frames_within_reach():
-    assert TOLD.wrong(0).tolist() == [False, True, False, True, True]
-    assert TOLD.wrong(1).tolist() == [False, False, False, True, True]
+    assert TOLD.by_reach(0).tolist() == [1, 0, 1, 0, 1]
+    assert TOLD.by_reach(1).tolist() == [1, 1, 1, 0, 1]
     # frame 7 has logits (9, 0) and sees frame 2 within five frames
-    assert TOLD.wrong(5).tolist() == [False, False, True, True, True]
-    assert TOLD.wrong(None).tolist() == [True, True, True, True, True]
-
-
-def test_errors_are_counted_by_video_and_level_and_over_all_levels():
-    assert error_counts(TOLD, 0, videos=3).tolist() == [
-        [[1, 2], [0, 1], [1, 1], [2, 4]],
-        [[0, 0], [0, 0], [1, 1], [1, 1]],
-        [[0, 0], [0, 0], [0, 0], [0, 0]],
-    ]
+    assert TOLD.by_reach(5).tolist() == [1, 1, 0, 0, 1]
+    assert TOLD.by_reach(None).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_table_tells_what_more_frames_would_change(finished):
@@ -52,6 +44,8 @@ def test_a_table_tells_what_more_frames_would_change(finished):
     rows = {level: values for level, *values in found.tables[0].rows}
     assert [own.value for own in rows["severe"]] == [1, 0.5, 0.5, 1]
     assert [own.value for own in rows["all"]] == [0.6, 0.4, 0.6, 1]
+    # of the first object's four frames two, one, two and all are wrong; of the second one all
+    assert [own.value for own in rows["tracks"]] == [1, 0.5, 1, 1]
     values = found.values["class_evidence"]["none"]
     assert values["1 frame on either side"]["severe"]["difference"] == -0.5
 
@@ -123,4 +117,4 @@ def test_nothing_is_found_where_no_object_has_a_level(annotations):
         instances=[dataclasses.replace(own, occlusion=None) for own in annotations.instances],
     )
     found = tell(toy(annotations), without)
-    assert found.logits.shape[0] == 0 and found.wrong(None).shape == (0,)
+    assert found.logits.shape[0] == 0 and found.by_reach(None).shape == (0,)

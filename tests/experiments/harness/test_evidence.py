@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments import evidence, evidence_linking
+from experiments import evidence, evidence_fusion, evidence_linking
 from experiments.harness import class_evidence
 from experiments.harness.evidence import (
     CONDITIONS,
@@ -122,6 +122,16 @@ def test_all_linkers_get_the_detections_of_one_arm(tmp_path):
         assert runs[label].mode == EVALUATE and runs[label].checkpoint == none.checkpoint
     longer = runs["3 embeddings, masks, two rounds"]
     assert "--config.model.tracker.length=3" in longer.settings
+
+
+def test_fusion_is_asked_of_the_runs_that_there_are(tmp_path):
+    own = evidence_fusion.experiment(CONDITIONS["local"], TINY)
+    plan = Plan(own.dataset, tmp_path, {}, tmp_path / "runs")
+    runs = {run.label: run for run in plan.runs(own.runs, [0])}
+    known = planned_in(tmp_path, "local")
+    assert {label: run.folder for label, run in runs.items()} == {
+        label: known[label].folder for label in (evidence.DETECTOR, evidence.NONE)
+    }
 
 
 def test_what_is_wrong_is_one_line(tmp_path, capsys):
