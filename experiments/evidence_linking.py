@@ -24,16 +24,21 @@ NAME = "evidence_linking"
 QUESTION = "What links the same detections better than MaskTrack R-CNN's cues?"
 EXPECTED = (
     "A memory of several embeddings survives a bad frame, masks tell apart what boxes do not, a "
-    "second round keeps unsure detections without starting tracks. Ours to ask, not the paper's."
+    "second round keeps unsure detections without starting tracks, means of probabilities know "
+    "more of a track's class than a vote. Ours to ask, not the paper's."
 )
 MEASURES = (*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO"))
-LENGTH, MASKS, SURE = (f"model.tracker.{name}" for name in ("length", "mask_weight", "sure_score"))
+LENGTH, MASKS, SURE, CLASSES = (
+    f"model.tracker.{name}" for name in ("length", "mask_weight", "sure_score", "classes")
+)
 LONGER = {
     "3 embeddings": {LENGTH: 3},
     "10 embeddings": {LENGTH: 10},
     "overlap of masks": {MASKS: 2.0},
     "two rounds": {SURE: 0.3},
     "3 embeddings, masks, two rounds": {LENGTH: 3, MASKS: 2.0, SURE: 0.3},
+    "mean of classes": {CLASSES: "mean"},
+    "every likely class": {CLASSES: "every"},
 }
 LINKERS = (NONE, *LONGER, "IDOL's matcher", "IoUTracker+")
 EMBEDDINGS = (CORRELATION, f"{CORRELATION}, calibrated embeddings")

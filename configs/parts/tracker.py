@@ -17,6 +17,7 @@ def long_cues() -> ConfigDict:
             mask_weight=0.0,  # of the overlap of masks; 0: masks are not remembered
             mask_side=28,  # cells of the grids that masks are
             sure_score=0.0,  # of detections that are linked in the first of two rounds
+            classes="majority",  # of a track; or "mean", "every": by probabilities of all classes
         )
     )
 

@@ -18,7 +18,7 @@ TRACKS = "tracks"
 GROUPS = (*LEVEL_NAMES, "all", TRACKS)
 NOTE = (
     "The row of tracks: share of the annotated objects, over all of their frames, whose most "
-    "frequent class is another one, as trackers of this family decide and video AP counts."
+    "frequent class is another one, as trackers of this family decide and video AP counts"
 )
 
 

@@ -1,11 +1,14 @@
 """MaskTrack R-CNN's cues with a longer memory: embeddings of several frames, masks, two rounds.
 
+And with other ways to tell the class of a track than by the vote of its frames.
+
 All of it goes beyond MaskTrack R-CNN and the OVIS paper. Without any of it the tracks are those of
 `CueTracker`. Sources of the ideas: memories of several embeddings, as in IDOL (section 3.4); a
 second round for unsure detections, ByteTrack (Zhang et al., ECCV 2022).
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import flax
 import jax
@@ -20,8 +23,32 @@ from ovis_jax.tracking.cues import (
     empty_memory,
     remember_assigned,
 )
-from ovis_jax.tracking.rules import mean_and_majority
+from ovis_jax.tracking.rules import (
+    Track,
+    TrackRule,
+    mean_and_majority,
+    mean_classes_above,
+    mean_of_classes,
+)
 from ovis_jax.tracking.tracker import every_track, frame_output
+
+LEAST_MEAN = 0.05  # of a class, over the frames of a track, that "every" reports
+
+
+def _where_known(rule: TrackRule) -> TrackRule:
+    """The rule, or the vote for objects without class scores: annotated ones, of an oracle."""
+
+    def records(track: Track) -> Sequence[tuple[float, int]]:
+        return (mean_and_majority if track.class_scores is None else rule)(track)
+
+    return records
+
+
+RULES: dict[str, TrackRule] = {
+    "majority": mean_and_majority,
+    "mean": _where_known(mean_of_classes),
+    "every": _where_known(mean_classes_above(LEAST_MEAN)),
+}
 
 
 @flax.struct.dataclass
@@ -58,6 +85,9 @@ class LongCueTracker:
       mask_side: S, side of these grids.
       sure_score: detections below it are linked in a second round, to objects that nobody took in
         the first one, and start none.
+      classes: of a track, one of `RULES`: that of most of its frames, as published; that of the
+        highest mean probability; or a record for each class of a mean above `LEAST_MEAN`. The last
+        two need a system that gives class scores.
       convention: of boxes.
     """
 
@@ -68,10 +98,20 @@ class LongCueTracker:
     mask_weight: float = 0.0
     mask_side: int = 28
     sure_score: float = 0.0
+    classes: str = "majority"
     convention: BoxConvention = INCLUSIVE
 
-    track_rule = staticmethod(mean_and_majority)
     finish = staticmethod(every_track)
+
+    def __post_init__(self):
+        """Checks the name of the rule."""
+        if self.classes not in RULES:
+            raise ValueError(f"tracker.classes is {self.classes!r}; expected one of {tuple(RULES)}")
+
+    @property
+    def track_rule(self) -> TrackRule:
+        """What `classes` names."""
+        return RULES[self.classes]
 
     @property
     def cues(self) -> CueTracker:

@@ -54,6 +54,16 @@ def mean_of_detected(track: Track) -> list[tuple[float, int]]:
     return [(float(np.mean(track.scores[seen])), int(np.bincount(labels).argmax()))]
 
 
+def mean_of_classes(track: Track) -> list[tuple[float, int]]:
+    """One record: the class of the highest mean score over the frames, with that mean.
+
+    Tracks have class scores. Unlike a vote, it weighs how sure each frame is of every class.
+    """
+    means = np.mean(track.class_scores, axis=0, dtype=np.float64)
+    label = int(means.argmax())
+    return [(float(means[label]), label)]
+
+
 def mean_classes_above(threshold: float) -> TrackRule:
     """A rule with a record for each class whose mean score over the frames is above a threshold.
 

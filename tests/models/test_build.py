@@ -128,6 +128,7 @@ def test_bfloat16_keeps_half_of_the_activations(name):
         ("", {"system": "yolo"}, "'yolo'; expected 'mask_track_rcnn' or 'sipmask'"),
         ("", {"linker": "kalman"}, "'kalman'; expected one of .'cues', 'iou', 'similarity'"),
         ("tracker", {"iou_wieght": 2.0}, "iou_wieght"),
+        ("", {"linker": "long_cues", "tracker": {"classes": "best"}}, "'best'; expected one of"),
     ],
 )
 def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
@@ -135,6 +136,14 @@ def test_a_name_that_nothing_has_is_bad_input(part, values, reason):
     config.unlock()
     (config.model[part] if part else config.model).update(values)
     with pytest.raises(InputError, match=f"config.model: .*{reason}"):
+        build_model(config)
+
+
+def test_means_of_classes_are_refused_where_a_system_does_not_give_them():
+    config = SYSTEMS["sipmask"].config().copy_and_resolve_references()
+    config.unlock()
+    config.model.update(linker="long_cues", tracker={"classes": "mean"})
+    with pytest.raises(InputError, match="sipmask does not give them, only mask_track_rcnn does"):
         build_model(config)
 
 

@@ -12,7 +12,8 @@ from tracking.padded import make_detections
 
 from ovis_jax.ops.boxes import EXCLUSIVE, INCLUSIVE
 from ovis_jax.tracking.cues import CueTracker
-from ovis_jax.tracking.long_cues import LongCueTracker, grid_iou
+from ovis_jax.tracking.long_cues import RULES, LongCueTracker, grid_iou
+from ovis_jax.tracking.rules import Track
 
 SLOTS, OBJECTS, SIDE = 8, 40, 4
 FULL = LongCueTracker(length=3, mask_weight=3.0, mask_side=SIDE, sure_score=0.5)
@@ -190,3 +191,33 @@ def test_masks_of_another_side_are_an_error():
     other = dataclasses.replace(FULL, mask_side=SIDE + 1)
     with pytest.raises(ValueError, match="mask_side"):
         jax.eval_shape(other.update, other.init_memory(OBJECTS, 4), padded([]))
+
+
+def told_track(class_scores):
+    return Track(
+        frames=(0, 1, 2),
+        scores=np.array([0.5, 0.5, 0.9]),
+        labels=np.array([0, 0, 1]),
+        class_scores=class_scores,
+        rles=("mask",) * 3,
+    )
+
+
+def test_a_track_gets_its_class_by_vote_by_means_or_a_record_for_every_likely_one():
+    track = told_track(np.float32([[0.5, 0.4, 0.04], [0.5, 0.4, 0.04], [0, 0.9, 0.04]]))
+    rules = {name: LongCueTracker(classes=name).track_rule for name in RULES}
+    assert [label for _, label in rules["majority"](track)] == [0]
+    assert [label for _, label in rules["mean"](track)] == [1]
+    every = rules["every"](track)
+    assert [label for _, label in every] == [0, 1]  # the mean of the last one is below 0.05
+    np.testing.assert_allclose([score for score, _ in every], [1 / 3, 1.7 / 3], rtol=1e-6)
+
+
+def test_objects_without_class_scores_are_told_by_vote():
+    for name in RULES:
+        assert LongCueTracker(classes=name).track_rule(told_track(None))[0][1] == 0
+
+
+def test_a_rule_that_nobody_knows_is_named():
+    with pytest.raises(ValueError, match="'best'; expected one of"):
+        LongCueTracker(classes="best")

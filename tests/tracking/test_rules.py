@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracking.track_rules import every_likely_class, first_label, largest_is_one, share_of_pixels
 
-from ovis_jax.tracking.rules import Track, mean_and_majority, mean_classes_above, mean_of_detected
+from ovis_jax.tracking.rules import (
+    Track,
+    mean_and_majority,
+    mean_classes_above,
+    mean_of_classes,
+    mean_of_detected,
+)
 from ovis_jax.tracking.tracklets import Tracklets
 
 
@@ -26,6 +32,15 @@ def test_the_default_is_the_mean_score_and_the_most_frequent_label(objects):
     ((score, label),) = mean_and_majority(track(scores, labels))
     assert score == pytest.approx(sum(scores) / len(scores))
     assert label == min(set(labels), key=lambda x: (-labels.count(x), x))
+    assert type(score) is float and type(label) is int
+
+
+def test_a_sure_frame_outweighs_two_that_hesitate_if_means_of_classes_count():
+    every = [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.0, 0.9, 0.1]]
+    own = track([0.5, 0.5, 0.9], [0, 0, 1], every)
+    assert mean_and_majority(own)[0][1] == 0
+    ((score, label),) = mean_of_classes(own)
+    assert label == 1 and score == pytest.approx(1.7 / 3)
     assert type(score) is float and type(label) is int
 
 

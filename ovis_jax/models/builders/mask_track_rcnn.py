@@ -5,7 +5,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ovis_jax.formats.annotation_records import OCCLUSION_LEVELS
-from ovis_jax.models.builders.parts import calibration_parts, rematerialised
+from ovis_jax.models.builders.parts import (
+    calibration_parts,
+    reads_class_scores,
+    rematerialised,
+)
 from ovis_jax.models.builders.two_stage import two_stage_parts
 from ovis_jax.models.heads.occluder import OccluderBranch
 from ovis_jax.models.heads.occlusion_level import OcclusionLevelHead
@@ -16,7 +20,10 @@ from ovis_jax.models.systems.mask_track_rcnn import MaskTrackRCNN
 def build(config: ConfigDict) -> MaskTrackRCNN:
     """The system; without `model.calibration` it is MaskTrack R-CNN."""
     return MaskTrackRCNN(
-        **two_stage_parts(config), **calibration_parts(config), **_occlusion(config.model)
+        **two_stage_parts(config, class_scores=True),
+        **calibration_parts(config),
+        **_occlusion(config.model),
+        class_scores=reads_class_scores(config.model),
     )
 
 

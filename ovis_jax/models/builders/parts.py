@@ -69,11 +69,27 @@ def check_canvas(config: ConfigDict, stride: int) -> None:
         raise ValueError(f"config.data.pad_multiple: {multiple}, expected a multiple of {stride}")
 
 
-def tracker(model: ConfigDict, convention: BoxConvention) -> Tracker:
-    """The linker of `model.linker` with the settings of `model.tracker`."""
+def tracker(model: ConfigDict, convention: BoxConvention, *, class_scores: bool = False) -> Tracker:
+    """The linker of `model.linker` with the settings of `model.tracker`.
+
+    Args:
+      model: settings of the model.
+      convention: of boxes.
+      class_scores: the system gives them, if the linker's track rule reads them.
+    """
     if model.linker not in LINKERS:
         raise ValueError(f"linker is {model.linker!r}; expected one of {tuple(LINKERS)}")
+    if reads_class_scores(model) and not class_scores:
+        raise ValueError(
+            f"tracker.classes is {model.tracker.classes!r}, which needs probabilities of all "
+            f"classes; {model.system} does not give them, only mask_track_rcnn does"
+        )
     return LINKERS[model.linker](**model.tracker, convention=convention)
+
+
+def reads_class_scores(model: ConfigDict) -> bool:
+    """Whether the class of a track is told from the probabilities of all classes."""
+    return model.tracker.get("classes", "majority") != "majority"
 
 
 def calibration_parts(config: ConfigDict) -> dict[str, Any]:

@@ -13,15 +13,20 @@ from ovis_jax.models.systems.mask_track_rcnn import Capacity
 from ovis_jax.ops.boxes import BoxConvention
 
 
-def two_stage_parts(config: ConfigDict) -> dict[str, Any]:
-    """Fields of `MaskTrackRCNN` that every system has which detects in two stages."""
+def two_stage_parts(config: ConfigDict, *, class_scores: bool = False) -> dict[str, Any]:
+    """Fields of `MaskTrackRCNN` that every system has which detects in two stages.
+
+    Args:
+      config: whole configuration.
+      class_scores: see `parts.tracker`.
+    """
     model = config.model
     convention = BoxConvention(inclusive=model.inclusive_boxes)
     shared = {"dtype": model.dtype}
     mask = rematerialised(MaskHead, model)
     return dict(
         **online_parts(config),
-        tracker=tracker(model, convention),
+        tracker=tracker(model, convention, class_scores=class_scores),
         rpn=RPNHead(**model.rpn, **shared),
         box=BoxHead(num_classes=model.num_classes, **model.box, **shared),
         mask=mask(num_classes=model.num_classes, **model.mask, **shared),

@@ -69,6 +69,7 @@ class MaskTrackRCNN(OnlineSystem):
         None.
       occlusion_losses: what is added to the losses.
       occlusion_level: RoI features, not calibrated, to the occlusion level of objects; or None.
+      class_scores: detections hold the probabilities of all classes, for a track rule.
     """
 
     rpn: rpn_head.RPNHead
@@ -81,6 +82,7 @@ class MaskTrackRCNN(OnlineSystem):
     occluder: occluder_head.OccluderBranch | None = None
     occlusion_losses: OcclusionLosses = OcclusionLosses()
     occlusion_level: level_head.OcclusionLevelHead | None = None
+    class_scores: bool = False
 
     ORACLES: ClassVar[tuple[str, ...]] = (IMAGE, ADAPTIVE_NMS)
 
@@ -201,8 +203,9 @@ class MaskTrackRCNN(OnlineSystem):
         rois = jnp.where(proposals.valid[:, None], proposals.boxes, 0)
         logits, deltas = self.classify(calibrated, repeated_rois(rois, weights))
         own = self._weights_of(rois, weights, references)
+        mean_logits = weighted_mean(logits, own)
         kept = box_head.decode_detections(
-            weighted_mean(logits, own),
+            mean_logits,
             weighted_mean(deltas, own),
             proposals,
             image_size,
@@ -218,7 +221,9 @@ class MaskTrackRCNN(OnlineSystem):
         rois = jnp.where(kept.valid[:, None], kept.boxes * corner_factors(scale), 0)
         own = self._weights_of(rois, weights, references)
         masks = grouped_masks(self, calibrated, rois, kept.labels + 1, own, kept.valid.sum())
-        scores = kept.scores
+        scores, classes = kept.scores, None
+        if self.class_scores:
+            classes = jax.nn.softmax(mean_logits)[kept.source, 1:]
         if self.occlusion_level is not None and self.occlusion_level.rescores:
             scores = self.occlusion_level.rescored(
                 scores, self.occlusion_levels(query, rois[None])[0]
@@ -232,6 +237,7 @@ class MaskTrackRCNN(OnlineSystem):
             mask_boxes=kept.boxes,
             valid=kept.valid,
             overflow=kept.overflow,
+            class_scores=classes,
         )
 
     def initialise(self, frames: jax.Array) -> None:

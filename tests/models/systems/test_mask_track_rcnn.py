@@ -47,6 +47,21 @@ def test_masks_are_computed_group_by_group_for_the_detections_alone():
     assert not np.any(found.mask_logits[GROUP:])
 
 
+def test_detections_hold_the_probabilities_of_all_classes_where_a_track_rule_reads_them():
+    system, variables = tiny_system()
+    around = window(system, variables, random_frames(5), [True] * 5)
+    plain = system.apply(variables, around, method="detect")
+    assert plain.class_scores is None
+    found = system.clone(class_scores=True).apply(variables, around, method="detect")
+    count = int(found.valid.sum())
+    assert count > 0 and found.class_scores.shape == (*found.labels.shape, system.box.num_classes)
+    own = np.take_along_axis(
+        np.asarray(found.class_scores), np.asarray(found.labels)[:, None], axis=1
+    )[:, 0]
+    np.testing.assert_allclose(own[:count], found.scores[:count], rtol=1e-5)
+    assert np.all(found.class_scores.sum(axis=1) < 1)  # what is missing is the background's
+
+
 def of_calibrated(system):
     return system.clone(track=system.track.clone(calibrated=True, parent=None))
 
