@@ -23,6 +23,7 @@ from ovis_jax.ops import (
     doubling_conv,
     grouped_conv,
     looped_conv,
+    roi_pool,
 )
 from ovis_jax.ops import corner_sums as corners
 from ovis_jax.ops import deform_conv_gather as gather
@@ -47,6 +48,15 @@ def deform_conv(features: jax.Array) -> Callable:
     if platform() == "tpu" and features.dtype == jnp.bfloat16 and cells > _FEW_CELLS:
         return windows.in_windows
     return gather.tap_by_tap
+
+
+def roi_gradient(dtype: jnp.dtype) -> roi_pool.Gradient:
+    """Of `roi_pool.pool`.
+
+    A TPU sorts what it scatters, hundreds of thousands of rows; products of float32 are dear there.
+    """
+    products = platform() == "tpu" and dtype == jnp.bfloat16
+    return roi_pool.by_products if products else roi_pool.by_scatter
 
 
 def correlation() -> Callable:

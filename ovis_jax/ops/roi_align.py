@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ovis_jax.ops import implementations, roi_pool
 from ovis_jax.ops.boxes import BoxConvention
 
 FINEST_SIZE = 56.0
+_pool = jax.jit(roi_pool.pool, static_argnums=0)  # heads of one size trace it once
 
 
 def assign_levels(
@@ -60,10 +62,8 @@ def roi_align(
     rois = jax.lax.stop_gradient(rois)
     levels = assign_levels(rois, len(pyramid), convention=convention)
     shapes = np.array([x.shape[:2] for x in pyramid])
-    starts = np.cumsum([0, *shapes.prod(1)[:-1]])
     scale = 1 / jnp.asarray(strides, jnp.float32)[levels]
     heights, widths = jnp.asarray(shapes)[levels].T
-    cells = jnp.concatenate([x.reshape(-1, x.shape[-1]) for x in pyramid])
 
     def axis(start, end, length):
         return _axis_samples(start * scale, end * scale, length, size, samples, convention)
@@ -71,51 +71,9 @@ def roi_align(
     end = 1.0 if convention.inclusive else 0.0
     y, y_weight = axis(rois[:, 1], rois[:, 3] + end, heights)
     x, x_weight = axis(rois[:, 0], rois[:, 2] + end, widths)
-    rows = jnp.asarray(starts)[levels][:, None, None] + y * widths[:, None, None]
-    return jax.jit(_pool)(cells, rows, x, y_weight, x_weight)  # heads of one size trace it once
-
-
-@jax.custom_vjp
-def _pool(cells, rows, columns, row_weights, column_weights):
-    """Weighted sum of the cells `rows + columns` of each bin; only `cells` has a gradient.
-
-    Args:
-      cells: [N, C].
-      rows: [R, S, J] int32, number of the first cell of each row.
-      columns: [R, S, J] int32, to be added to it.
-      row_weights: [R, S, J].
-      column_weights: [R, S, J].
-
-    Returns:
-      [R, S, S, C].
-    """
-    # One gather per pair of taps, so that the compiler fuses them into one pass; a single gather of
-    # all taps writes J * J times the output first.
-    taps = range(rows.shape[-1])
-    total = 0
-    for i in taps:
-        for j in taps:
-            index = rows[:, :, None, i] + columns[:, None, :, j]
-            weights = row_weights[:, :, None, i] * column_weights[:, None, :, j]
-            total = total + weights[..., None] * cells[index]
-    return total.astype(cells.dtype)
-
-
-def _pool_forward(cells, *taps):
-    return _pool(cells, *taps), (cells, taps)
-
-
-def _pool_backward(saved, gradient):
-    """One scatter of all taps; the transpose of the forward pass is a scatter per pair of taps."""
-    cells, (rows, columns, row_weights, column_weights) = saved
-    index = rows[:, :, None, :, None] + columns[:, None, :, None, :]  # [R, S, S, J, J]
-    weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
-    parts = weights[..., None] * gradient[:, :, :, None, None]
-    total = jnp.zeros(cells.shape, parts.dtype).at[index].add(parts)
-    return total.astype(cells.dtype), None, None, None, None
-
-
-_pool.defvjp(_pool_forward, _pool_backward)
+    taps = roi_pool.Taps(levels, y, x, y_weight, x_weight)
+    gradient = implementations.roi_gradient(pyramid[0].dtype)
+    return _pool(gradient, tuple(pyramid), taps)
 
 
 def _axis_samples(start, end, length, size: int, samples: int, convention: BoxConvention):
