@@ -28,9 +28,11 @@ EXPECTED = (
     "more of a track's class than a vote. Ours to ask, not the paper's."
 )
 MEASURES = (*AP_BY_OCCLUSION, linked("AP"), linked("AP_HO"))
-LENGTH, MASKS, SURE, CLASSES = (
-    f"model.tracker.{name}" for name in ("length", "mask_weight", "sure_score", "classes")
+LENGTH, MASKS, SURE, CLASSES, LABELS = (
+    f"model.tracker.{name}"
+    for name in ("length", "mask_weight", "sure_score", "classes", "label_weight")
 )
+ONCE = {"model.box.nms_across_classes": True, LABELS: 0.0}
 LONGER = {
     "3 embeddings": {LENGTH: 3},
     "10 embeddings": {LENGTH: 10},
@@ -39,6 +41,10 @@ LONGER = {
     "3 embeddings, masks, two rounds": {LENGTH: 3, MASKS: 2.0, SURE: 0.3},
     "mean of classes": {CLASSES: "mean"},
     "every likely class": {CLASSES: "every"},
+    "labels do not link": {LABELS: 0.0},
+    "objects detected once, labels do not link": ONCE,
+    "objects detected once, labels do not link, mean of classes": ONCE | {CLASSES: "mean"},
+    "objects detected once, labels do not link, every likely class": ONCE | {CLASSES: "every"},
 }
 LINKERS = (NONE, *LONGER, "IDOL's matcher", "IoUTracker+")
 EMBEDDINGS = (CORRELATION, f"{CORRELATION}, calibrated embeddings")

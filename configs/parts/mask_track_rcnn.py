@@ -39,7 +39,13 @@ def model() -> ConfigDict:
             rpn=dict(
                 channels=256, anchor_scale=8.0, anchor_ratios=(0.5, 1.0, 2.0), num_samples=256
             ),
-            box=dict(channels=1024, num_samples=512, max_positive=128, score_threshold=0.05),
+            box=dict(
+                channels=1024,
+                num_samples=512,
+                max_positive=128,
+                score_threshold=0.05,
+                nms_across_classes=False,  # as published: a box may be detected once a class
+            ),
             mask=dict(channels=256, num_convs=4, norm="none"),
             track=dict(channels=1024, calibrated=False),  # or True: embeds calibrated features
             occlusion=dict(

@@ -33,6 +33,8 @@ class BoxHead(nn.Module):
       num_samples: RoIs an image that enter the losses.
       max_positive: how many of them may be positive.
       score_threshold: a detection scores above it.
+      nms_across_classes: a box suppresses those of other classes, too, so that an object is
+        detected once; as published, and where False, once for each likely class.
       dtype: of the computation; the last layers are float32.
     """
 
@@ -41,6 +43,7 @@ class BoxHead(nn.Module):
     num_samples: int = 512
     max_positive: int = 128
     score_threshold: float = 0.05
+    nms_across_classes: bool = False
     dtype: str = "float32"
 
     @nn.compact
@@ -198,12 +201,14 @@ class DetectionLimits:
       detections: objects that remain.
       density: from the boxes [C, 4] of the candidates, in pixels of the original frame, to their
         densities [C] for `nms`; None: NMS has one threshold.
+      across_classes: NMS knows no classes.
     """
 
     score_threshold: float
     candidates: int
     detections: int
     density: Callable[[jax.Array], jax.Array] | None = None
+    across_classes: bool = False
 
 
 def decode_detections(
@@ -216,7 +221,7 @@ def decode_detections(
     limits: DetectionLimits,
     convention: BoxConvention,
 ) -> BoxDetections:
-    """Scores, decodes and suppresses the boxes of one image; NMS runs per class in original pixels.
+    """Scores, decodes and suppresses the boxes of one image; NMS runs in original pixels.
 
     Args:
       logits: [P, K + 1].
@@ -247,7 +252,7 @@ def decode_detections(
         valid,
         NMS_IOU,
         convention=convention,
-        groups=labels,
+        groups=None if limits.across_classes else labels,
         densities=None if limits.density is None else limits.density(boxes),
     )
     capacity = limits.detections

@@ -215,6 +215,7 @@ class MaskTrackRCNN(OnlineSystem):
                 candidates=self.capacity.candidates,
                 detections=self.capacity.detections,
                 density=truth_density(truth, scale, self.convention),
+                across_classes=self.box.nms_across_classes,
             ),
             convention=self.convention,
         )
