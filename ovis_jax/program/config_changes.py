@@ -52,6 +52,8 @@ _LATER = {
     "config.model.occlusion.level_references": 0.0,
     "config.model.linker": "cues",
     "config.model.track.calibrated": False,
+    "config.model.box.nms_across_classes": False,
+    "config.model.tracker.classes": "majority",
     "config.model.calibration.motion_sharpness": 0.0,
     "config.model.calibration.unit_features": False,
     "config.model.calibration.fusion": "sum",
