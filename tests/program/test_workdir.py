@@ -6,6 +6,8 @@ import pytest
 
 from configs import quickstart
 from configs.parts import sipmask
+from ovis_jax.checkpoints.packed import read_packed
+from ovis_jax.demo import MODEL
 from ovis_jax.formats.errors import InputError
 from ovis_jax.program.config_changes import completed
 from ovis_jax.program.workdir import Workdir
@@ -110,6 +112,25 @@ def test_a_folder_from_before_more_could_be_set_holds_the_same_run(tmp_path):
         changed["train"][name] = 3
         with pytest.raises(InputError, match=rf"config\.train\.{name} is "):
             Workdir(tmp_path, changed)
+
+
+def with_values(fields, values):
+    """The fields of one configuration, with the values of another one where it has them."""
+    if not isinstance(fields, dict) or not isinstance(values, dict):
+        return values
+    return {
+        name: with_values(own, values[name]) if name in values else own
+        for name, own in fields.items()
+    }
+
+
+def test_a_folder_from_before_any_later_field_of_mask_track_rcnn_holds_the_same_run(tmp_path):
+    """The packaged model is as old as the package, and lacks what was added since."""
+    before = read_packed(MODEL).config
+    today = with_values(json.loads(quickstart.get_config().to_json()), before)
+    assert "nms_across_classes" not in before["model"]["box"]
+    Workdir(tmp_path, before).claim()
+    Workdir(tmp_path, today)
 
 
 def test_a_file_in_the_place_of_the_folder_or_a_broken_record_is_bad_input(tmp_path):
