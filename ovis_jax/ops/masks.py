@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 _WEIGHT_BITS = 11  # of OpenCV's bilinear resize of uint8 images
 
@@ -118,7 +119,8 @@ def draw_masks(
 
 def select_class(logits: jax.Array, classes: jax.Array) -> jax.Array:
     """Picks each RoI's channel: [..., R, M, M, K] and [..., R] int to [..., R, M, M]."""
-    return jnp.take_along_axis(logits, classes[..., None, None, None], axis=-1)[..., 0]
+    own = classes[..., None, None, None] == np.arange(logits.shape[-1])
+    return jnp.sum(jnp.where(own, logits, 0), axis=-1)  # a gather's gradient would be a scatter
 
 
 def crop_masks(packed: jax.Array, boxes: jax.Array, index: jax.Array, size: int) -> jax.Array:

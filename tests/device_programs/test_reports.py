@@ -25,6 +25,7 @@ BY_PATH = {
     f"{LOSSES}/MaskTrackRCNN._decode_proposals/vmap(jit(sort))/sort": "proposals",
     f"{LOSSES}/MaskTrackRCNN.classify/MaskTrackRCNN._roi_features/vmap()/gather": "box: RoIAlign",
     f"{LOSSES}/MaskTrackRCNN.segment/mask/conv0/conv/add": "mask",
+    f"{LOSSES}/MaskTrackRCNN.uncover/MaskTrackRCNN._roi_features/vmap()/mul": "mask: RoIAlign",
     f"{LOSSES}/MaskTrackRCNN.embed/track/fc0/dot_general": "track",
     f"{LOSSES}/MaskTrackRCNN.roi_losses/reduce_sum": "losses and targets",
     "jit(_step)/SipMask.step/SipMask.detect/fcos/align/conv/add": "feature alignment",
