@@ -124,8 +124,12 @@ def corner_sums() -> corners.CornerSums:
 
 
 def one_canvas() -> bool:
-    """Whether layers that all levels of a pyramid share run once, on a map of all levels."""
-    return platform() != "cpu"
+    """Whether layers that all levels of a pyramid share run once, on a map of all levels.
+
+    That is fewer kernels. On TPUs, where these cost nothing, one level after the other takes two
+    thirds of the cycles, as no convolution reads what lies between levels.
+    """
+    return platform() == "gpu"
 
 
 def levels_at_once() -> bool:

@@ -136,6 +136,8 @@ def test_the_default_is_the_device_at_hand_and_an_unknown_one_is_refused():
         assert implementations.deform_conv(level) is in_windows
         exact = implementations.deform_conv(level.astype(jnp.float32))
         assert exact is deform_conv_gather.tap_by_tap
+        assert not implementations.one_canvas()
+    with traced_for("gpu"):
         assert implementations.one_canvas()
     assert platform() == jax.default_backend()
     assert not implementations.one_canvas()
