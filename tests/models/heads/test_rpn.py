@@ -43,6 +43,6 @@ def test_all_levels_on_one_canvas_are_what_they_are_one_by_one():
     pyramid = [jax.random.normal(k, (2, *s, 3)) for k, s in zip(keys, shapes, strict=False)]
     variables = head.init(keys[3], pyramid)
     want = jax.jit(head.apply)(variables, pyramid)
-    with traced_for("tpu"):
+    with traced_for("gpu"):
         got = jax.jit(lambda *x: head.apply(*x))(variables, pyramid)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, want)
