@@ -33,6 +33,7 @@ LENGTH, MASKS, SURE, CLASSES, LABELS = (
     for name in ("length", "mask_weight", "sure_score", "classes", "label_weight")
 )
 ONCE = {"model.box.nms_across_classes": True, LABELS: 0.0}
+EVERY = ONCE | {CLASSES: "every"}
 LONGER = {
     "3 embeddings": {LENGTH: 3},
     "10 embeddings": {LENGTH: 10},
@@ -44,9 +45,10 @@ LONGER = {
     "labels do not link": {LABELS: 0.0},
     "objects detected once, labels do not link": ONCE,
     "objects detected once, labels do not link, mean of classes": ONCE | {CLASSES: "mean"},
-    "objects detected once, labels do not link, every likely class": ONCE | {CLASSES: "every"},
+    (EVERY_ONCE := "objects detected once, labels do not link, every likely class"): EVERY,
 }
 LINKERS = (NONE, *LONGER, "IDOL's matcher", "IoUTracker+")
+CALIBRATED = (EVERY_ONCE, f"{CORRELATION}, {EVERY_ONCE}")
 EMBEDDINGS = (CORRELATION, f"{CORRELATION}, calibrated embeddings")
 
 
@@ -61,6 +63,7 @@ def linking_rows(size: Size) -> tuple[Run, ...]:
         again(none, "IDOL's matcher", {}, "embeddings"),
         again(none, "IoUTracker+", {}, "ioutracker_plus"),
         correlation,
+        again(correlation, CALIBRATED[1], EVERY, "calibrated_long_cues"),
         changed(correlation, EMBEDDINGS[1], {"model.track.calibrated": True}),
     )
 
@@ -79,6 +82,7 @@ def experiment(condition: Condition, size: Size) -> Experiment:
             only(differences_over_seeds(), LINKERS),
             only(error_rates_over_seeds, LINKERS),
             only(differences_over_seeds("embeddings", "Calibrated embeddings"), EMBEDDINGS),
+            only(differences_over_seeds("calibration", "Calibration, linked so"), CALIBRATED),
         ),
         dataset=evidence_dataset(condition, size),
     )
