@@ -34,6 +34,7 @@ LENGTH, MASKS, SURE, CLASSES, LABELS = (
 )
 ONCE = {"model.box.nms_across_classes": True, LABELS: 0.0}
 EVERY = ONCE | {CLASSES: "every"}
+EVERY_ONCE = "objects detected once, labels do not link, every likely class"
 LONGER = {
     "3 embeddings": {LENGTH: 3},
     "10 embeddings": {LENGTH: 10},
@@ -45,7 +46,7 @@ LONGER = {
     "labels do not link": {LABELS: 0.0},
     "objects detected once, labels do not link": ONCE,
     "objects detected once, labels do not link, mean of classes": ONCE | {CLASSES: "mean"},
-    (EVERY_ONCE := "objects detected once, labels do not link, every likely class"): EVERY,
+    EVERY_ONCE: EVERY,
 }
 LINKERS = (NONE, *LONGER, "IDOL's matcher", "IoUTracker+")
 CALIBRATED = (EVERY_ONCE, f"{CORRELATION}, {EVERY_ONCE}")
