@@ -18,6 +18,8 @@ FREE = frozenset(
     "partition-id replica-id async-update async-done copy-done all-reduce-done all-gather-done "
     "collective-permute-done add-dependency opt-barrier".split()
 )
+# What the compiler of TPUs does not estimate, or not at all sizes.
+UNESTIMATED = ("gather", "scatter", "sort")
 _CONVOLUTION = re.compile(r"^__cudnn\$conv(\w+)")
 _LABELS = re.compile(r"dim_labels=([\w>\-]+)")
 
@@ -47,9 +49,29 @@ def tpu_report(program: Program) -> dict:
         "cycles_loops_once": once,
         "stages": by_size(stages),
         "opcodes": by_size(opcodes),
+        "unestimated": unestimated(program),
         "dearest": dearest(times),
         "instructions": sum(1 for i, _ in executed(program) if i.opcode not in FREE),
     }
+
+
+def unestimated(program: Program) -> dict[str, int]:
+    """How often gathers, scatters and sorts run, inside of fusions, too; their cycles are unknown.
+
+    Source: `findings/xla_tpu_scatter_estimates.sh`.
+    """
+    found: dict[str, int] = collections.Counter()
+
+    def look(instruction: Instruction, count: int) -> None:
+        if instruction.opcode in UNESTIMATED:
+            found[instruction.opcode] += count
+        for name in instruction.called.get("calls", ()):
+            for inner in program.computations[name]:
+                look(inner, count)
+
+    for instruction, count in executed(program):
+        look(instruction, count)
+    return by_size(found)
 
 
 def dearest(times: list[tuple[Instruction, int]]) -> list[dict]:

@@ -52,6 +52,8 @@ def _tpu(found: dict, target: Target) -> Iterator[str]:
         f"loop bodies once {found['cycles_loops_once'] / 1e6:.1f} M; "
         f"{found['instructions']} instructions"
     )
+    moves = ", ".join(f"{count} {name}s" for name, count in found["unestimated"].items())
+    yield f"not in the estimate: {moves or 'nothing'}"
     for title in ("stages", "opcodes"):
         yield f"{title}, million cycles"
         for name, cycles in found[title].items():
@@ -86,6 +88,7 @@ def _numbers(found: dict) -> Iterator[tuple[str, float]]:
     for name in ("cycles", "cycles_loops_once", "instructions", "launches", "kernels"):
         if name in found:
             yield name, found[name]
-    for title in ("memory", "cost", "exchanged_bytes", "kinds", "stages", "opcodes"):
+    titles = ("memory", "cost", "exchanged_bytes", "kinds", "stages", "opcodes", "unestimated")
+    for title in titles:
         for name, value in found.get(title, {}).items():
             yield f"{title}: {name}", value

@@ -88,6 +88,28 @@ def test_cycles_are_summed_in_all_and_by_stage_and_the_dearest_come_first():
     assert found["loops_of_unknown_length"] == ["while.2"]
 
 
+MOVES = """
+%fused_gather (p: f32[8,4]) -> f32[2,4] {
+  %p = f32[8,4]{1,0} parameter(0)
+  ROOT %gather.1 = f32[2,4]{1,0} gather(%p, %p), offset_dims={1}
+}
+
+ENTRY %main (p.1: f32[8,4]) -> f32[2,4] {
+  %p.1 = f32[8,4]{1,0} parameter(0)
+  %sort.1 = f32[8,4]{1,0} sort(%p.1), dimensions={0}
+  %fusion.1 = f32[2,4]{1,0} fusion(%sort.1), kind=kCustom, calls=%fused_gather
+  ROOT %fusion.2 = f32[2,4]{1,0} fusion(%sort.1), kind=kCustom, calls=%fused_gather
+}
+"""
+
+
+def test_what_the_estimate_leaves_out_is_counted_inside_of_fusions_too():
+    found = written(MOVES, "tpu-v5e")
+    assert found["unestimated"] == {"gather": 2, "sort": 1}
+    text = "\n".join(tables.lines(found | {"cycles": 1}))
+    assert "not in the estimate: 2 gathers, 1 sorts" in text
+
+
 def test_launches_are_counted_by_kind_and_convolutions_by_layout():
     found = report(parse(GPU), TARGETS["h100"])
     kinds = {"fusion": 2, "convolution": 1, "__cublas$gemm": 1, "copy": 1, "loop": 1}
