@@ -45,7 +45,7 @@ def model() -> ConfigDict:
             num_classes=25,
             dtype="float32",
             rematerialise=False,  # compute activations twice, for less memory
-            backbone=dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1),
+            backbone=dict(name="resnet", depth=50, norm="frozen_batch", width=64, frozen_stages=1),
             neck=dict(channels=256, norm="none"),
             num_stages=6,
             queries=dict(num_queries=100, channels=256),  # as many channels as the neck has

@@ -73,7 +73,12 @@ def model(depth: int) -> ConfigDict:
             dtype="float32",
             rematerialise=False,  # compute activations twice, for less memory
             backbone=dict(
-                depth=depth, norm="frozen_batch_0", width=64, frozen_stages=1, stride_in_1x1=True
+                name="resnet",
+                depth=depth,
+                norm="frozen_batch_0",
+                width=64,
+                frozen_stages=1,
+                stride_in_1x1=True,
             ),
             neck=dict(channels=256, norm="none", bilinear=True),
             groups=32,  # of the decoders' norms

@@ -58,7 +58,12 @@ def model() -> ConfigDict:
             dtype="float32",
             rematerialise=False,  # compute activations twice, for less memory
             backbone=dict(
-                depth=50, norm="frozen_batch", width=64, frozen_stages=-1, deformable_every=2
+                name="resnet",
+                depth=50,
+                norm="frozen_batch",
+                width=64,
+                frozen_stages=-1,
+                deformable_every=2,  # of the stages after the first; ResNets alone have such blocks
             ),
             neck=dict(
                 channels=256,

@@ -28,7 +28,14 @@ def resnet_trunk(config: ConfigDict) -> ConfigDict:
     """A configuration with ResNet-50-FPN in place of DLA-34, of which the finest level is read."""
     config.model.trunk = "resnet"
     config.model.backbone = ConfigDict(
-        dict(depth=50, norm="frozen_batch", width=64, frozen_stages=1, stride_in_1x1=False)
+        dict(
+            name="resnet",
+            depth=50,
+            norm="frozen_batch",
+            width=64,
+            frozen_stages=1,
+            stride_in_1x1=False,
+        )
     )
     config.model.neck = ConfigDict(dict(channels=64, norm="none", first_level=2, extra_convs=0))
     return config

@@ -53,7 +53,7 @@ def named_backbone(settings: Mapping[str, Any], **shared: Any) -> nn.Module:
       **shared: `dtype` and `rematerialise`.
 
     Raises:
-      ValueError: there is no backbone of that name, or not in that width.
+      ValueError: there is no backbone of that name, or not in that width or with deformable blocks.
     """
     settings = dict(settings)
     name = settings.pop("name", RESNET)
@@ -61,6 +61,11 @@ def named_backbone(settings: Mapping[str, Any], **shared: Any) -> nn.Module:
         raise ValueError(f"backbone.name is {name!r}; expected one of {NAMES}")
     if name not in OTHERS:
         return ResNet(**{**settings, **RESNETS.get(name, {})}, **shared)
+    if settings.get("deformable_every"):
+        raise ValueError(
+            f"backbone.deformable_every is {settings['deformable_every']}; {name} has no blocks "
+            "that could be deformable, expected 0"
+        )
     module, fixed = OTHERS[name]
     width = settings.get("width", PUBLISHED_WIDTH)
     if fixed["channels"] * width % PUBLISHED_WIDTH:

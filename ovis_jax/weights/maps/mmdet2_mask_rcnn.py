@@ -15,42 +15,22 @@ The backbone is that of `config.model.backbone`: also ResNeXt, Swin-T and ConvNe
 last comes from mmpretrain.
 """
 
-from ovis_jax.models.backbones.convnext import ConvNeXt
-from ovis_jax.models.backbones.swin import Swin
-from ovis_jax.weights.maps import convnext, mmdet, swin
-from ovis_jax.weights.maps.parts import (
-    CLASS_PARTS,
-    COUNTERS,
-    RESNETS,
-    ModelSettings,
-    backbone_of,
-    background_last,
-    resnet,
-    resnet_depth,
-)
-from ovis_jax.weights.rules import NameMap, Rule
+from ovis_jax.weights.maps import mmdet, mmdet_backbones
+from ovis_jax.weights.maps.parts import CLASS_PARTS, COUNTERS, ModelSettings, background_last
+from ovis_jax.weights.rules import NameMap
 
 NAMES = mmdet.names("roi_head.")
 CONFIG = "cmasktrack_rcnn_r50_ovis"
-VARIANTS = {**RESNETS, **swin.SIZES, **convnext.SIZES}
+VARIANTS = mmdet_backbones.SIZES
 
 
 def name_map(model: ModelSettings) -> NameMap:
     """Everything that does not depend on the classes."""
-    of_swin = isinstance(backbone_of(model), Swin)
+    constants = mmdet_backbones.constants(model)
     return NameMap(
-        _backbone(model) | NAMES.body(),
-        unused=(COUNTERS, *NAMES.class_patterns(), *((swin.INDEX,) if of_swin else ())),
+        mmdet_backbones.rules(model) | NAMES.body(),
+        unused=(COUNTERS, *NAMES.class_patterns(), *constants),
         fresh=(*CLASS_PARTS, "track", "calibration"),
         classes=background_last(NAMES.class_layers()),
-        constants=swin.constants(model) if of_swin else {},
+        constants=constants,
     )
-
-
-def _backbone(model: ModelSettings) -> dict[str, Rule]:
-    backbone = backbone_of(model)
-    if isinstance(backbone, Swin):
-        return swin.mmdet_rules(model, "backbone.")
-    if isinstance(backbone, ConvNeXt):
-        return convnext.mmdet_rules(model, "backbone.")
-    return resnet("backbone.", resnet_depth(model))

@@ -2,43 +2,42 @@
 
 Exact for images: this package computes what the file was trained for. The files are of COCO, with
 80 classes; `--categories` of `import-weights` leaves their layers of classes out. The track head
-was never published and is newly initialised.
+was never published and is newly initialised. The backbone is that of `config.model.backbone`, also
+ResNeXt or Swin.
 """
 
 from ovis_jax.weights.layouts import convolution, linear, pointwise, transposed_convolution
-from ovis_jax.weights.maps.parts import (
-    COUNTERS,
-    RESNETS,
-    ModelSettings,
-    affine,
-    resnet,
-    resnet_depth,
-)
+from ovis_jax.weights.maps import mmdet_backbones
+from ovis_jax.weights.maps.parts import COUNTERS, ModelSettings, affine
 from ovis_jax.weights.rules import NameMap, Rule
 
 LEVELS = range(2, 6)
 STAGES, CLASS_LAYERS, BOX_LAYERS, MASK_CONVS = 6, 1, 3, 4  # as published
 LAYERS_OF_A_LAYER = 3  # in a list of theirs: linear, norm, ReLU
 CONFIG = "queryvis_r50_ovis"
-VARIANTS = RESNETS
+VARIANTS = mmdet_backbones.SIZES
 
 
 def name_map(model: ModelSettings) -> NameMap:
     """The whole file; the track head is newly initialised."""
     frozen = getattr(getattr(model, "mask", None), "norm", "batch") == "frozen_batch"
+    constants = mmdet_backbones.constants(model)
     return NameMap(
-        rules(resnet_depth(model), frozen_masks=frozen), unused=(COUNTERS,), fresh=("track",)
+        rules(model, frozen_masks=frozen),
+        unused=(COUNTERS, *constants),
+        fresh=("track",),
+        constants=constants,
     )
 
 
-def rules(depth: int = 50, frozen_masks: bool = False) -> dict[str, Rule]:
+def rules(model: ModelSettings, frozen_masks: bool = False) -> dict[str, Rule]:
     """Every tensor of the state dict, by its PyTorch name.
 
     Args:
-      depth: of the ResNet.
+      model: settings, of which the backbone is read.
       frozen_masks: the mask heads have the norm "frozen_batch" instead of "batch".
     """
-    table = resnet("backbone.", depth) | _queries()
+    table = mmdet_backbones.rules(model) | _queries()
     for i, level in enumerate(LEVELS):
         table |= affine(f"neck.lateral_convs.{i}.conv", f"neck/lateral{level}/conv", convolution)
         table |= affine(f"neck.fpn_convs.{i}.conv", f"neck/output{level}/conv", convolution)

@@ -15,7 +15,7 @@ from configs import queryvis_r50_ovis
 from ovis_jax.models.build import build_model
 from ovis_jax.weights.layouts import roi_linear
 from ovis_jax.weights.maps import queryvis
-from ovis_jax.weights.maps.parts import affine
+from ovis_jax.weights.maps.parts import affine, resnet_model
 from ovis_jax.weights.rules import apply_rules
 
 KINDS = ("vanilla", "query")
@@ -69,7 +69,7 @@ def state_dict() -> dict[str, np.ndarray]:
 
 def rules(kind: str | None = None, frozen_masks: bool = False) -> dict:
     """Every tensor of the image part, and those of a track head."""
-    table = queryvis.rules(frozen_masks=frozen_masks)
+    table = queryvis.rules(resnet_model(50), frozen_masks=frozen_masks)
     if kind == "query":
         return table | queryvis.track_rules(TRACK_NAMES[kind])
     if kind == "vanilla":

@@ -4,7 +4,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from configs import crossvis_r50_ovis, quickstart, sipmask_r50_ovis
+from configs import (
+    crossvis_r50_ovis,
+    idol_r50_ovis,
+    queryvis_r50_ovis,
+    quickstart,
+    sipmask_r50_ovis,
+    stem_seg_r50_ovis,
+    stmask_r50_ovis,
+    trades_r50_ovis,
+)
 from ovis_jax.models.backbones.convnext import ConvNeXt
 from ovis_jax.models.backbones.named import NAMES, named_backbone
 from ovis_jax.models.backbones.resnet import ResNet
@@ -64,6 +73,7 @@ def test_settings_without_a_name_are_those_of_a_resnet():
         ({"name": "vgg16"}, "backbone.name is 'vgg16'; expected one of .'resnet', 'resnet50'"),
         ({"name": "swin_t", "width": 11}, "backbone.width is 11; swin_t has 96 channels"),
         ({"name": "resnext50_32x4d", "width": 8}, "width is 8; groups of 4 channels at width 64"),
+        ({"name": "swin_t", "deformable_every": 2}, "deformable_every is 2; swin_t has no blocks"),
         ({"depth": 18, "groups": 2}, "depth is 18; .50, 101. have groups"),
     ],
 )
@@ -91,10 +101,24 @@ def test_frozen_stages_receive_no_gradient():
         assert frozen == {"stem", "stage1", "stage2"}
 
 
-@pytest.mark.parametrize("config", [quickstart, sipmask_r50_ovis, crossvis_r50_ovis])
-def test_every_system_takes_a_backbone_by_one_field(config):
+@pytest.mark.parametrize(
+    "config",
+    [
+        quickstart,
+        sipmask_r50_ovis,
+        crossvis_r50_ovis,
+        queryvis_r50_ovis,
+        stem_seg_r50_ovis,
+        stmask_r50_ovis,
+        trades_r50_ovis,
+        idol_r50_ovis,
+    ],
+)
+def test_every_system_with_a_resnet_takes_another_backbone_by_one_field(config):
     config = config.get_config()
     if "num_identities" in config.model:
         config.model.num_identities = 3
+    if "deformable_every" in config.model.backbone:
+        config.model.backbone.deformable_every = 0
     config.model.backbone.name = "swin_t"
     assert type(build_system(config).backbone).__name__ == "Swin"

@@ -173,10 +173,11 @@ def test_a_model_with_another_backbone_is_bad_input():
         NAME_MAPS["timm_resnet"].name_map(named_model("swin_t"))
 
 
-def test_a_detector_of_mmdetection_has_the_backbone_of_the_configuration():
+@pytest.mark.parametrize("detector", ["mmdet2_mask_rcnn", "queryvis"])
+def test_a_detector_of_mmdetection_has_the_backbone_of_the_configuration(detector):
     last = "backbone.norm3.bias"
     for kind in CONFIGS:
-        own = NAME_MAPS["mmdet2_mask_rcnn"].name_map(settings(kind))
+        own = NAME_MAPS[detector].name_map(settings(kind))
         targets = {rule.target for rule in own.rules.values()}
         paths = set(traverse_util.flatten_dict(shapes(kind), sep="/"))
         assert last in own.rules and paths <= targets
