@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -39,3 +41,11 @@ def grid_anchors(
     y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     shifts = stride * np.stack([x, y, x, y], axis=-1).astype(np.float32)
     return (shifts[:, :, None] + base_anchors(stride, scale, ratios)).reshape(-1, 4)
+
+
+def take_anchors(anchors: np.ndarray, index: jax.Array) -> jax.Array:
+    """Boxes [..., 4] of anchors [A, 4] by their numbers [...].
+
+    Side by side: a constant [A, 4] takes 32 times its size on TPUs, which fill rows of 128.
+    """
+    return jnp.stack([jnp.asarray(side)[index] for side in np.array(anchors.T)], axis=-1)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from ovis_jax.models.heads import box as box_head
@@ -148,14 +149,16 @@ class MaskTrackRCNN(OnlineSystem):
         instances = batch.instances_of(0)
         anchor_keys, roi_keys = keys.split(2)
 
-        logits, deltas = self.rpn(query)
-        anchors = jnp.concatenate(self.rpn.anchors(query, STRIDES))
+        features = self.rpn.features(query)
+        anchors = np.concatenate(self.rpn.anchors(query, STRIDES))
         anchor_targets = self.rpn.targets(
             anchor_keys, anchors, batch.image_size, instances, self.convention
         )
-        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor_targets)
+        rpn_class, rpn_box = rpn_head.rpn_loss(
+            *self.rpn.predict_at(features, anchor_targets.index), anchor_targets
+        )
 
-        proposals = self._decode_proposals(logits, deltas, query, batch.image_size)
+        proposals = self._decode_proposals(*self.rpn.predict(features), query, batch.image_size)
         targets = self.box.targets(roi_keys, proposals, instances, self.convention)
         losses, metrics = self.roi_losses(batch, query, reference, targets)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses

@@ -59,18 +59,20 @@ def anchors():
 
 
 def anchor_targets() -> rpn_head.RPNTargets:
-    """Targets of the recorded anchors."""
-    boxes = anchors()
-    positive = np.zeros((2, len(boxes)), bool)
-    negative = np.zeros((2, len(boxes)), bool)
-    deltas = np.zeros((2, len(boxes), 4), np.float32)
+    """Targets of the recorded anchors, positives first."""
+    boxes, samples = anchors(), 256
+    index = np.zeros((2, samples), np.int32)
+    positive, negative = np.zeros((2, 2, samples), bool)
+    deltas = np.zeros((2, samples, 4), np.float32)
     for i in IMAGES:
-        index = record(f"img{i}/anchor_pos")
-        positive[i, index] = True
-        negative[i, record(f"img{i}/anchor_neg")] = True
+        own, others = record(f"img{i}/anchor_pos"), record(f"img{i}/anchor_neg")
+        count, end = len(own), len(own) + len(others)
+        index[i, :end] = np.concatenate([own, others])
+        positive[i, :count] = True
+        negative[i, count:end] = True
         targets = record(f"img{i}/gt_bboxes")[record(f"img{i}/anchor_pos_gt")]
-        deltas[i, index] = INCLUSIVE.encode(jnp.asarray(boxes[index]), jnp.asarray(targets))
-    return jax.tree.map(jnp.asarray, rpn_head.RPNTargets(positive, negative, deltas))
+        deltas[i, :count] = INCLUSIVE.encode(jnp.asarray(boxes[own]), jnp.asarray(targets))
+    return jax.tree.map(jnp.asarray, rpn_head.RPNTargets(index, positive, negative, deltas))
 
 
 def roi_targets() -> BoxTargets:
@@ -99,8 +101,8 @@ def losses_of(system, variables, *recorded):
 
     def compute(module, pairs, anchor, roi):
         query, reference = module.encode_pairs(pairs)
-        logits, deltas = module.rpn(query)
-        rpn_class, rpn_box = rpn_head.rpn_loss(logits, deltas, anchor)
+        sampled = module.rpn.predict_at(module.rpn.features(query), anchor.index)
+        rpn_class, rpn_box = rpn_head.rpn_loss(*sampled, anchor)
         losses, _ = module.roi_losses(pairs, query, reference, roi)
         losses = {"rpn_class": rpn_class, "rpn_box": rpn_box} | losses
         return {name: loss.value for name, loss in losses.items()}
@@ -164,9 +166,8 @@ def test_mask_targets_bit_for_bit():
 def test_targets_of_sampled_anchors_and_rois():
     anchor, roi = anchor_targets(), roi_targets()
     for i in IMAGES:
-        index = record(f"img{i}/anchor_pos")
         want = record(f"img{i}/anchor_pos_targets")
-        np.testing.assert_allclose(anchor.deltas[i][index], want, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(anchor.deltas[i][: len(want)], want, rtol=1e-4, atol=1e-5)
     positive = np.asarray(roi.positive)
     want = record("bbox_targets_pos")
     np.testing.assert_allclose(roi.deltas[positive], want, rtol=1e-4, atol=1e-5)
