@@ -18,6 +18,7 @@ from ovis_jax.models.heads.track import TrackHead
 from ovis_jax.models.mask_groups import grouped_masks, repeated_rois
 from ovis_jax.models.occlusion_losses import OcclusionLosses
 from ovis_jax.models.oracles import ADAPTIVE_NMS, IMAGE, truth_density
+from ovis_jax.models.proposal_decoding import decode_proposals
 from ovis_jax.models.references import (
     calibrate,
     calibrate_window,
@@ -259,7 +260,7 @@ class MaskTrackRCNN(OnlineSystem):
     def _decode_proposals(self, logits, deltas, pyramid, image_size) -> Proposals:
         anchors = self.rpn.anchors(pyramid, STRIDES)
         return jax.vmap(
-            lambda logit, delta, size: rpn_head.decode_proposals(
+            lambda logit, delta, size: decode_proposals(
                 logit,
                 delta,
                 anchors,

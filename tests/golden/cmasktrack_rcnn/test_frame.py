@@ -11,7 +11,7 @@ from golden.cmasktrack_rcnn.published_model import clip, clip_canvases, publishe
 from golden.comparison import assert_recorded, assert_same_proposals, recorded_names
 from golden_folder import golden_arrays
 
-from ovis_jax.models.heads import rpn as rpn_head
+from ovis_jax.models.proposal_decoding import decode_proposals
 from ovis_jax.models.systems.mask_track_rcnn import BOX_SIZE, MASK_SIZE, ROI_LEVELS, STRIDES
 from ovis_jax.ops.anchors import grid_anchors
 from ovis_jax.ops.boxes import INCLUSIVE
@@ -96,7 +96,7 @@ def _proposals(system, pyramid, size) -> dict[str, jax.Array]:
         part = slice(start, start + len(own))
         found[f"rpn_cls/{name}"] = logits[part].reshape(*x.shape[1:3], -1)
         found[f"rpn_reg/{name}"] = deltas[part].reshape(*x.shape[1:3], -1)
-        kept = rpn_head.decode_proposals(
+        kept = decode_proposals(
             logits[part],
             deltas[part],
             [own],
